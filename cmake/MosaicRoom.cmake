@@ -1,0 +1,73 @@
+# mosaic_room(NAME USES <rooms...> LINKS <libraries...> [TORCH])
+#
+# Makes the object libraries of the room NAME from all sources below its folder:
+#   mosaic_NAME          its .cpp files
+#   mosaic_NAME_torch    those called *_torch.cpp (with TORCH: all), which see torch
+#   mosaic_NAME_cuda     its .cu files, where MOSAIC_CUDA is on
+# They see the headers of this room and of the rooms in USES, no others. A new file needs no line
+# anywhere. Without MOSAIC_TORCH the *_torch.cpp files, and rooms marked TORCH, are left out.
+
+set_property(GLOBAL PROPERTY MOSAIC_OBJECTS "")
+set_property(GLOBAL PROPERTY MOSAIC_LINKS "")
+set_property(GLOBAL PROPERTY MOSAIC_BUILT_ROOMS "")
+
+function(mosaic_room name)
+  cmake_parse_arguments(PARSE_ARGV 1 room "TORCH" "" "USES;LINKS")
+  if(room_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "mosaic_room(${name}): unknown arguments ${room_UNPARSED_ARGUMENTS}; "
+                        "it takes USES, LINKS and TORCH")
+  endif()
+  if(room_TORCH AND NOT MOSAIC_TORCH)
+    return()
+  endif()
+
+  set(folder "${PROJECT_SOURCE_DIR}/${name}")
+  file(GLOB_RECURSE plain CONFIGURE_DEPENDS "${folder}/*.cpp")
+  file(GLOB_RECURSE kernels CONFIGURE_DEPENDS "${folder}/*.cu")
+  list(REMOVE_ITEM plain "${folder}/main.cpp") # belongs to the executable
+  set(torch ${plain})
+  if(room_TORCH)
+    set(plain "")
+  else()
+    list(FILTER torch INCLUDE REGEX "_torch\\.cpp$")
+    list(FILTER plain EXCLUDE REGEX "_torch\\.cpp$")
+  endif()
+
+  set(includes "")
+  foreach(used IN ITEMS ${name} ${room_USES})
+    list(APPEND includes "${PROJECT_SOURCE_DIR}/${used}/include")
+  endforeach()
+  foreach(kind plain torch kernels)
+    if(NOT ${kind} OR (kind STREQUAL "torch" AND NOT MOSAIC_TORCH)
+       OR (kind STREQUAL "kernels" AND NOT MOSAIC_CUDA_ON))
+      continue()
+    endif()
+    set(target mosaic_${name})
+    if(kind STREQUAL "kernels")
+      string(APPEND target _cuda)
+    elseif(kind STREQUAL "torch" AND NOT room_TORCH)
+      string(APPEND target _torch)
+    endif()
+    if(name STREQUAL "cli")
+      string(REPLACE mosaic_cli mosaic_cli_objects target ${target}) # mosaic_cli is the executable
+    endif()
+    add_library(${target} OBJECT ${${kind}})
+    target_include_directories(${target} PRIVATE ${includes} "${folder}")
+    target_link_libraries(${target} PRIVATE mosaic_base ${room_LINKS})
+    if(kind STREQUAL "torch")
+      mosaic_use_torch(${target})
+    endif()
+    if(name STREQUAL "core" OR name STREQUAL "cli")
+      mosaic_use_build_info(${target})
+    endif()
+    if(name STREQUAL "cli")
+      set_property(GLOBAL APPEND PROPERTY MOSAIC_CLI_OBJECTS ${target})
+    else()
+      set_property(GLOBAL APPEND PROPERTY MOSAIC_OBJECTS ${target})
+    endif()
+  endforeach()
+  if(plain OR torch)
+    set_property(GLOBAL APPEND PROPERTY MOSAIC_BUILT_ROOMS ${name})
+    set_property(GLOBAL APPEND PROPERTY MOSAIC_LINKS ${room_LINKS})
+  endif()
+endfunction()

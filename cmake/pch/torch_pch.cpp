@@ -1,0 +1,1 @@
+// Gives the precompiled torch header a target to belong to; holds nothing itself.

@@ -1,0 +1,16 @@
+# Installs Mosaic to a temporary prefix, builds the consumer project against it, and runs both.
+set(work "${BUILD_DIR}/package-test")
+file(REMOVE_RECURSE "${work}")
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "package test: '${command}' ended with ${status}")
+  endif()
+endfunction()
+run(${CMAKE_COMMAND} --install "${BUILD_DIR}" --prefix "${work}/prefix")
+run(${CMAKE_COMMAND} -G "${GENERATOR}" -S "${PACKAGE_DIR}" -B "${work}/build"
+    "-DCMAKE_PREFIX_PATH=${work}/prefix" "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}")
+run(${CMAKE_COMMAND} --build "${work}/build")
+run("${work}/build/consumer")
+run("${work}/prefix/bin/mosaic" --help)
