@@ -1,0 +1,40 @@
+/// Progress of long work with an estimate of the time left.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace mosaic::core {
+
+/// A bar that redraws in place where standard error is a terminal; elsewhere plain lines, one every
+/// ten percent or every 30 s, whichever comes first. Nothing is printed after finish() or
+/// destruction by an exception. The estimate uses the speed since the start of this process's share
+/// of the work
+/// (`already` units were done by an earlier process).
+class Progress {
+ public:
+  Progress(std::string label, std::int64_t total, std::int64_t already = 0);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `done` units in all so far; `note` is shown at the end of the line ("loss 0.41").
+  void update(std::int64_t done, const std::string& note = {});
+  void finish(const std::string& note = {});
+
+ private:
+  void draw(bool last);
+  std::string label_;
+  std::string note_;
+  std::int64_t total_;
+  std::int64_t start_;
+  std::int64_t done_;
+  bool terminal_;
+  bool finished_ = false;
+  int last_tenth_ = -1;
+  std::chrono::steady_clock::time_point begin_;
+  std::chrono::steady_clock::time_point drawn_;
+};
+
+}  // namespace mosaic::core

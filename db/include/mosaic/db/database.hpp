@@ -1,0 +1,118 @@
+/// The results database: one SQLite file that remembers every job, measurement, prediction and front.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mosaic/db/records.hpp"
+
+namespace mosaic::db {
+
+/// A result of plain SQL: all cells as text (NULL is an empty optional), with the column types as SQLite
+/// reported them so that JSON output can keep numbers as numbers.
+struct Table {
+  enum class Type { null, integer, real, text };
+  struct Cell {
+    Type type = Type::null;
+    std::string text;
+  };
+  std::vector<std::string> columns;
+  std::vector<std::vector<Cell>> rows;
+};
+
+/// Read-only access, safe beside a running writer (WAL). Throws core::Error for a missing file, a file that is
+/// not a Mosaic database, or one written by a newer version (with what to do).
+class Reader {
+ public:
+  explicit Reader(const std::string& path);
+  virtual ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  std::vector<Job> jobs() const;
+  /// A job by name; without a name the only one, or the latest. Unknown: Error listing the known ones.
+  Job job(const std::optional<std::string>& name = std::nullopt) const;
+  std::optional<Job> find_job(const std::string& name) const;
+
+  /// Every network of a job that has a measurement, prediction or evaluation number, by architecture id.
+  std::vector<Network> networks(std::int64_t job) const;
+  std::optional<Network> network(std::int64_t job, const std::string& arch_or_hash) const;
+  /// The measured Pareto front: networks for which every objective was measured, none dominated, by first
+  /// objective. `at`: only evaluations numbered up to it, as known then.
+  std::vector<Network> front(const Job& job, std::optional<std::int64_t> at = std::nullopt) const;
+
+  /// The newest good-or-failed measurement of a network, if there is one. `job` = nullopt: of any job.
+  std::optional<core::Measurement> find_measurement(std::optional<std::int64_t> job, const std::string& space_hash,
+                                                    const std::string& arch_hash, const std::string& metric,
+                                                    const std::string& fidelity) const;
+  /// All measurements of one metric in the order in which they were made.
+  struct Timed {
+    std::int64_t id;
+    std::string arch;
+    std::string arch_hash;
+    core::Measurement measurement;
+  };
+  std::vector<Timed> measurements(std::int64_t job, const std::string& metric) const;
+
+  std::vector<TrainingPoint> training_curve(std::int64_t job) const;
+  std::vector<Generation> generations(std::int64_t job) const;
+  /// Latest saved state of a phase ("search"): opaque bytes.
+  std::optional<std::string> state(std::int64_t job, const std::string& phase) const;
+  /// Evaluation numbers given so far, in order: (number, arch text, hash).
+  struct Evaluation {
+    std::int64_t number;
+    std::string arch;
+    std::string hash;
+  };
+  std::vector<Evaluation> evaluations(std::int64_t job) const;
+
+  /// One SELECT (or read-only pragma/explain). Anything that writes, attaches, or is more than one statement:
+  /// Error. Never changes the file.
+  Table query(const std::string& sql) const;
+
+ protected:
+  struct Impl;
+  Reader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The one writer. Creates or migrates the file; a second writer on the same file gets an Error that names
+/// the process holding it. Every method commits before it returns, unless inside transaction().
+/// Safe to call from several threads.
+class Database : public Reader {
+ public:
+  explicit Database(const std::string& path);
+  ~Database() override;
+
+  /// All or nothing; nested calls join the outer one.
+  void transaction(const std::function<void()>& body);
+
+  /// Creates a job and fills in its id and dates. A taken name: Error.
+  void create_job(Job& job);
+  /// Rewrites status, phase, message, device, threads, folder, data_checksum and versions; the rest is fixed.
+  void update_job(const Job& job);
+
+  /// Id of an architecture (made at the first call). Architectures belong to a space, not a job.
+  std::int64_t architecture(const std::string& space_hash, const std::string& arch, const std::string& hash);
+  void add_measurement(std::int64_t job, std::int64_t architecture, const core::Measurement& measurement);
+  void add_prediction(std::int64_t job, std::int64_t architecture, const std::string& metric, double mean,
+                      double deviation, const std::string& predictor);
+  /// Gives the architecture the job's next running number, or returns the one that it has.
+  std::int64_t number_evaluation(std::int64_t job, std::int64_t architecture);
+  void add_training_point(std::int64_t job, const TrainingPoint& point);
+  /// Drops training points after `step` (a job that goes on from an older checkpoint).
+  void truncate_training(std::int64_t job, std::int64_t step);
+  void add_generation(std::int64_t job, const Generation& generation);
+  void save_state(std::int64_t job, const std::string& phase, const std::string& state);
+  /// Goes back to a saved generation: drops later generations, and the evaluation numbers above
+  /// `evaluations`. Measurements stay: the replay finds them.
+  void rewind(std::int64_t job, std::int64_t generation, std::int64_t evaluations);
+};
+
+/// Version of the schema that this build writes.
+int schema_version();
+
+}  // namespace mosaic::db

@@ -1,0 +1,33 @@
+/// The op catalogue: what each operation does to shapes, and what it costs.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "mosaic/core/registry.hpp"
+#include "mosaic/spaces/graph.hpp"
+
+namespace mosaic::spaces {
+
+using Dims = std::vector<std::int64_t>;
+
+/// Specification of an op; its kernel lives in supernet/ops/. One file each in spaces/ops/.
+struct OpSpec {
+  /// Output shape from input shapes. Throws std::logic_error naming the rule if they do not fit.
+  std::function<Shape(const Node& node, const std::vector<Shape>& inputs)> shape;
+  /// Multiply-accumulates of one example.
+  std::function<double(const GraphNode& node, const std::vector<Dims>& inputs, const Dims& output)> flops;
+  /// Zeros in, zeros out: a node all of whose inputs are dead is dead itself. Normalisation counts as
+  /// such by convention (its shift is ignored on a dead branch).
+  bool keeps_zero = true;
+  /// The output may share memory with the first input (no activation of its own).
+  bool is_view = false;
+  /// Inputs commute, and dead inputs are dropped rather than filled with zeros (sums).
+  bool drops_dead_inputs = false;
+};
+
+/// `const core::Registered entry{ops(), "relu", "max(x, 0)", OpSpec{...}};`
+core::Registry<OpSpec>& ops();
+
+}  // namespace mosaic::spaces
