@@ -1,0 +1,59 @@
+#include "mosaic/core/log.hpp"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+#include "status_line.hpp"
+
+namespace mosaic::core {
+
+namespace {
+
+spdlog::logger& logger() {
+  static const auto instance = [] {
+    auto result = std::make_shared<spdlog::logger>(
+        "mosaic", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    result->set_pattern("[%H:%M:%S] %^%l%$: %v");
+    result->set_level(spdlog::level::info);
+    result->flush_on(spdlog::level::trace);
+    return result;
+  }();
+  return *instance;
+}
+
+void log(spdlog::level::level_enum level, const std::string& message) {
+  if (!logger().should_log(level)) return;
+  detail::erase_status_line();
+  logger().log(level, spdlog::string_view_t(message.data(), message.size()));
+}
+
+}  // namespace
+
+void set_log_level(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      logger().set_level(spdlog::level::debug);
+      break;
+    case LogLevel::info:
+      logger().set_level(spdlog::level::info);
+      break;
+    case LogLevel::warning:
+      logger().set_level(spdlog::level::warn);
+      break;
+    case LogLevel::error:
+      logger().set_level(spdlog::level::err);
+      break;
+    case LogLevel::off:
+      logger().set_level(spdlog::level::off);
+      break;
+  }
+}
+
+void log_debug(const std::string& message) { log(spdlog::level::debug, message); }
+void log_info(const std::string& message) { log(spdlog::level::info, message); }
+void log_warning(const std::string& message) { log(spdlog::level::warn, message); }
+void log_error(const std::string& message) { log(spdlog::level::err, message); }
+
+}  // namespace mosaic::core

@@ -1,0 +1,146 @@
+#include "mosaic/core/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include "describe.hpp"
+#include "mosaic/core/error.hpp"
+
+namespace mosaic::core {
+
+namespace {
+
+template <class... Arguments>
+std::string print(const char* format, Arguments... arguments) {
+  std::array<char, 64> buffer{};
+  const int size = std::snprintf(buffer.data(), buffer.size(), format, arguments...);
+  return {buffer.data(), static_cast<std::size_t>(std::max(size, 0))};
+}
+
+/// `value` with one decimal in the largest unit that keeps it at 1 or more. The limit is a hair
+/// under `step` because 999.96 would be printed as 1000.0.
+std::string scaled(double value, double step, std::span<const char* const> units) {
+  std::size_t unit = 0;
+  while (unit + 1 < units.size() && std::abs(value) >= step - (unit > 0 ? 0.05 : 0.0)) {
+    value /= step;
+    ++unit;
+  }
+  const bool whole = unit == 0 && value == std::floor(value);
+  return print(whole ? "%.0f" : "%.1f", value) + units[unit];
+}
+
+template <class Number>
+std::optional<Number> parse_all(std::string_view text) {
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  Number value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+namespace detail {
+
+std::optional<double> parse_double(std::string_view text) { return parse_all<double>(text); }
+std::optional<long long> parse_integer(std::string_view text) { return parse_all<long long>(text); }
+
+}  // namespace detail
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substituted});
+    }
+  }
+  return row.back();
+}
+
+std::string nearest_name(std::string_view name, std::span<const std::string> known) {
+  std::string nearest;
+  std::size_t best = name.size() / 2 + 1;
+  for (const auto& candidate : known) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance >= best) continue;
+    best = distance;
+    nearest = candidate;
+  }
+  return nearest;
+}
+
+std::string join(std::span<const std::string> parts, std::string_view separator) {
+  std::string result;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0) result += separator;
+    result += parts[i];
+  }
+  return result;
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (true) {
+    const auto position = text.find(separator);
+    parts.emplace_back(text.substr(0, position));
+    if (position == std::string_view::npos) return parts;
+    text.remove_prefix(position + 1);
+  }
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n\f\v";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+std::string with_commas(long long value) {
+  std::string digits = std::to_string(value);
+  const std::size_t first = value < 0 ? 1 : 0;
+  for (std::size_t i = digits.size(); i > first + 3;) {
+    i -= 3;
+    digits.insert(i, ",");
+  }
+  return digits;
+}
+
+std::string human_bytes(double bytes) {
+  constexpr std::array kUnits{" B", " KiB", " MiB", " GiB", " TiB", " PiB"};
+  return scaled(bytes, 1024, kUnits);
+}
+
+std::string human_count(double value) {
+  constexpr std::array kUnits{"", "k", "M", "G", "T", "P"};
+  return scaled(value, 1000, kUnits);
+}
+
+std::string human_seconds(double seconds) {
+  if (!std::isfinite(seconds)) return "?";
+  if (seconds < 0) return "-" + human_seconds(-seconds);
+  if (seconds < 0.05) return print("%.3gms", seconds * 1e3);
+  if (seconds < 59.95) return print("%.1fs", seconds);
+  if (seconds > 1e15) return print("%.3gd", seconds / 86400);
+  const long long whole = std::llround(seconds);
+  if (whole < 3600) return print("%lldm%02llds", whole / 60, whole % 60);
+  if (whole < 86400) return print("%lldh%02lldm", whole / 3600, whole / 60 % 60);
+  return print("%lldd%02lldh", whole / 86400, whole / 3600 % 24);
+}
+
+std::string format_double(double value) {
+  std::array<char, 64> buffer{};
+  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  return {buffer.data(), result.ptr};
+}
+
+}  // namespace mosaic::core
