@@ -37,7 +37,8 @@ if(MOSAIC_TORCH)
   endif()
 
   # The one precompiled torch header: made once, reused by every target that speaks torch.
-  add_library(mosaic_torch_pch OBJECT "${PROJECT_SOURCE_DIR}/cmake/pch/torch_pch.cpp")
+  add_library(mosaic_torch_pch OBJECT EXCLUDE_FROM_ALL
+              "${PROJECT_SOURCE_DIR}/cmake/pch/torch_pch.cpp")
   target_link_libraries(mosaic_torch_pch PRIVATE mosaic_base mosaic_torch)
   target_precompile_headers(mosaic_torch_pch PRIVATE
     <torch/torch.h> <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional>
