@@ -1,0 +1,26 @@
+# Shared by the scripts of this folder: source it, do not run it.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '%s: %s\n' "${script_name:-mosaic}" "$*"; }
+die() { printf '%s: error: %s\n' "${script_name:-mosaic}" "$*" >&2; exit 1; }
+
+gpu_seen() { command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU'; }
+nvcc_seen() { command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]]; }
+
+# The preset for this machine: cuda where there is a GPU and a compiler for it.
+machine_preset() {
+  if gpu_seen && nvcc_seen; then echo cuda; else echo release; fi
+}
+
+# build_preset PRESET: configures (where it was not) and builds all targets.
+build_preset() {
+  local preset=$1
+  [[ -e build/$preset/build.ninja ]] || cmake --preset "$preset"
+  cmake --build "build/$preset"
+}
+
+sources() {
+  git ls-files --cached --others --exclude-standard -- '*.cpp' '*.hpp' '*.cu' '*.cuh' '*.cc' '*.h' |
+    while read -r file; do [[ -e $file ]] && echo "$file"; done
+}
