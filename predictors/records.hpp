@@ -1,0 +1,75 @@
+/// What the predictors of this room share: checks of records, standardised features, target scale,
+/// saved numbers.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/text.hpp"
+#include "mosaic/predictors/predictor.hpp"
+
+namespace mosaic::predictors {
+
+/// Throws core::Error for fewer than 4 records, unequal counts, ragged rows or values that are not
+/// finite.
+void check_records(const std::vector<Features>& rows, const std::vector<double>& targets);
+/// Throws core::Error where a row is not `width` finite numbers (`width` 0: the predictor is not
+/// fitted).
+void check_rows(const std::vector<Features>& rows, std::size_t width);
+
+/// Columns to zero mean and unit variance; constant columns are dropped.
+class Standardiser {
+ public:
+  void fit(const std::vector<Features>& rows);
+  /// Only the columns that were kept.
+  Features operator()(const Features& row) const;
+  std::size_t inputs() const { return inputs_; }
+  std::size_t outputs() const { return columns_.size(); }
+
+  nlohmann::json save() const;
+  void load(const nlohmann::json& state);
+
+ private:
+  std::size_t inputs_ = 0;
+  std::vector<std::size_t> columns_;
+  std::vector<double> mean_;
+  std::vector<double> scale_;
+};
+
+/// Whether the logarithm of the target is learned: always, never, or as the predictor decides.
+enum class LogTarget { automatic, yes, no };
+/// Argument `log=auto|yes|no`.
+LogTarget log_argument(const core::Call& call);
+/// Throws core::Error for log=yes with a target that is not positive; false where one is not.
+bool log_possible(const std::vector<double>& targets, LogTarget log);
+
+/// The factor by which `spreads` (one per record) must be stretched so that mean +- 1.645 spreads
+/// holds 90% of `errors`: the conformal quantile of |error| / spread (Lei et al. 2018, eq. 7),
+/// over 1.645.
+double calibration(const std::vector<double>& errors, const std::vector<double>& spreads);
+
+/// Numbers as hexadecimal bit patterns: compact, and the same bits when read back. unpack() throws
+/// core::Error unless there are `count` finite numbers.
+std::string pack(const std::vector<double>& values);
+std::string pack(const std::vector<float>& values);
+std::vector<double> unpack_doubles(const std::string& text, std::size_t count);
+std::vector<float> unpack_floats(const std::string& text, std::size_t count);
+
+/// Runs `read`, turning what the JSON library throws into a core::Error that names the predictor.
+template <class F>
+void read_state(const std::string& name, F&& read) {
+  try {
+    read();
+  } catch (const nlohmann::json::exception& error) {
+    throw core::Error(
+        "the state of this '" + name + "' predictor is incomplete (" + error.what() + ")",
+        "fit it again and save it");
+  }
+}
+
+}  // namespace mosaic::predictors
