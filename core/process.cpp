@@ -93,20 +93,4 @@ std::string utc_now() {
   return buffer.data();
 }
 
-std::string version() {
-#ifdef MOSAIC_VERSION
-  return MOSAIC_VERSION;
-#else
-  return "unknown";
-#endif
-}
-
-std::string revision() {
-#ifdef MOSAIC_REVISION
-  return MOSAIC_REVISION;
-#else
-  return "unknown";
-#endif
-}
-
 }  // namespace mosaic::core

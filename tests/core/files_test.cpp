@@ -1,0 +1,167 @@
+#include "mosaic/core/files.hpp"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <fstream>
+
+#include "capture.hpp"
+#include "mosaic/core/csv.hpp"
+#include "mosaic/core/error.hpp"
+
+namespace core = mosaic::core;
+using mosaic::test::Folder;
+using mosaic::test::message_of;
+
+namespace {
+
+std::string gzipped(const std::string& path, const std::string& content) {
+  gzFile file = gzopen(path.c_str(), "wb");
+  gzwrite(file, content.data(), static_cast<unsigned>(content.size()));
+  gzclose(file);
+  return core::read_file(path);
+}
+
+/// Text that does not compress to nothing.
+std::string table_text() {
+  std::string text = "i,square\n";
+  for (int i = 0; i < 20000; ++i) text += std::to_string(i) + "," + std::to_string(i * i) + "\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a file is replaced and read back byte by byte") {
+  const Folder folder;
+  const std::string path = folder / "a.bin";
+  const std::string content("zero \0 and \xff\n", 13);
+  core::write_file_atomic(path, "old, and longer than the new content");
+  core::write_file_atomic(path, content);
+  CHECK(core::read_file(path) == content);
+  core::write_file_atomic(path, "");
+  CHECK(core::read_file(path).empty());
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("files of the kernel, which have no size, can be read") {
+  CHECK(core::read_file("/proc/self/status").substr(0, 5) == "Name:");
+}
+
+TEST_CASE("reading says what is missing") {
+  CHECK(message_of<core::Error>([] { core::read_file("/nowhere/x"); }) ==
+        "cannot read '/nowhere/x': No such file or directory: check the path");
+  CHECK(message_of<core::Error>([] { core::read_file("/tmp"); }) ==
+        "cannot read '/tmp': Is a directory: name a file, not a folder");
+  CHECK(message_of<core::Error>([] { core::read_gzip("/nowhere/x.gz"); }) ==
+        "cannot read '/nowhere/x.gz': No such file or directory: check the path");
+  CHECK(message_of<core::Error>([] { core::read_gzip("/tmp"); }) ==
+        "cannot read '/tmp': Is a directory: name a file, not a folder");
+}
+
+TEST_CASE("a replaced file keeps its permissions") {
+  const Folder folder;
+  const std::string path = folder / "a";
+  core::write_file_atomic(path, "old");
+  REQUIRE(chmod(path.c_str(), 0640) == 0);
+  core::write_file_atomic(path, "new");
+  struct stat status {};
+  REQUIRE(stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 0640);
+}
+
+TEST_CASE("a writer that fails leaves the old file and nothing else") {
+  const Folder folder;
+  const std::string path = folder / "a";
+  core::write_file_atomic(path, "old");
+  const auto failing = [](const std::string& temporary) {
+    std::ofstream(temporary) << "half of the new con";
+    throw std::runtime_error("out of ideas");
+  };
+  CHECK(message_of<std::runtime_error>([&] { core::write_file_atomic(path, failing); }) ==
+        "out of ideas");
+  CHECK(core::read_file(path) == "old");
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("a writer may build the file piece by piece") {
+  const Folder folder;
+  std::string used;
+  core::write_file_atomic(folder / "a", [&](const std::string& temporary) {
+    used = temporary;
+    std::ofstream out(temporary);
+    out << "one ";
+    out << "two";
+  });
+  CHECK(core::read_file(folder / "a") == "one two");
+  CHECK(std::filesystem::path(used).parent_path() ==
+        std::filesystem::path(folder / "a").parent_path());
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("a full disk is reported and the old file stays") {
+  const Folder folder;
+  const std::string path = folder / "a";
+  core::write_file_atomic(path, "old");
+  // The limit on the size of files stands in for the disk.
+  const auto child = mosaic::test::run_child([&] {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    try {
+      core::write_file_atomic(path, std::string(5000, 'x'));
+    } catch (const core::Error& error) {
+      std::fputs(error.message().c_str(), stderr);
+    }
+  });
+  CHECK_THAT(child.text, Catch::StartsWith("cannot write '" + path + ".tmp-"));
+  CHECK_THAT(child.text, Catch::EndsWith("': File too large"));
+  CHECK(core::read_file(path) == "old");
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("writing into a folder that is not there says so") {
+  CHECK_THROWS_WITH(core::write_file_atomic("/nowhere/a", "x"),
+                    Catch::StartsWith("cannot write '/nowhere/a") &&
+                        Catch::EndsWith("': No such file or directory: create the folder first"));
+  const Folder folder;
+  std::filesystem::create_directory(folder / "sub");
+  CHECK(message_of<core::Error>([&] { core::write_file_atomic(folder / "sub", "x"); }) ==
+        "cannot write '" + (folder / "sub") +
+            "': Is a directory: check the folder and its permissions");
+}
+
+TEST_CASE("gzip files and plain ones are read alike") {
+  const Folder folder;
+  const std::string text = table_text();
+  gzipped(folder / "t.csv.gz", text);
+  core::write_file_atomic(folder / "t.csv", text);
+  CHECK(core::read_gzip(folder / "t.csv.gz") == text);
+  CHECK(core::read_gzip(folder / "t.csv") == text);
+  CHECK(core::read_csv(folder / "t.csv.gz").rows.size() == 20000);
+}
+
+TEST_CASE("a truncated gzip file is refused wherever it was cut") {
+  const Folder folder;
+  const std::string path = folder / "t.csv.gz";
+  const std::string whole = gzipped(path, table_text());
+  for (const std::size_t size : {whole.size() - 1, whole.size() - 9, whole.size() / 2,
+                                 std::size_t{20}, std::size_t{12}, std::size_t{5}}) {
+    INFO("the first " << size << " of " << whole.size() << " bytes");
+    core::write_file_atomic(path, whole.substr(0, size));
+    CHECK(message_of<core::Error>([&] { core::read_csv(path); }) ==
+          "'" + path + "' is truncated: the gzip stream ends early: get the file again");
+  }
+}
+
+TEST_CASE("a corrupt gzip file is refused") {
+  const Folder folder;
+  const std::string path = folder / "t.csv.gz";
+  std::string whole = gzipped(path, table_text());
+  whole[whole.size() - 5] = static_cast<char>(whole[whole.size() - 5] ^ 1);  // in the checksum
+  core::write_file_atomic(path, whole);
+  CHECK(message_of<core::Error>([&] { core::read_gzip(path); }) ==
+        "'" + path + "' is corrupt: it is not a valid gzip stream: get the file again");
+}
