@@ -64,8 +64,8 @@ class Space {
   Genotype smallest() const;
   Genotype largest() const;
 
-  /// Product of all options, and the number of distinct canonical architectures: exact up to
-  /// a million genotypes, else estimated from 20,000 samples.
+  /// Product of all options, and the number of distinct canonical architectures: exact where
+  /// the genes that conditions read have at most 100,000 combinations, else estimated from 20,000 samples.
   double genotypes() const;
   struct Size {
     double architectures;

@@ -1,0 +1,14 @@
+#include "shapes.hpp"
+
+namespace mosaic::spaces {
+namespace {
+
+OpSpec spec() {
+  OpSpec result = same_shape_op();
+  result.is_view = true;
+  return result;
+}
+const core::Registered entry{ops(), "identity", "its input (a skip connection)", spec()};
+
+}  // namespace
+}  // namespace mosaic::spaces

@@ -1,0 +1,20 @@
+#include "shapes.hpp"
+
+namespace mosaic::spaces {
+namespace {
+
+Shape global_shape(const Node&, const std::vector<Shape>& inputs) {
+  require_inputs(inputs, 1);
+  require_axes(inputs[0], 3, "[channels, height, width]");
+  return {inputs[0][0]};
+}
+
+const core::Registered avg_entry{ops(), "avg_pool", "mean over a window; padding does not count", pooling_op()};
+const core::Registered max_entry{ops(), "max_pool", "maximum over a window", pooling_op()};
+const core::Registered global_entry{
+    ops(), "global_avg_pool", "mean over space: [channels, height, width] -> [channels]",
+    OpSpec{.shape = global_shape,
+           .flops = [](const GraphNode&, const std::vector<Dims>&, const Dims&) { return 0.0; }}};
+
+}  // namespace
+}  // namespace mosaic::spaces

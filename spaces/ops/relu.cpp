@@ -1,0 +1,9 @@
+#include "shapes.hpp"
+
+namespace mosaic::spaces {
+namespace {
+
+const core::Registered entry{ops(), "relu", "max(x, 0)", same_shape_op()};
+
+}  // namespace
+}  // namespace mosaic::spaces

@@ -1,0 +1,59 @@
+/// Shape rules that several ops share.
+#pragma once
+
+#include <stdexcept>
+
+#include "mosaic/spaces/ops.hpp"
+
+namespace mosaic::spaces {
+
+inline void require_inputs(const std::vector<Shape>& inputs, std::size_t count) {
+  if (inputs.size() != count)
+    throw std::logic_error("needs " + std::to_string(count) + " input(s), got " + std::to_string(inputs.size()));
+}
+
+inline void require_axes(const Shape& shape, std::size_t axes, const char* layout) {
+  if (shape.size() != axes)
+    throw std::logic_error("needs an input of shape " + std::string(layout) + ", got one of " +
+                           std::to_string(shape.size()) + " axes");
+}
+
+/// Output extent of a sliding window: floor((size + 2 padding - kernel) / stride) + 1, at least 1 everywhere.
+inline Extent window(const Extent& size, const Extent& kernel, const Extent& stride, const Extent& padding) {
+  const Extent result = (size + Extent(2) * padding - kernel) / stride + Extent(1);
+  if (result.min() < 1) throw std::logic_error("the input gets smaller than the window in some architecture");
+  return result;
+}
+
+inline double elements(const Dims& dims) {
+  double count = 1;
+  for (const auto dim : dims) count *= static_cast<double>(dim);
+  return count;
+}
+
+/// Ops that keep the shape of their only input and have no multiply-accumulates.
+inline OpSpec same_shape_op() {
+  return {.shape =
+              [](const Node&, const std::vector<Shape>& inputs) {
+                require_inputs(inputs, 1);
+                return inputs[0];
+              },
+          .flops = [](const GraphNode&, const std::vector<Dims>&, const Dims&) { return 0.0; }};
+}
+
+/// Pooling over square windows: attributes kernel, stride, padding.
+inline OpSpec pooling_op() {
+  return {.shape =
+              [](const Node& node, const std::vector<Shape>& inputs) {
+                require_inputs(inputs, 1);
+                require_axes(inputs[0], 3, "[channels, height, width]");
+                const auto& a = node.attributes;
+                const auto side = [&](const Extent& size) {
+                  return window(size, a.at("kernel"), a.at("stride"), a.at("padding"));
+                };
+                return Shape{inputs[0][0], side(inputs[0][1]), side(inputs[0][2])};
+              },
+          .flops = [](const GraphNode&, const std::vector<Dims>&, const Dims&) { return 0.0; }};
+}
+
+}  // namespace mosaic::spaces
