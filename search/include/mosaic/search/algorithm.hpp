@@ -12,9 +12,9 @@
 
 namespace mosaic::search {
 
-/// Minimised objective vectors of a whole generation, in order. Genotypes may be repeated or known already:
-/// whoever stands behind it evaluates each distinct canonical network once. A failed network gets
-/// vectors of a large finite number (1e30).
+/// Minimised objective vectors of a whole generation, in order. Genotypes may be repeated or known
+/// already: whoever stands behind it evaluates each distinct canonical network once. A failed
+/// network gets vectors of a large finite number (1e30).
 using BatchFitness =
     std::function<std::vector<std::vector<double>>(const std::vector<spaces::Genotype>&)>;
 
@@ -24,8 +24,8 @@ struct AlgorithmSettings {
   std::uint64_t seed = 1;
 };
 
-/// A search over one space. Its whole state can be saved between generations and loaded into a new object made
-/// with the same arguments: the search then goes on bit-identically.
+/// A search over one space. Its whole state can be saved between generations and loaded into a new
+/// object made with the same arguments: the search then goes on bit-identically.
 class SearchAlgorithm {
  public:
   virtual ~SearchAlgorithm() = default;
@@ -41,7 +41,19 @@ using AlgorithmFactory = std::function<std::unique_ptr<SearchAlgorithm>(
 
 /// `const core::Registered entry{algorithms(), "random", "what it is", factory};`
 core::Registry<AlgorithmFactory>& algorithms();
-/// Makes "nsga2(cr=0.9)"; throws UsageError for an unknown name or argument.
+
+/// What an algorithm can check before there is a space, so that a mistake in a job file is found
+/// before long work starts. Optional; both throw UsageError.
+struct AlgorithmRules {
+  std::function<void(const core::Call& call)> arguments;
+  std::function<void(std::size_t population)> population;
+};
+/// By the name of the algorithm:
+/// `const core::Registered rules{algorithm_rules(), "nsga2", "", AlgorithmRules{...}};`
+core::Registry<AlgorithmRules>& algorithm_rules();
+
+/// Makes "nsga2(cr=0.9)"; throws UsageError for an unknown name or argument, or a population it
+/// cannot have.
 std::unique_ptr<SearchAlgorithm> make_algorithm(const std::string& spec, const spaces::Space& space,
                                                 const AlgorithmSettings& settings);
 

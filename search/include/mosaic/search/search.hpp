@@ -18,19 +18,23 @@ namespace mosaic::search {
 /// The [search] section of a job file.
 struct SearchSettings {
   std::string algorithm = "nsga2";
-  std::int64_t population = 32;    ///< for nsga2 a multiple of 4, at least 8 (read() says so, with the nearest two)
+  /// For nsga2 a multiple of 4, at least 8 (read() says so, with the nearest two).
+  std::int64_t population = 32;
   std::int64_t evaluations = 200;  ///< distinct networks sent to the evaluators
   std::int64_t stall = 20;         ///< stop after so many generations that found no new network
   static SearchSettings read(core::Section section);
 };
 
-/// What is optimised: measured while searching, or predicted while searching and re-measured on the front.
+/// What is optimised: measured while searching, or predicted while searching and re-measured on the
+/// front.
 struct SearchObjective {
   std::string metric;
   bool maximise = false;
-  std::shared_ptr<evaluators::Evaluator> evaluator;  ///< measures (decorated with Cached by the caller)
-  /// Where set, the search uses these predictions and the front is measured by `evaluator` afterwards.
-  std::function<std::vector<predictors::Prediction>(std::span<const evaluators::Candidate>)> predict;
+  /// Measures (decorated with Cached by the caller).
+  std::shared_ptr<evaluators::Evaluator> evaluator;
+  /// Where set, the search uses these predictions and `evaluator` measures the front afterwards.
+  std::function<std::vector<predictors::Prediction>(std::span<const evaluators::Candidate>)>
+      predict;
   std::string predictor;  ///< its name, for the database
 };
 
@@ -41,22 +45,31 @@ struct SearchOutcome {
   std::string stopped_by;  ///< "evaluations", "space exhausted", "no new network in 20 generations"
 };
 
-/// Runs (or goes on with) the search of a job, whose row is in the database. Each generation: the algorithm proposes,
-/// new canonical networks are numbered and evaluated in one batch per objective (`extra` evaluators, such as params and
-/// flops, too), predictions are stored, and then evaluation numbers, front, hypervolume and the algorithm's
-/// state are committed in one transaction. A killed job goes back to its last state (Database::rewind) and replays
-/// from stored measurements. Never more than `settings.evaluations` networks. Hypervolume: pagmo's, of
-/// the front scaled by the fixed reference point that the first generation set (its worst values).
+/// Runs (or goes on with) the search of a job, whose row is in the database. Each generation: the
+/// algorithm proposes, new canonical networks are numbered and evaluated in one batch per objective
+/// (`extra` evaluators, such as params and flops, too), predictions are stored, and then evaluation
+/// numbers, front, hypervolume and the algorithm's state are committed in one transaction. A killed
+/// job goes back to its last state (Database::rewind) and replays from stored measurements. Never
+/// more than `settings.evaluations` networks. Hypervolume: pagmo's, of the front scaled by the
+/// fixed reference point that the first generation set (its worst values): every objective runs
+/// from 0 at that generation's best value to 1 at its worst, which is the reference. A network any
+/// of whose objectives failed is recorded, penalised with 1e30 and never on the front. Calling it
+/// again after the search has stopped changes nothing.
 SearchOutcome run_search(const spaces::Space& space, const std::vector<SearchObjective>& objectives,
                          const std::vector<std::shared_ptr<evaluators::Evaluator>>& extra,
-                         const SearchSettings& settings, std::uint64_t seed, db::Database& database, const db::Job& job);
+                         const SearchSettings& settings, std::uint64_t seed, db::Database& database,
+                         const db::Job& job);
 
-/// Measures what stands on the front only by prediction, until every member of the front (measured values where
-/// there are any, predictions elsewhere) was measured. Returns the number of networks measured.
-std::int64_t remeasure_front(const spaces::Space& space, const std::vector<SearchObjective>& objectives,
-                             db::Database& database, const db::Job& job);
+/// Measures what stands on the front only by prediction, until every member of the front (measured
+/// values where there are any, predictions elsewhere) was measured. Returns the number of networks
+/// measured.
+std::int64_t remeasure_front(const spaces::Space& space,
+                             const std::vector<SearchObjective>& objectives, db::Database& database,
+                             const db::Job& job);
 
-/// Hypervolume of minimised points with respect to a reference point (points beyond it are left out).
-double hypervolume(const std::vector<std::vector<double>>& points, const std::vector<double>& reference);
+/// Hypervolume of minimised points with respect to a reference point (points beyond it are left
+/// out).
+double hypervolume(const std::vector<std::vector<double>>& points,
+                   const std::vector<double>& reference);
 
 }  // namespace mosaic::search

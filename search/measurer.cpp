@@ -1,0 +1,128 @@
+#include "measurer.hpp"
+
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include "mosaic/core/process.hpp"
+
+namespace mosaic::search {
+
+namespace {
+
+double minimised(const SearchObjective& objective, double value) {
+  return objective.maximise ? -value : value;
+}
+
+}  // namespace
+
+Measurer::Measurer(const spaces::Space& space, const std::vector<SearchObjective>& objectives,
+                   db::Database& database, const db::Job& job)
+    : space_(space), objectives_(objectives), database_(database), job_(job.id) {
+  bool any = false;
+  for (const auto& objective : objectives) any = any || objective.predict;
+  if (!any) return;
+  for (const auto& network : database.networks(job.id))
+    for (const auto& [metric, predicted] : network.predicted)
+      predicted_[{metric, predicted.predictor, network.hash}] = predicted.mean;
+}
+
+std::vector<std::int64_t> Measurer::architectures(
+    const std::vector<evaluators::Candidate>& candidates) {
+  std::vector<std::int64_t> rows;
+  database_.transaction([&] {
+    for (const auto& candidate : candidates)
+      rows.push_back(database_.architecture(space_.hash(), candidate.arch, candidate.hash));
+  });
+  return rows;
+}
+
+std::vector<std::optional<double>> Measurer::values(
+    const SearchObjective& objective, const std::vector<evaluators::Candidate>& candidates,
+    const evaluators::Evaluator::Sink& sink) {
+  if (objective.predict) return predict(objective, candidates);
+  const auto measurements = objective.evaluator->evaluate(candidates, sink);
+  if (measurements.size() != candidates.size())
+    throw std::logic_error("evaluator of " + objective.metric +
+                           ": one measurement per network is expected");
+  std::vector<std::optional<double>> result;
+  for (const auto& measurement : measurements)
+    result.push_back(measurement.ok() ? std::optional(minimised(objective, measurement.value))
+                                      : std::nullopt);
+  return result;
+}
+
+std::vector<std::optional<double>> Measurer::predict(
+    const SearchObjective& objective, const std::vector<evaluators::Candidate>& candidates) {
+  const auto key = [&](const evaluators::Candidate& candidate) {
+    return std::make_tuple(objective.metric, objective.predictor, candidate.hash);
+  };
+  std::vector<evaluators::Candidate> missing;
+  for (const auto& candidate : candidates)
+    if (!predicted_.contains(key(candidate))) missing.push_back(candidate);
+  if (!missing.empty()) {
+    const auto predictions = objective.predict(missing);
+    if (predictions.size() != missing.size())
+      throw std::logic_error("predictor of " + objective.metric +
+                             ": one prediction per network is expected");
+    const auto rows = architectures(missing);
+    database_.transaction([&] {
+      for (std::size_t i = 0; i < missing.size(); ++i) {
+        if (!std::isfinite(predictions[i].mean)) continue;
+        database_.add_prediction(job_, rows[i], objective.metric, predictions[i].mean,
+                                 predictions[i].deviation, objective.predictor);
+        predicted_[key(missing[i])] = predictions[i].mean;
+      }
+    });
+    core::crash_point("predictions stored");
+  }
+  std::vector<std::optional<double>> result;
+  for (const auto& candidate : candidates) {
+    const auto found = predicted_.find(key(candidate));
+    result.push_back(found == predicted_.end()
+                         ? std::nullopt
+                         : std::optional(minimised(objective, found->second)));
+  }
+  return result;
+}
+
+std::vector<std::vector<double>> Measurer::vectors(
+    const std::vector<evaluators::Candidate>& candidates, const evaluators::Evaluator::Sink& sink) {
+  std::vector<std::vector<double>> result(candidates.size());
+  std::vector<bool> failed(candidates.size());
+  for (const auto& objective : objectives_) {
+    core::check_interrupt();
+    const auto column = values(objective, candidates, sink);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      failed[i] = failed[i] || !column[i];
+      result[i].push_back(column[i].value_or(0));
+    }
+  }
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    if (failed[i]) result[i].clear();
+  return result;
+}
+
+void check_objectives(const std::vector<SearchObjective>& objectives) {
+  if (objectives.empty())
+    throw core::UsageError("a search needs an objective, and the job has none",
+                           "add an [[objective]] with a metric and a goal");
+  std::set<std::string> metrics;
+  for (const auto& objective : objectives) {
+    if (!objective.evaluator)
+      throw std::logic_error("objective " + objective.metric + " has no evaluator");
+    if (!metrics.insert(objective.metric).second)
+      throw core::UsageError("the objective '" + objective.metric + "' is given twice",
+                             "leave one of them out");
+  }
+}
+
+std::vector<evaluators::Candidate> candidates_of(
+    const spaces::Space& space, std::span<const db::Reader::Evaluation> evaluations) {
+  std::vector<evaluators::Candidate> candidates;
+  for (const auto& evaluation : evaluations)
+    candidates.push_back(evaluators::make_candidate(space, space.parse(evaluation.arch)));
+  return candidates;
+}
+
+}  // namespace mosaic::search

@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "algorithm_state.hpp"
+#include "mosaic/core/random.hpp"
+#include "mosaic/search/algorithm.hpp"
+
+namespace mosaic::search {
+
+namespace {
+
+/// So many draws in a row that were all known: time to list what is left, or to give up.
+constexpr int kPatience = 1000;
+
+/// Random search: every generation is `population` distinct networks that were not drawn before.
+/// Genes are drawn uniformly, so that networks with many inactive genes, which have many genotypes,
+/// come earlier. A space of up to a million genotypes is drawn to its last network; then
+/// generations are empty. Its whole state is the number of generations: load() draws them again.
+class RandomSearch : public SearchAlgorithm {
+ public:
+  RandomSearch(const spaces::Space& space, const AlgorithmSettings& settings, std::string identity)
+      : space_(space), settings_(settings), identity_(std::move(identity)) {}
+
+  void step(const BatchFitness& fitness) override {
+    const auto batch = draw();
+    if (!batch.empty()) fitness(batch);
+  }
+
+  std::string save() const override { return write_state(identity_, std::to_string(generations_)); }
+
+  void load(const std::string& state) override {
+    const std::string content = read_state(identity_, state);
+    if (content.empty() || content.size() > 18 ||
+        content.find_first_not_of("0123456789") != std::string::npos)
+      throw_bad_state("random", "its number of generations is '" + content + "'");
+    const auto generations = std::stoull(content);
+    drawn_.clear();
+    generations_ = 0;
+    while (generations_ < generations) draw();
+  }
+
+ private:
+  std::vector<spaces::Genotype> draw() {
+    core::Stream stream(settings_.seed, "search/random", generations_++);
+    std::vector<spaces::Genotype> batch;
+    int misses = 0;
+    while (batch.size() < settings_.population && misses < kPatience) {
+      spaces::Genotype genotype = space_.random(stream);
+      const bool is_new = drawn_.insert(genotype).second;
+      misses = is_new ? 0 : misses + 1;
+      if (is_new) batch.push_back(std::move(genotype));
+    }
+    if (batch.size() < settings_.population) draw_from_rest(stream, batch);
+    return batch;
+  }
+
+  void draw_from_rest(core::Stream& stream, std::vector<spaces::Genotype>& batch) {
+    if (!all_) all_ = space_.enumerate().value_or(std::vector<spaces::Genotype>{});
+    std::vector<spaces::Genotype> rest;
+    std::copy_if(all_->begin(), all_->end(), std::back_inserter(rest),
+                 [&](const auto& genotype) { return !drawn_.contains(genotype); });
+    stream.shuffle(rest);
+    rest.resize(std::min(rest.size(), settings_.population - batch.size()));
+    for (auto& genotype : rest) {
+      drawn_.insert(genotype);
+      batch.push_back(std::move(genotype));
+    }
+  }
+
+  const spaces::Space& space_;
+  AlgorithmSettings settings_;
+  std::string identity_;
+  std::uint64_t generations_ = 0;
+  std::set<spaces::Genotype> drawn_;
+  std::optional<std::vector<spaces::Genotype>> all_;  // once the space is nearly exhausted
+};
+
+const AlgorithmRules kRules{
+    .arguments = [](const core::Call& call) { call.expect_only({}); },
+    .population = {},
+};
+
+std::unique_ptr<SearchAlgorithm> make_random(const core::Call& call, const spaces::Space& space,
+                                             const AlgorithmSettings& settings) {
+  return std::make_unique<RandomSearch>(space, settings, state_identity(call, space, settings));
+}
+
+const core::Registered entry{algorithms(), "random",
+                             "distinct networks drawn at random; the baseline of every search",
+                             AlgorithmFactory(make_random)};
+const core::Registered rules{algorithm_rules(), "random", "", kRules};
+
+}  // namespace
+
+}  // namespace mosaic::search

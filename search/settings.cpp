@@ -1,0 +1,39 @@
+#include "mosaic/search/search.hpp"
+
+namespace mosaic::search {
+
+namespace {
+
+/// Runs `check`, and gives what it finds wrong the place in the job file.
+template <class Check>
+void at_key(const core::Section& section, const std::string& key, Check check) {
+  try {
+    check();
+  } catch (const core::UsageError& error) {
+    section.fail(key, error.message(), error.advice());
+  }
+}
+
+}  // namespace
+
+SearchSettings SearchSettings::read(core::Section section) {
+  SearchSettings settings;
+  settings.algorithm = section.string("algorithm", settings.algorithm);
+  settings.population = section.integer("population", settings.population, 1, 1'000'000);
+  settings.evaluations = section.integer("evaluations", settings.evaluations, 1, 1'000'000'000);
+  settings.stall = section.integer("stall", settings.stall, 1, 1'000'000'000);
+
+  AlgorithmRules rules;
+  at_key(section, "algorithm", [&] {
+    const core::Call call = core::parse_call(settings.algorithm);
+    algorithms().at(call.name);
+    if (algorithm_rules().contains(call.name)) rules = algorithm_rules().at(call.name);
+    if (rules.arguments) rules.arguments(call);
+  });
+  at_key(section, "population", [&] {
+    if (rules.population) rules.population(static_cast<std::size_t>(settings.population));
+  });
+  return settings;
+}
+
+}  // namespace mosaic::search
