@@ -1,4 +1,5 @@
-/// The results database: one SQLite file that remembers every job, measurement, prediction and front.
+/// The results database: one SQLite file that remembers every job, measurement, prediction and
+/// front.
 #pragma once
 
 #include <functional>
@@ -11,8 +12,8 @@
 
 namespace mosaic::db {
 
-/// A result of plain SQL: all cells as text (NULL is an empty optional), with the column types as SQLite
-/// reported them so that JSON output can keep numbers as numbers.
+/// A result of plain SQL: all cells as text (NULL is an empty optional), with the column types as
+/// SQLite reported them so that JSON output can keep numbers as numbers.
 struct Table {
   enum class Type { null, integer, real, text };
   struct Cell {
@@ -23,8 +24,8 @@ struct Table {
   std::vector<std::vector<Cell>> rows;
 };
 
-/// Read-only access, safe beside a running writer (WAL). Throws core::Error for a missing file, a file that is
-/// not a Mosaic database, or one written by a newer version (with what to do).
+/// Read-only access, safe beside a running writer (WAL). Throws core::Error for a missing file, a
+/// file that is not a Mosaic database, or one written by a newer version (with what to do).
 class Reader {
  public:
   explicit Reader(const std::string& path);
@@ -32,22 +33,29 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
+  /// The file, as it was named.
+  const std::string& path() const;
+
   std::vector<Job> jobs() const;
-  /// A job by name; without a name the only one, or the latest. Unknown: Error listing the known ones.
+  /// A job by name; without a name the only one, or the latest. Unknown: Error listing the known
+  /// ones.
   Job job(const std::optional<std::string>& name = std::nullopt) const;
   std::optional<Job> find_job(const std::string& name) const;
 
-  /// Every network of a job that has a measurement, prediction or evaluation number, by architecture id.
+  /// Every network of a job that has a measurement, prediction or evaluation number, by
+  /// architecture id.
   std::vector<Network> networks(std::int64_t job) const;
   std::optional<Network> network(std::int64_t job, const std::string& arch_or_hash) const;
-  /// The measured Pareto front: networks for which every objective was measured, none dominated, by first
-  /// objective. `at`: only evaluations numbered up to it, as known then.
+  /// The measured Pareto front: networks for which every objective was measured, none dominated, by
+  /// first objective. `at`: only evaluations numbered up to it, as known then.
   std::vector<Network> front(const Job& job, std::optional<std::int64_t> at = std::nullopt) const;
 
-  /// The newest good-or-failed measurement of a network, if there is one. `job` = nullopt: of any job.
-  std::optional<core::Measurement> find_measurement(std::optional<std::int64_t> job, const std::string& space_hash,
-                                                    const std::string& arch_hash, const std::string& metric,
-                                                    const std::string& fidelity) const;
+  /// The newest good-or-failed measurement of a network, if there is one. `job` = nullopt: of any
+  /// job; `device` = nullopt: made on any device.
+  std::optional<core::Measurement> find_measurement(
+      std::optional<std::int64_t> job, const std::string& space_hash, const std::string& arch_hash,
+      const std::string& metric, const std::string& fidelity,
+      const std::optional<std::string>& device = std::nullopt) const;
   /// All measurements of one metric in the order in which they were made.
   struct Timed {
     std::int64_t id;
@@ -69,8 +77,8 @@ class Reader {
   };
   std::vector<Evaluation> evaluations(std::int64_t job) const;
 
-  /// One SELECT (or read-only pragma/explain). Anything that writes, attaches, or is more than one statement:
-  /// Error. Never changes the file.
+  /// One SELECT (or read-only pragma/explain). Anything that writes, attaches, or is more than one
+  /// statement: Error. Never changes the file.
   Table query(const std::string& sql) const;
 
  protected:
@@ -79,9 +87,9 @@ class Reader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The one writer. Creates or migrates the file; a second writer on the same file gets an Error that names
-/// the process holding it. Every method commits before it returns, unless inside transaction().
-/// Safe to call from several threads.
+/// The one writer. Creates or migrates the file; a second writer on the same file gets an Error
+/// that names the process holding it. Every method commits before it returns, unless inside
+/// transaction(). Safe to call from several threads.
 class Database : public Reader {
  public:
   explicit Database(const std::string& path);
@@ -92,14 +100,17 @@ class Database : public Reader {
 
   /// Creates a job and fills in its id and dates. A taken name: Error.
   void create_job(Job& job);
-  /// Rewrites status, phase, message, device, threads, folder, data_checksum and versions; the rest is fixed.
+  /// Rewrites status, phase, message, device, threads, folder, data_checksum and versions; the rest
+  /// is fixed.
   void update_job(const Job& job);
 
   /// Id of an architecture (made at the first call). Architectures belong to a space, not a job.
-  std::int64_t architecture(const std::string& space_hash, const std::string& arch, const std::string& hash);
-  void add_measurement(std::int64_t job, std::int64_t architecture, const core::Measurement& measurement);
-  void add_prediction(std::int64_t job, std::int64_t architecture, const std::string& metric, double mean,
-                      double deviation, const std::string& predictor);
+  std::int64_t architecture(const std::string& space_hash, const std::string& arch,
+                            const std::string& hash);
+  void add_measurement(std::int64_t job, std::int64_t architecture,
+                       const core::Measurement& measurement);
+  void add_prediction(std::int64_t job, std::int64_t architecture, const std::string& metric,
+                      double mean, double deviation, const std::string& predictor);
   /// Gives the architecture the job's next running number, or returns the one that it has.
   std::int64_t number_evaluation(std::int64_t job, std::int64_t architecture);
   void add_training_point(std::int64_t job, const TrainingPoint& point);

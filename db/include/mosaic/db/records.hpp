@@ -28,9 +28,9 @@ struct Job {
   std::string config_hash;  ///< over its values
   std::string config_path;  ///< where it was read from
   std::uint64_t seed = 0;
-  std::string space;         ///< name
-  std::string space_hash;    ///< identity: name, options, task shape, graph
-  std::string task;          ///< name
+  std::string space;       ///< name
+  std::string space_hash;  ///< identity: name, options, task shape, graph
+  std::string task;        ///< name
   std::string data_checksum;
   std::string device;
   int threads = 0;
@@ -40,7 +40,7 @@ struct Job {
   std::string folder;     ///< of checkpoints and models
   std::string message;    ///< why it failed
   std::vector<Objective> objectives;
-  std::string created;    ///< UTC
+  std::string created;  ///< UTC
   std::string updated;
 };
 
@@ -72,9 +72,10 @@ struct TrainingPoint {
 /// One generation (or round) of a search.
 struct Generation {
   std::int64_t number = 0;
-  std::int64_t evaluations = 0;     ///< distinct networks evaluated so far
+  std::int64_t evaluations = 0;  ///< distinct networks evaluated so far
   double hypervolume = 0;
-  std::vector<std::int64_t> front;  ///< architecture ids, as searched (predictions where they stand in)
+  std::vector<std::int64_t>
+      front;  ///< architecture ids, as searched (predictions where they stand in)
 };
 
 }  // namespace mosaic::db

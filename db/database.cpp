@@ -1,0 +1,263 @@
+#include "mosaic/db/database.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "impl.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "open.hpp"
+#include "schema.hpp"
+
+namespace mosaic::db {
+namespace {
+
+/// What SQLite can compare and sort; the rest is NULL.
+double finite_or_nan(double value) {
+  return std::isfinite(value) ? value : std::numeric_limits<double>::quiet_NaN();
+}
+
+void set_journal(Connection& connection) {
+  const auto system = network_file_system_of(folder_of(connection.path()));
+  // The write-ahead log needs memory shared by all who have the file open, which machines have not.
+  if (!system.empty())
+    core::log_warning(
+        connection.path() + " lies on a network file system (" + system +
+        "), where SQLite's write-ahead log does not work: a rollback journal is used, "
+        "and readers wait while results are written. A local disk is faster and safer "
+        "(--db)");
+  connection.run(system.empty() ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
+  connection.run("PRAGMA journal_size_limit = 67108864");
+}
+
+void replace_objectives(Connection& connection, const Job& job) {
+  std::int64_t position = 0;
+  for (const auto& objective : job.objectives)
+    connection.run("INSERT INTO objectives (job, position, metric, goal) VALUES (?, ?, ?, ?)",
+                   job.id, position++, objective.metric, objective.maximise ? "max" : "min");
+}
+
+}  // namespace
+
+Database::Database(const std::string& path) : Reader(std::make_unique<Impl>(path)) {
+  check_folder(path);
+  inspect_file(path);
+  impl_->lock = std::make_unique<WriterLock>(path);
+  impl_->connection = open_writer(path);
+  auto& connection = *impl_->connection;
+  connection.run("PRAGMA foreign_keys = ON");
+  // With NORMAL, a commit survives a kill of this process but not a power failure, because the log
+  // is only synchronised at checkpoints. A measurement may have cost minutes, and checkpoints of
+  // weights are synchronised when they are written: the database must not fall behind them. One
+  // fsync per commit is a millisecond or so; who has many small things to write puts them in one
+  // transaction().
+  connection.run("PRAGMA synchronous = FULL");
+  while (stored_version(connection) < schema_version()) {
+    const int from = stored_version(connection);
+    transaction([&] {
+      connection.script(migration(from));
+      connection.script("PRAGMA application_id = " + std::to_string(kApplicationId) +
+                        "; PRAGMA user_version = " + std::to_string(from + 1));
+    });
+  }
+  set_journal(connection);
+}
+
+Database::~Database() = default;
+
+void Database::transaction(const std::function<void()>& body) {
+  const std::lock_guard guard(impl_->mutex);
+  auto& connection = *impl_->connection;
+  const bool outermost = impl_->depth == 0;
+  if (!outermost && !connection.in_transaction())
+    throw core::Error("a transaction on " + impl_->path + " was rolled back by an earlier error",
+                      "begin it again");
+  connection.run(outermost ? "BEGIN IMMEDIATE" : "SAVEPOINT nested");
+  ++impl_->depth;
+  try {
+    body();
+    if (outermost) core::crash_point("db commit");
+    connection.run(outermost ? "COMMIT" : "RELEASE nested");
+    --impl_->depth;
+  } catch (...) {
+    --impl_->depth;
+    // Some errors (a full disk) have rolled everything back already.
+    if (connection.in_transaction())
+      sqlite3_exec(connection.handle(),
+                   outermost ? "ROLLBACK" : "ROLLBACK TO nested; RELEASE nested", nullptr, nullptr,
+                   nullptr);
+    throw;
+  }
+  if (outermost) core::crash_point("db commit");
+}
+
+void Database::create_job(Job& job) {
+  transaction([&] {
+    auto& connection = *impl_->connection;
+    if (const auto taken = find_job(job.name))
+      throw core::Error(impl_->path + " already holds a job '" + job.name + "' (" + taken->status +
+                            ", begun " + taken->created + ")",
+                        "choose another name, go on with it by `mosaic resume " + job.name +
+                            "`, or use another database with --db");
+    Job made = job;
+    made.created = core::utc_now();
+    made.updated = made.created;
+    connection.run(
+        "INSERT INTO jobs (name, status, phase, config, config_hash, config_path, seed, space, "
+        "space_hash, task, data_checksum, device, threads, version, revision, libraries, folder, "
+        "message, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "?, ?)",
+        made.name, made.status, made.phase, made.config, made.config_hash, made.config_path,
+        std::to_string(made.seed), made.space, made.space_hash, made.task, made.data_checksum,
+        made.device, made.threads, made.version, made.revision, made.libraries, made.folder,
+        made.message, made.created, made.updated);
+    made.id = connection.last_id();
+    replace_objectives(connection, made);
+    job = made;
+  });
+}
+
+void Database::update_job(const Job& job) {
+  transaction([&] {
+    auto& connection = *impl_->connection;
+    connection.run(
+        "UPDATE jobs SET status = ?, phase = ?, message = ?, device = ?, threads = ?, folder = ?, "
+        "data_checksum = ?, version = ?, revision = ?, libraries = ?, updated = ? WHERE id = ?",
+        job.status, job.phase, job.message, job.device, job.threads, job.folder, job.data_checksum,
+        job.version, job.revision, job.libraries, core::utc_now(), job.id);
+    if (sqlite3_changes(connection.handle()) == 0)
+      throw core::Error(impl_->path + " holds no job with id " + std::to_string(job.id) + " ('" +
+                        job.name + "')");
+  });
+}
+
+std::int64_t Database::architecture(const std::string& space_hash, const std::string& arch,
+                                    const std::string& hash) {
+  const std::lock_guard guard(impl_->mutex);
+  auto& connection = *impl_->connection;
+  {
+    auto row = connection.prepare(
+        "SELECT id, hash FROM architectures WHERE space_hash = ? AND arch = ?", space_hash, arch);
+    if (row.step()) {
+      if (row.text(1) != hash)
+        throw core::Error(
+            "network " + arch + " has hash " + hash + ", but " + row.text(1) + " in " + impl_->path,
+            "the space changed without changing its identity: use a new database");
+      return row.integer(0);
+    }
+  }
+  std::int64_t id = 0;
+  transaction([&] {
+    connection.run("INSERT INTO architectures (space_hash, arch, hash) VALUES (?, ?, ?)",
+                   space_hash, arch, hash);
+    id = connection.last_id();
+  });
+  return id;
+}
+
+void Database::add_measurement(std::int64_t job, std::int64_t architecture,
+                               const core::Measurement& m) {
+  transaction([&] {
+    impl_->connection->run(
+        "INSERT INTO measurements (job, architecture, metric, value, unit, standard_error, "
+        "fidelity, "
+        "seed, seconds, device, status, message, created) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        job, architecture, m.metric, finite_or_nan(m.value), m.unit,
+        finite_or_nan(m.standard_error), m.fidelity, std::to_string(m.seed),
+        finite_or_nan(m.seconds), m.device, m.status == core::Status::ok ? "ok" : "failed",
+        m.message, core::utc_now());
+  });
+}
+
+void Database::add_prediction(std::int64_t job, std::int64_t architecture,
+                              const std::string& metric, double mean, double deviation,
+                              const std::string& predictor) {
+  // A job that goes on says again what it said before: the same predictor's word replaces the old
+  // one and is the latest again.
+  transaction([&] {
+    impl_->connection->run(
+        "INSERT OR REPLACE INTO predictions (job, architecture, metric, mean, deviation, "
+        "predictor, "
+        "created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        job, architecture, metric, finite_or_nan(mean), finite_or_nan(deviation), predictor,
+        core::utc_now());
+  });
+}
+
+std::int64_t Database::number_evaluation(std::int64_t job, std::int64_t architecture) {
+  const std::lock_guard guard(impl_->mutex);
+  auto& connection = *impl_->connection;
+  {
+    auto row = connection.prepare(
+        "SELECT number FROM evaluations WHERE job = ? AND architecture = ?", job, architecture);
+    if (row.step()) return row.integer(0);
+  }
+  std::int64_t number = 0;
+  transaction([&] {
+    {
+      auto row = connection.prepare(
+          "SELECT coalesce(max(number), 0) + 1 FROM evaluations WHERE job = ?", job);
+      row.step();
+      number = row.integer(0);
+    }
+    connection.run(
+        "INSERT INTO evaluations (job, number, architecture, created) VALUES (?, ?, ?, ?)", job,
+        number, architecture, core::utc_now());
+  });
+  return number;
+}
+
+void Database::add_training_point(std::int64_t job, const TrainingPoint& point) {
+  transaction([&] {
+    impl_->connection->run(
+        "INSERT OR REPLACE INTO training (job, step, epoch, loss, accuracy, learning_rate, "
+        "images_per_second) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        job, point.step, finite_or_nan(point.epoch), finite_or_nan(point.loss),
+        finite_or_nan(point.accuracy), finite_or_nan(point.learning_rate),
+        finite_or_nan(point.images_per_second));
+  });
+}
+
+void Database::truncate_training(std::int64_t job, std::int64_t step) {
+  transaction([&] {
+    impl_->connection->run("DELETE FROM training WHERE job = ? AND step > ?", job, step);
+  });
+}
+
+void Database::add_generation(std::int64_t job, const Generation& generation) {
+  transaction([&] {
+    auto& connection = *impl_->connection;
+    connection.run("DELETE FROM generations WHERE job = ? AND number = ?", job, generation.number);
+    connection.run(
+        "INSERT INTO generations (job, number, evaluations, hypervolume, created) "
+        "VALUES (?, ?, ?, ?, ?)",
+        job, generation.number, generation.evaluations, finite_or_nan(generation.hypervolume),
+        core::utc_now());
+    std::int64_t position = 0;
+    for (const auto architecture : generation.front)
+      connection.run(
+          "INSERT INTO generation_front (job, generation, position, architecture) "
+          "VALUES (?, ?, ?, ?)",
+          job, generation.number, position++, architecture);
+  });
+}
+
+void Database::save_state(std::int64_t job, const std::string& phase, const std::string& state) {
+  transaction([&] {
+    impl_->connection->run(
+        "INSERT OR REPLACE INTO states (job, phase, state, updated) VALUES (?, ?, ?, ?)", job,
+        phase, Blob{state}, core::utc_now());
+  });
+}
+
+void Database::rewind(std::int64_t job, std::int64_t generation, std::int64_t evaluations) {
+  transaction([&] {
+    auto& connection = *impl_->connection;
+    connection.run("DELETE FROM generations WHERE job = ? AND number > ?", job, generation);
+    connection.run("DELETE FROM evaluations WHERE job = ? AND number > ?", job, evaluations);
+  });
+}
+
+}  // namespace mosaic::db

@@ -1,0 +1,43 @@
+/// What a Reader and a Database are made of.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "lock.hpp"
+#include "mosaic/db/database.hpp"
+#include "sqlite.hpp"
+
+namespace mosaic::db {
+
+struct Reader::Impl {
+  explicit Impl(std::string given) : path(std::move(given)) {}
+
+  std::string path;
+  std::unique_ptr<WriterLock> lock;  ///< declared first: let go of after the file is closed
+  std::unique_ptr<Connection> connection;
+  std::recursive_mutex mutex;
+  int depth = 0;  ///< of nested transactions
+};
+
+/// All reads in its scope see one state of the database, and no other thread uses the connection.
+class Snapshot {
+ public:
+  Snapshot(Connection& connection, std::recursive_mutex& mutex)
+      : guard_(mutex), connection_(connection), own_(!connection.in_transaction()) {
+    if (own_) connection_.run("BEGIN");
+  }
+  ~Snapshot() {
+    if (own_) sqlite3_exec(connection_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  std::lock_guard<std::recursive_mutex> guard_;
+  Connection& connection_;
+  bool own_;
+};
+
+}  // namespace mosaic::db

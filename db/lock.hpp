@@ -1,0 +1,31 @@
+/// Who may write a database, and where it lies.
+#pragma once
+
+#include <string>
+
+namespace mosaic::db {
+
+/// Holds `<path>.lock` (flock) while it lives. The kernel lets go of it when the process ends,
+/// however it ends; the file stays, with the number of the process that held it last.
+class WriterLock {
+ public:
+  /// Throws core::Error that names the holding process.
+  explicit WriterLock(const std::string& path);
+  ~WriterLock();
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+/// Name of the network file system with this magic number (statfs's f_type), or empty for others.
+std::string network_file_system(long magic);
+
+/// Name of the network file system that `folder` lies on, or empty.
+std::string network_file_system_of(const std::string& folder);
+
+/// Folder of a file ("." where it has none).
+std::string folder_of(const std::string& path);
+
+}  // namespace mosaic::db
