@@ -13,7 +13,7 @@ execute_process(COMMAND ${MOSAIC_BUILD_INFO_COMMAND} COMMAND_ERROR_IS_FATAL ANY)
 add_custom_target(mosaic_build_info
   COMMAND ${MOSAIC_BUILD_INFO_COMMAND}
   BYPRODUCTS "${MOSAIC_GENERATED_DIR}/mosaic/build_info.hpp"
-  COMMENT "" VERBATIM)
+  COMMENT "Checking version and revision" VERBATIM)
 
 function(mosaic_use_build_info target)
   target_include_directories(${target} PRIVATE "${MOSAIC_GENERATED_DIR}")

@@ -45,12 +45,13 @@ for program in "${programs[@]}"; do
 done
 
 # What the loader finds, less what the other machine has in versions of its own.
-ldd "${programs[@]}" 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
-  grep -vE '/(libtorch|libc10|libcu|libnv|libnccl|libcaffe2|libgomp|libshm)[^/]*$|/nvidia/|/cuda' |
-  grep -vE '/(libc|libm|libdl|librt|libpthread|libresolv|libstdc\+\+|libgcc_s|libutil)\.so[^/]*$' |
-  while read -r library; do
-    strip --strip-unneeded -o "$out/lib/$(basename "$library")" "$(readlink -f "$library")"
+readonly left_out='^(libtorch|libc10|libcu|libnv|libnccl|libcaffe2|libgomp|libshm)|^(libc|libm|libdl|librt|libpthread|libresolv|libutil|libstdc\+\+|libgcc_s)\.so'
+ldd "${programs[@]}" 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }' | sort -u |
+  grep -vE "$left_out" |
+  while read -r name library; do
+    strip --strip-unneeded -o "$out/lib/$name" "$(readlink -f "$library")"
   done
+
 cp -r --parents examples "$out/"
 rm -f "$out"/examples/CMakeLists.txt
 
