@@ -4,7 +4,6 @@
 #include <catch2/catch.hpp>
 
 #include <csignal>
-#include <regex>
 #include <thread>
 
 #include "capture.hpp"
@@ -114,8 +113,10 @@ TEST_CASE("a crash between writing a file and putting it in place keeps the old 
 }
 
 TEST_CASE("the time is written as ISO 8601 in UTC") {
-  CHECK(std::regex_match(core::utc_now(),
-                         std::regex(R"(20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ)")));
+  std::string shape = core::utc_now();
+  for (char& c : shape)
+    if (c >= '0' && c <= '9') c = '9';
+  CHECK(shape == "9999-99-99T99:99:99Z");
 }
 
 TEST_CASE("the machine is described within what the process may use") {
