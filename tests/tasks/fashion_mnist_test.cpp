@@ -1,0 +1,91 @@
+#include <torch/torch.h>
+
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "files.hpp"
+#include "mosaic/tasks/task.hpp"
+
+using namespace mosaic;
+using namespace mosaic::tasks;
+using namespace mosaic::tasks::testing;
+using Catch::Contains;
+
+namespace {
+
+/// 40 + 10 images of 28x28 in Fashion-MNIST's files.
+void write_small(const TemporaryFolder& folder) {
+  const auto labels = [](std::size_t count) {
+    std::string result(count, '\0');
+    for (std::size_t i = 0; i < count; ++i) result[i] = static_cast<char>(i % 10);
+    return result;
+  };
+  folder.write("train-images-idx3-ubyte", idx_images(40, 28, 28, ramp(40 * 784, 11)));
+  folder.write("train-labels-idx1-ubyte", idx_labels(labels(40)));
+  folder.write("t10k-images-idx3-ubyte", idx_images(10, 28, 28, ramp(10 * 784, 13)));
+  folder.write("t10k-labels-idx1-ubyte", idx_labels(labels(10)));
+}
+
+std::unique_ptr<Task> make(TaskSettings settings) {
+  return tasks::tasks().at("fashion-mnist")(settings);
+}
+
+}  // namespace
+
+TEST_CASE("fashion-mnist without its files says which package to install") {
+  const TemporaryFolder folder;
+  CHECK(refusal([&] { make({.path = folder.path()}); }) ==
+        "Fashion-MNIST is not in " + folder.path() +
+            ": train-images-idx3-ubyte.gz is missing: install the Debian package "
+            "dataset-fashion-mnist, or set [task] path to the folder with its four IDX files");
+}
+
+TEST_CASE("fashion-mnist refuses an image size") {
+  CHECK_THAT(
+      refusal([] { make({.image_size = 64}); }),
+      Contains("the images of fashion-mnist have a size of their own: leave image_size out"));
+}
+
+TEST_CASE("fashion-mnist refuses test images of another size than the training images") {
+  const TemporaryFolder folder;
+  write_small(folder);
+  folder.write("t10k-images-idx3-ubyte", idx_images(10, 32, 32, ramp(10 * 1024)));
+  CHECK_THAT(
+      refusal([&] { make({.path = folder.path()}); }),
+      Contains("training images are 1x28x28 (channels, height, width), test images 1x32x32"));
+}
+
+TEST_CASE("fashion-mnist reads small files of its own format") {
+  const TemporaryFolder folder;
+  write_small(folder);
+  const auto task = make({.path = folder.path()});
+  CHECK(task->name() == "fashion-mnist");
+  CHECK(task->input_shape() == std::vector<std::int64_t>{1, 28, 28});
+  CHECK(task->classes() == 10);
+  CHECK(task->class_names()[9] == "ankle boot");
+  CHECK(task->size(Split::train) == 36);
+  CHECK(task->size(Split::validation) == 4);
+  CHECK(task->size(Split::test) == 10);
+}
+
+TEST_CASE("the real Fashion-MNIST has the sizes, statistics and balance that its paper states") {
+  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")) {
+    WARN("skipped: the Debian package dataset-fashion-mnist is not installed");
+    SUCCEED();
+    return;
+  }
+  const auto task = make({.validation = 0});
+  CHECK(task->size(Split::train) == 60000);
+  CHECK(task->size(Split::test) == 10000);
+  REQUIRE(task->normalisation().mean.size() == 1);
+  CHECK(task->normalisation().mean[0] == Approx(0.2860).margin(1e-4));
+  CHECK(task->normalisation().standard_deviation[0] == Approx(0.3530).margin(1e-4));
+  const Batch train = task->batch(Split::train, 0, 60000);
+  CHECK(train.inputs.sizes() == at::IntArrayRef({60000, 1, 28, 28}));
+  CHECK(train.inputs.mean().item<double>() == Approx(0).margin(1e-4));
+  CHECK(train.inputs.var().item<double>() == Approx(1).margin(1e-4));
+  CHECK(train.targets.bincount().eq(6000).all().item<bool>());
+  const Batch test = task->batch(Split::test, 0, 20000);
+  CHECK(test.targets.bincount().eq(1000).all().item<bool>());
+  CHECK(test.targets[0].item<int>() == 9);  // the first test image is an ankle boot
+}

@@ -1,0 +1,354 @@
+#include "image_classification.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <set>
+
+#include "files.hpp"
+
+using namespace mosaic;
+using namespace mosaic::tasks;
+using namespace mosaic::tasks::testing;
+using Catch::Contains;
+
+namespace {
+
+constexpr std::int64_t kHeight = 6, kWidth = 5, kChannels = 3;
+
+/// Images whose first pixel's red tells their number; the label is the number modulo 4.
+ImageSet numbered(std::int64_t count) {
+  ImageSet set;
+  set.count = count;
+  set.height = kHeight;
+  set.width = kWidth;
+  set.channels = kChannels;
+  for (std::int64_t i = 0; i < count; ++i) {
+    set.labels.push_back(i % 4);
+    for (std::int64_t k = 0; k < set.bytes_per_image(); ++k)
+      set.pixels.push_back(static_cast<std::uint8_t>(k == 0 ? i : (i * 37 + k * 11 + 1) % 255 + 1));
+  }
+  return set;
+}
+
+ImageData data(std::int64_t train, std::int64_t test) {
+  ImageData result;
+  result.train = numbered(train);
+  if (test > 0) result.test = numbered(test);
+  result.class_names = {"a", "b", "c", "d"};
+  return result;
+}
+
+ImageClassification make(TaskSettings settings, std::int64_t train = 100, std::int64_t test = 20,
+                         Augmentation augmentation = {.padding = 2, .flip = true}) {
+  return ImageClassification("numbers", settings, data(train, test), augmentation);
+}
+
+/// Byte values [batch, height, width, channels] that a batch was made of.
+at::Tensor bytes_of(const ImageClassification& task, const Batch& batch) {
+  const Normalisation n = task.normalisation();
+  const auto options = at::TensorOptions().dtype(at::kDouble);
+  const at::Tensor mean = at::tensor(n.mean, options).view({1, kChannels, 1, 1});
+  const at::Tensor std = at::tensor(n.standard_deviation, options).view({1, kChannels, 1, 1});
+  return (batch.inputs.to(at::kDouble) * std + mean)
+      .mul(255)
+      .round()
+      .to(at::kLong)
+      .permute({0, 2, 3, 1});
+}
+
+std::vector<std::int64_t> numbers_of(const ImageClassification& task, const Batch& batch) {
+  const at::Tensor red = bytes_of(task, batch).select(3, 0).select(2, 0).select(1, 0).contiguous();
+  const auto* values = red.data_ptr<std::int64_t>();
+  return {values, values + red.numel()};
+}
+
+std::vector<std::int64_t> members(const ImageClassification& task, Split split) {
+  return numbers_of(task, task.batch(split, 0, 1000));
+}
+
+}  // namespace
+
+TEST_CASE("train and validation split the training images between them") {
+  const ImageClassification task = make({.validation = 0.25});
+  const auto train = members(task, Split::train), validation = members(task, Split::validation);
+  CHECK(train.size() == 75);
+  CHECK(validation.size() == 25);
+  std::set<std::int64_t> all(train.begin(), train.end());
+  all.insert(validation.begin(), validation.end());
+  CHECK(all.size() == 100);
+  CHECK(members(task, Split::test).size() == 20);
+  CHECK(task.size(Split::train) == 75);
+  CHECK(task.size(Split::validation) == 25);
+}
+
+TEST_CASE("the split is a function of the seed") {
+  CHECK(members(make({.seed = 7}), Split::validation) ==
+        members(make({.seed = 7}), Split::validation));
+  CHECK(members(make({.seed = 7}), Split::validation) !=
+        members(make({.seed = 8}), Split::validation));
+}
+
+TEST_CASE("a data set without a test split gives a tenth of its images to one") {
+  const ImageClassification task = make({.validation = 0.1}, 100, 0);
+  const auto test = members(task, Split::test);
+  CHECK(test.size() == 10);
+  CHECK(task.size(Split::validation) == 9);
+  CHECK(task.size(Split::train) == 81);
+  std::set<std::int64_t> all(test.begin(), test.end());
+  for (const Split split : {Split::train, Split::validation})
+    for (const std::int64_t number : members(task, split)) all.insert(number);
+  CHECK(all.size() == 100);
+  CHECK(members(make({.limit = 20}, 100, 0), Split::test) == test);
+}
+
+TEST_CASE("limit cuts training and validation after the shuffle, and leaves the test split whole") {
+  const ImageClassification task = make({.validation = 0.2, .limit = 10});
+  CHECK(task.size(Split::train) == 8);
+  CHECK(task.size(Split::validation) == 2);
+  CHECK(task.size(Split::test) == 20);
+  const auto train = members(task, Split::train);
+  CHECK(*std::max_element(train.begin(), train.end()) > 10);
+  CHECK(make({.limit = 1000}).size(Split::train) == 90);
+}
+
+TEST_CASE("the checksum names the data, not the settings") {
+  const std::string checksum = make({}).checksum();
+  CHECK(checksum.size() == 32);
+  CHECK(make({.seed = 9, .validation = 0.3, .limit = 20}).checksum() == checksum);
+  CHECK(make({}, 100, 21).checksum() != checksum);
+  ImageData changed = data(100, 20);
+  changed.train.pixels[5] ^= 1;
+  CHECK(ImageClassification("numbers", {}, changed, {}).checksum() != checksum);
+  changed = data(100, 20);
+  changed.test.labels[3] = 0;
+  CHECK(ImageClassification("numbers", {}, changed, {}).checksum() != checksum);
+}
+
+TEST_CASE("inputs are normalised with mean and deviation of the training split only") {
+  const ImageClassification task = make({.validation = 0.25});
+  const Batch batch = task.batch(Split::train, 0, 75);
+  CHECK(batch.inputs.scalar_type() == at::kFloat);
+  CHECK(batch.inputs.sizes() == at::IntArrayRef({75, kChannels, kHeight, kWidth}));
+  CHECK(batch.inputs.is_contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(batch.targets.scalar_type() == at::kLong);
+  for (std::int64_t c = 0; c < kChannels; ++c) {
+    const at::Tensor channel = batch.inputs.select(1, c);
+    CHECK(channel.mean().item<double>() == Approx(0).margin(1e-5));
+    CHECK(channel.var(/*unbiased=*/false).item<double>() == Approx(1).margin(1e-5));
+  }
+  // Independent of the library: every byte of the first image of the test split.
+  const ImageSet set = numbered(20);
+  const Batch test = task.batch(Split::test, 0, 1);
+  const Normalisation n = task.normalisation();
+  for (std::int64_t y = 0; y < kHeight; ++y)
+    for (std::int64_t x = 0; x < kWidth; ++x)
+      for (std::int64_t c = 0; c < kChannels; ++c) {
+        const double byte = set.pixels[static_cast<std::size_t>((y * kWidth + x) * kChannels + c)];
+        const auto channel = static_cast<std::size_t>(c);
+        CHECK(test.inputs[0][c][y][x].item<double>() ==
+              Approx((byte / 255 - n.mean[channel]) / n.standard_deviation[channel]).margin(1e-5));
+      }
+}
+
+TEST_CASE("a constant channel is shifted to zero, not divided by zero") {
+  ImageData constant = data(20, 5);
+  std::fill(constant.train.pixels.begin(), constant.train.pixels.end(), std::uint8_t{7});
+  const ImageClassification task("constant", {}, constant, {});
+  CHECK(task.batch(Split::train, 0, 5).inputs.abs().max().item<double>() < 1e-6);
+}
+
+TEST_CASE("labels stay with their images") {
+  const ImageClassification task = make({.augment = false});
+  for (const Batch& batch : {task.batch(Split::train, 3, 9), task.batch(Split::validation, 0, 5),
+                             task.batch(Split::test, 2, 7), task.training_batch(2, 1, 16)}) {
+    const auto numbers = numbers_of(task, batch);
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      CHECK(batch.targets[static_cast<std::int64_t>(i)].item<std::int64_t>() == numbers[i] % 4);
+  }
+}
+
+TEST_CASE("a range of examples is clipped to its split") {
+  const ImageClassification task = make({});
+  CHECK(task.batch(Split::test, 15, 10).targets.numel() == 5);
+  CHECK(task.batch(Split::test, 20, 10).targets.numel() == 0);
+  CHECK(task.batch(Split::test, 500, 10).inputs.size(0) == 0);
+}
+
+TEST_CASE("an epoch visits every training image once, in an order of its own") {
+  const ImageClassification task = make({.augment = false});
+  const auto epoch = [&](std::int64_t number) {
+    std::vector<std::int64_t> seen;
+    for (std::int64_t index = 0; index < 90 / 15; ++index)
+      for (const std::int64_t i : numbers_of(task, task.training_batch(number, index, 15)))
+        seen.push_back(i);
+    return seen;
+  };
+  const auto first = epoch(0), second = epoch(1);
+  CHECK(first != second);
+  CHECK(epoch(0) == first);
+  const auto train = members(task, Split::train);
+  CHECK(std::set<std::int64_t>(first.begin(), first.end()) ==
+        std::set<std::int64_t>(train.begin(), train.end()));
+  CHECK(std::set<std::int64_t>(first.begin(), first.end()).size() == 90);
+}
+
+TEST_CASE("a training batch does not depend on what was asked for before") {
+  const ImageClassification one = make({.seed = 3}), other = make({.seed = 3});
+  one.training_batch(5, 2, 10);
+  one.batch(Split::test, 0, 5);
+  const Batch a = one.training_batch(1, 4, 10);
+  const Batch b = other.training_batch(1, 4, 10);
+  CHECK(at::equal(a.inputs, b.inputs));
+  CHECK(at::equal(a.targets, b.targets));
+  // Batches of another size hold the same augmented images.
+  CHECK(at::equal(other.training_batch(1, 2, 20).inputs.narrow(0, 0, 10), a.inputs));
+}
+
+TEST_CASE("augmentation crops out of a black frame and flips, as computed pixel by pixel") {
+  const std::int64_t padding = 2;
+  const ImageClassification task =
+      make({.validation = 0}, 64, 4, {.padding = padding, .flip = true});
+  const ImageSet set = numbered(64);
+  const auto numbers =
+      numbers_of(make({.validation = 0, .augment = false}, 64),  // same order, unaugmented
+                 make({.validation = 0, .augment = false}, 64).training_batch(3, 0, 64));
+  const at::Tensor found = bytes_of(task, task.training_batch(3, 0, 64)).contiguous();
+  const auto* values = found.data_ptr<std::int64_t>();
+  std::set<std::int64_t> variants;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::int64_t image = numbers[i];
+    std::int64_t matches = 0, variant = -1;
+    for (std::int64_t v = 0; v < 2 * (2 * padding + 1) * (2 * padding + 1); ++v) {
+      const bool flip = v % 2 == 1;
+      const std::int64_t dy = v / 2 / (2 * padding + 1) - padding;
+      const std::int64_t dx = v / 2 % (2 * padding + 1) - padding;
+      bool equal = true;
+      for (std::int64_t y = 0; y < kHeight && equal; ++y)
+        for (std::int64_t x = 0; x < kWidth && equal; ++x)
+          for (std::int64_t c = 0; c < kChannels && equal; ++c) {
+            const std::int64_t sy = y + dy, sx = (flip ? kWidth - 1 - x : x) + dx;
+            const bool inside = sy >= 0 && sy < kHeight && sx >= 0 && sx < kWidth;
+            const std::int64_t expected =
+                inside ? set.pixels[static_cast<std::size_t>(
+                             ((image * kHeight + sy) * kWidth + sx) * kChannels + c)]
+                       : 0;
+            equal = values[((static_cast<std::int64_t>(i) * kHeight + y) * kWidth + x) * kChannels +
+                           c] == expected;
+          }
+      if (equal) {
+        ++matches;
+        variant = v;
+      }
+    }
+    CHECK(matches >= 1);
+    variants.insert(variant);
+  }
+  CHECK(variants.size() > 20);  // of 50, drawn 64 times
+}
+
+TEST_CASE("augment = false leaves the images as they are") {
+  const ImageClassification task = make({.validation = 0, .augment = false});
+  const auto numbers = numbers_of(task, task.training_batch(0, 0, 100));
+  CHECK(std::set<std::int64_t>(numbers.begin(), numbers.end()).size() == 100);
+}
+
+TEST_CASE("splits that would be left without images are refused") {
+  CHECK(refusal([] { make({.validation = 0.1}, 3); }) ==
+        "numbers: validation = 0.1 of 3 images leaves 3 for training and 0 for validation: raise "
+        "limit, add images, or change validation (0: none)");
+  CHECK_THAT(refusal([] { make({.validation = 0.5, .limit = 1}); }),
+             Contains("of 1 images leaves 0 for training and 1 for validation"));
+  CHECK_THAT(refusal([] { make({}, 4, 0); }),
+             Contains("4 images are too few to take a test split from"));
+  CHECK(refusal([] { make({.validation = 0}).batch(Split::validation, 0, 1); }) ==
+        "numbers: the validation split has no images: set [task] validation above 0");
+}
+
+TEST_CASE("a batch that cannot be is refused") {
+  const ImageClassification task = make({});
+  CHECK(refusal([&] { task.training_batch(0, 0, 91); }) ==
+        "numbers: a batch of 91 does not fit into a training split of 90 images: use a smaller "
+        "batch, or raise [task] limit");
+  CHECK_THROWS_AS(task.training_batch(0, 9, 10), std::out_of_range);
+  CHECK_NOTHROW(task.training_batch(0, 8, 10));
+}
+
+TEST_CASE("an unknown or missing device is refused") {
+  ImageClassification task = make({});
+  CHECK(refusal([&] { task.to("tpu"); }) == "unknown device 'tpu': use cpu, cuda or cuda:N");
+  if (!torch::cuda::is_available())
+    CHECK_THAT(
+        refusal([&] { task.to("cuda"); }),
+        Contains("device 'cuda' asked for, but there is no usable CUDA device: use device cpu"));
+  CHECK_NOTHROW(task.to("cpu"));
+}
+
+TEST_CASE("the loss is the mean cross entropy with label smoothing") {
+  const ImageClassification task = make({});
+  const at::Tensor outputs =
+      at::tensor({2.0, 0.5, -1.0, 0.0, 0.0, 1.0, 0.0, 3.0}).view({2, 4}).set_requires_grad(true);
+  const at::Tensor targets = at::tensor({0, 1}, at::kLong);
+  const double smoothing = 0.1;
+  double expected = 0;
+  const double rows[2][4] = {{2.0, 0.5, -1.0, 0.0}, {0.0, 1.0, 0.0, 3.0}};
+  for (int i = 0; i < 2; ++i) {
+    double sum = 0;
+    for (const double value : rows[i]) sum += std::exp(value);
+    for (int k = 0; k < 4; ++k) {
+      const double target = (k == i ? 1 - smoothing : 0) + smoothing / 4;
+      expected -= target * (rows[i][k] - std::log(sum)) / 2;
+    }
+  }
+  const at::Tensor loss = task.loss(outputs, targets, smoothing);
+  CHECK(loss.item<double>() == Approx(expected).epsilon(1e-5));
+  loss.backward();
+  CHECK(outputs.grad().defined());
+  CHECK(task.loss(outputs.detach().to(at::kBFloat16), targets, 0).scalar_type() == at::kFloat);
+}
+
+TEST_CASE("correct counts the outputs whose largest entry is the target") {
+  const ImageClassification task = make({});
+  const at::Tensor outputs =
+      at::tensor({1.f, 0.f, 0.f, 0.f, 0.f, 0.f, 9.f, 0.f, 0.f, 1.f, 0.f, 0.f}).view({3, 4});
+  const at::Tensor correct = task.correct(outputs, at::tensor({0, 2, 3}, at::kLong));
+  CHECK(correct.dim() == 0);
+  CHECK(correct.scalar_type() == at::kLong);
+  CHECK(correct.item<std::int64_t>() == 2);
+}
+
+TEST_CASE("batches can be made while gradients and inference mode come and go") {
+  const ImageClassification task = make({});
+  {
+    const c10::InferenceMode guard;
+    CHECK(task.training_batch(0, 0, 10).inputs.size(0) == 10);
+  }
+  const at::Tensor weight = at::ones({1}).set_requires_grad(true);
+  const at::Tensor sum = (task.training_batch(0, 1, 10).inputs * weight).sum();
+  CHECK_NOTHROW(sum.backward());
+}
+
+TEST_CASE("batches on CUDA equal those on the CPU", "[gpu]") {
+  if (!torch::cuda::is_available()) {
+    WARN("skipped: there is no CUDA device");
+    SUCCEED();
+    return;
+  }
+  const ImageClassification cpu = make({});
+  ImageClassification cuda = make({});
+  cuda.to("cuda");
+  const auto same = [](const Batch& a, const Batch& b) {
+    REQUIRE(b.inputs.is_cuda());
+    REQUIRE(b.targets.is_cuda());
+    CHECK(at::equal(a.inputs, b.inputs.cpu()));
+    CHECK(at::equal(a.targets, b.targets.cpu()));
+  };
+  for (std::int64_t epoch = 0; epoch < 3; ++epoch)
+    same(cpu.training_batch(epoch, 1, 30), cuda.training_batch(epoch, 1, 30));
+  for (const Split split : {Split::train, Split::validation, Split::test})
+    same(cpu.batch(split, 2, 50), cuda.batch(split, 2, 50));
+  const Batch batch = cuda.batch(Split::test, 0, 20);
+  CHECK(cuda.correct(at::one_hot(batch.targets, 4).to(at::kFloat), batch.targets).is_cuda());
+}

@@ -1,0 +1,158 @@
+#include "image_files.hpp"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "files.hpp"
+#include "images.hpp"
+
+using namespace mosaic;
+using namespace mosaic::tasks;
+using namespace mosaic::tasks::testing;
+using Catch::Contains;
+
+namespace {
+
+/// A smooth colour image, which JPEG keeps well.
+std::vector<std::uint8_t> smooth(int height, int width) {
+  std::vector<std::uint8_t> pixels;
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (const int value : {60 + 3 * x, 200 - 2 * y, 90 + x + y})
+        pixels.push_back(static_cast<std::uint8_t>(value));
+  return pixels;
+}
+
+}  // namespace
+
+TEST_CASE("a PNG is read exactly") {
+  const TemporaryFolder folder;
+  const auto pixels = smooth(7, 9);
+  const Image image = read_image(folder.write("a.png", png(7, 9, PNG_FORMAT_RGB, pixels)));
+  CHECK(image.height == 7);
+  CHECK(image.width == 9);
+  CHECK(image.pixels == pixels);
+}
+
+TEST_CASE("a JPEG is read to within its quality") {
+  const TemporaryFolder folder;
+  const auto pixels = smooth(33, 20);
+  const Image image = read_image(folder.write("a.jpg", jpeg(33, 20, 3, pixels)));
+  CHECK(image.height == 33);
+  CHECK(image.width == 20);
+  REQUIRE(image.pixels.size() == pixels.size());
+  double error = 0;
+  for (std::size_t i = 0; i < pixels.size(); ++i) error += std::abs(image.pixels[i] - pixels[i]);
+  CHECK(error / static_cast<double>(pixels.size()) < 3);
+}
+
+TEST_CASE("grey images get three equal channels") {
+  const TemporaryFolder folder;
+  const std::vector<std::uint8_t> grey(16, 77);
+  const std::vector<std::uint8_t> expected(48, 77);
+  CHECK(read_image(folder.write("a.png", png(4, 4, PNG_FORMAT_GRAY, grey))).pixels == expected);
+  CHECK(read_image(folder.write("a.jpg", jpeg(4, 4, 1, grey))).pixels == expected);
+}
+
+TEST_CASE("transparency is laid over black") {
+  const TemporaryFolder folder;
+  const std::string file =
+      folder.write("a.png", png(1, 2, PNG_FORMAT_RGBA, {200, 100, 50, 255, 200, 100, 50, 0}));
+  CHECK(read_image(file).pixels == std::vector<std::uint8_t>{200, 100, 50, 0, 0, 0});
+}
+
+TEST_CASE("what a file is goes by its content, not its name") {
+  const TemporaryFolder folder;
+  CHECK(read_image(folder.write("a.jpg", plain_png(2, 2, 1, 2, 3))).pixels[2] == 3);
+}
+
+TEST_CASE("images that cannot be read whole are refused by name") {
+  const TemporaryFolder folder;
+  const auto message = [](const std::string& path) { return refusal([&] { read_image(path); }); };
+  const std::string whole_jpeg = jpeg(32, 32, 3, smooth(32, 32));
+  const std::string whole_png = png(32, 32, PNG_FORMAT_RGB, smooth(32, 32));
+
+  SECTION("missing") { CHECK_THAT(message(folder.path() + "/none.jpg"), Contains("none.jpg")); }
+  SECTION("empty") {
+    const std::string file = folder.write("a.jpg", "");
+    CHECK(message(file) == file + " is empty (0 bytes): replace the file or remove it");
+  }
+  SECTION("another format") {
+    const std::string file = folder.write("a.jpg", "GIF89a...");
+    CHECK(message(file) ==
+          file + " is neither a JPEG nor a PNG image: replace the file or remove it");
+  }
+  SECTION("JPEG cut anywhere") {
+    for (const std::size_t size : {whole_jpeg.size() - 2, whole_jpeg.size() - 40, std::size_t{200},
+                                   std::size_t{20}, std::size_t{3}}) {
+      const std::string file = folder.write("a.jpg", whole_jpeg.substr(0, size));
+      CHECK_THAT(message(file), Contains(file + " is not a readable JPEG image (Premature end"));
+      CHECK_THAT(message(file), Contains("): replace the file or remove it"));
+    }
+  }
+  SECTION("JPEG with bytes lost in the middle") {
+    std::string broken = whole_jpeg;
+    broken.erase(broken.size() - 60, 30);
+    CHECK_THAT(message(folder.write("a.jpg", broken)),
+               Contains("a.jpg is not a readable JPEG image (Corrupt JPEG data"));
+  }
+  SECTION("JPEG of zero size") {
+    std::string zero = whole_jpeg;
+    const std::size_t frame = zero.find("\xff\xc0");
+    REQUIRE(frame != std::string::npos);
+    zero[frame + 5] = zero[frame + 6] = '\0';  // height
+    CHECK_THAT(message(folder.write("a.jpg", zero)), Contains("Empty JPEG image"));
+  }
+  SECTION("JPEG of absurd size") {
+    std::string huge = whole_jpeg;
+    const std::size_t frame = huge.find("\xff\xc0");
+    for (std::size_t i = 5; i < 9; ++i) huge[frame + i] = '\xf0';
+    CHECK_THAT(message(folder.write("a.jpg", huge)),
+               Contains("a.jpg is too large: 61680x61680 pixels, at most 100000000 in all"));
+  }
+  SECTION("PNG cut anywhere") {
+    for (const std::size_t size : {whole_png.size() - 30, whole_png.size() / 2, std::size_t{20}}) {
+      const std::string file = folder.write("a.png", whole_png.substr(0, size));
+      CHECK_THAT(message(file), Contains(file + " is not a readable PNG image ("));
+    }
+  }
+  SECTION("PNG with a bit changed") {
+    std::string broken = whole_png;
+    broken[whole_png.size() / 2] = static_cast<char>(broken[whole_png.size() / 2] ^ 1);
+    CHECK_THAT(message(folder.write("a.png", broken)),
+               Contains("a.png is not a readable PNG image (IDAT: "));
+  }
+}
+
+TEST_CASE(
+    "resizing interpolates linearly when it enlarges, and averages all pixels when it shrinks") {
+  const auto row = [](const std::vector<std::uint8_t>& values) {
+    Image image;
+    image.height = image.width = static_cast<std::int64_t>(values.size());
+    for (std::size_t y = 0; y < values.size(); ++y)
+      for (const std::uint8_t value : values) image.pixels.insert(image.pixels.end(), 3, value);
+    return image;
+  };
+  CHECK(resized(row({0, 100}), 4).pixels == row({0, 25, 75, 100}).pixels);
+  // Triangle of half-width 2: weights 3/7, 3/7, 1/7, as Pillow's BILINEAR.
+  CHECK(resized(row({0, 0, 100, 100}), 2).pixels == row({14, 86}).pixels);
+  CHECK(resized(row({9, 9, 9, 9, 9}), 3).pixels == row({9, 9, 9}).pixels);
+  CHECK(resized(row({255, 255, 255}), 7).pixels == row({255, 255, 255, 255, 255, 255, 255}).pixels);
+  CHECK(resized(row({1, 2, 3}), 3).pixels == row({1, 2, 3}).pixels);
+}
+
+TEST_CASE("resizing goes along both axes") {
+  Image image;
+  image.height = 2;
+  image.width = 1;
+  image.pixels = {0, 0, 0, 100, 0, 200};
+  const Image result = resized(image, 4);
+  CHECK(result.height == 4);
+  CHECK(result.width == 4);
+  const std::vector<std::uint8_t> red{0, 25, 75, 100};
+  for (std::size_t y = 0; y < 4; ++y)
+    for (std::size_t x = 0; x < 4; ++x) {
+      CHECK(result.pixels[(y * 4 + x) * 3] == red[y]);
+      CHECK(result.pixels[(y * 4 + x) * 3 + 2] == 2 * red[y]);
+    }
+}
