@@ -31,7 +31,7 @@ void set_journal(Connection& connection) {
   connection.run("PRAGMA journal_size_limit = 67108864");
 }
 
-void replace_objectives(Connection& connection, const Job& job) {
+void add_objectives(Connection& connection, const Job& job) {
   std::int64_t position = 0;
   for (const auto& objective : job.objectives)
     connection.run("INSERT INTO objectives (job, position, metric, goal) VALUES (?, ?, ?, ?)",
@@ -40,19 +40,20 @@ void replace_objectives(Connection& connection, const Job& job) {
 
 }  // namespace
 
-Database::Database(const std::string& path) : Reader(std::make_unique<Impl>(path)) {
+Database::Database(const std::string& path, const WriterOptions& options)
+    : Reader(std::make_unique<Impl>(path)) {
   check_folder(path);
   inspect_file(path);
   impl_->lock = std::make_unique<WriterLock>(path);
-  impl_->connection = open_writer(path);
+  impl_->connection = open_writer(path, options.busy_milliseconds);
   auto& connection = *impl_->connection;
   connection.run("PRAGMA foreign_keys = ON");
   // With NORMAL, a commit survives a kill of this process but not a power failure, because the log
-  // is only synchronised at checkpoints. A measurement may have cost minutes, and checkpoints of
-  // weights are synchronised when they are written: the database must not fall behind them. One
-  // fsync per commit is a millisecond or so; who has many small things to write puts them in one
-  // transaction().
-  connection.run("PRAGMA synchronous = FULL");
+  // is only synchronised at checkpoints. FULL is the default: a measurement may have cost minutes,
+  // and trained weights are synchronised when they are written, which the database must not fall
+  // behind. Who has many small things to write puts them in one transaction().
+  connection.run(options.survive_power_failure ? "PRAGMA synchronous = FULL"
+                                               : "PRAGMA synchronous = NORMAL");
   while (stored_version(connection) < schema_version()) {
     const int from = stored_version(connection);
     transaction([&] {
@@ -113,7 +114,7 @@ void Database::create_job(Job& job) {
         made.device, made.threads, made.version, made.revision, made.libraries, made.folder,
         made.message, made.created, made.updated);
     made.id = connection.last_id();
-    replace_objectives(connection, made);
+    add_objectives(connection, made);
     job = made;
   });
 }

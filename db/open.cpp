@@ -146,10 +146,10 @@ std::unique_ptr<Connection> open_reader(const std::string& path) {
   return connection;
 }
 
-std::unique_ptr<Connection> open_writer(const std::string& path) {
+std::unique_ptr<Connection> open_writer(const std::string& path, int busy_milliseconds) {
   auto connection = std::make_unique<Connection>(
       full_path(path), path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX);
-  sqlite3_busy_timeout(connection->handle(), kBusyMilliseconds);
+  sqlite3_busy_timeout(connection->handle(), busy_milliseconds);
   touch(*connection);
   // Where the file may only be read, SQLite opens it so without a word.
   if (sqlite3_db_readonly(connection->handle(), "main") == 1)

@@ -14,7 +14,7 @@ std::unique_ptr<Connection> open_reader(const std::string& path);
 
 /// A connection for the holder of the WriterLock: makes the file or takes one that is blank or
 /// ours, whatever its version. Migration is up to the caller. Throws core::Error.
-std::unique_ptr<Connection> open_writer(const std::string& path);
+std::unique_ptr<Connection> open_writer(const std::string& path, int busy_milliseconds);
 
 /// Throws core::Error for what no SQLite database could be: a folder, a foreign or truncated file.
 /// True if there is something to open (not missing, not empty).

@@ -8,13 +8,17 @@
 #include "mosaic/core/process.hpp"
 
 namespace mosaic::db {
+namespace {
+
+bool is_no_space(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
+}  // namespace
 
 void throw_sqlite(int code, int system_error, const std::string& path, const std::string& detail) {
   const std::string cause =
       system_error != 0 ? detail + ", " + std::strerror(system_error) : detail;
-  const bool no_space = system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
   int primary = code & 0xff;
-  if (primary == SQLITE_IOERR && no_space) primary = SQLITE_FULL;
+  if (primary == SQLITE_IOERR && is_no_space(system_error)) primary = SQLITE_FULL;
   switch (primary) {
     case SQLITE_FULL:
       throw core::Error("no space left to write " + path + " (" + cause + ")",
@@ -82,6 +86,7 @@ void Statement::bind(int index, Blob blob) {
 }
 
 bool Statement::step() {
+  errno = 0;
   const int code = sqlite3_step(handle_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
@@ -118,11 +123,15 @@ Connection::~Connection() {
 
 void Connection::check(int code) const {
   if (code == SQLITE_OK) return;
+  const int last = errno;
   const int primary = code & 0xff;
-  const bool file_trouble =
-      primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL;
-  throw_sqlite(code, file_trouble ? sqlite3_system_errno(handle_) : 0, path_,
-               sqlite3_errmsg(handle_));
+  int system_error = 0;
+  if (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL) {
+    system_error = sqlite3_system_errno(handle_);
+    // SQLite forgets why a commit could not be written.
+    if (system_error == 0 && is_no_space(last)) system_error = last;
+  }
+  throw_sqlite(code, system_error, path_, sqlite3_errmsg(handle_));
 }
 
 Statement Connection::borrow(std::string_view sql) {

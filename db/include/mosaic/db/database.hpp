@@ -87,12 +87,23 @@ class Reader {
   std::unique_ptr<Impl> impl_;
 };
 
+/// How a Database writes.
+struct WriterOptions {
+  /// A commit is on the disk before a method returns: it survives a power failure (an fsync each,
+  /// some milliseconds). Without, it survives any kill of the process, and a power failure may take
+  /// the last commits; the file stays sound. For searches on tables, whose numbers cost nothing to
+  /// get again.
+  bool survive_power_failure = true;
+  /// How long to wait for another program (a `sqlite3` shell) that holds the file.
+  int busy_milliseconds = 20'000;
+};
+
 /// The one writer. Creates or migrates the file; a second writer on the same file gets an Error
 /// that names the process holding it. Every method commits before it returns, unless inside
 /// transaction(). Safe to call from several threads.
 class Database : public Reader {
  public:
-  explicit Database(const std::string& path);
+  explicit Database(const std::string& path, const WriterOptions& options = {});
   ~Database() override;
 
   /// All or nothing; nested calls join the outer one.
