@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mosaic::core {
@@ -14,6 +15,7 @@ namespace mosaic::core {
 /// carries file, line and the full key, the value received and what was expected.
 class Section {
  public:
+  /// Counts as reading: a key whose presence was asked for is known.
   bool has(const std::string& key) const;
 
   /// Value of `key`, or `fallback` where it is absent. The range is inclusive.
