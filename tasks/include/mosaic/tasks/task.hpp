@@ -23,8 +23,8 @@ struct Batch {
   at::Tensor targets;  ///< int64 [batch]
 };
 
-/// What was done to byte values: (x / 255 - mean) / standard_deviation, per channel. A deployed network
-/// needs the same.
+/// What was done to byte values: (x / 255 - mean) / standard_deviation, per channel. A deployed
+/// network needs the same.
 struct Normalisation {
   std::vector<double> mean;
   std::vector<double> standard_deviation;
@@ -33,14 +33,15 @@ struct Normalisation {
 /// The [task] section of a job file.
 struct TaskSettings {
   std::string name = "fashion-mnist";
-  std::string path = {};              ///< folder or file; empty: where the task's data usually lies
-  std::uint64_t seed = 1;             ///< of the train/validation split and of augmentation
-  double validation = 0.1;            ///< share of the training images held out for the search
-  std::int64_t limit = 0;             ///< at most so many training+validation images (0: all); for quick tries
+  std::string path = {};    ///< folder or file; empty: where the task's data usually lies
+  std::uint64_t seed = 1;   ///< of the train/validation split and of augmentation
+  double validation = 0.1;  ///< share of the training images held out for the search
+  std::int64_t limit = 0;  ///< at most so many training+validation images (0: all); for quick tries
   bool augment = true;
-  std::int64_t image_size = 32;       ///< image folders only: side to which images are resized
+  std::int64_t image_size = 32;  ///< image folders only: side to which images are resized
 
-  /// Reads the keys above (all but `seed`). Throws core::UsageError for an unknown name or a value out of range.
+  /// Reads the keys above (all but `seed`). Throws core::UsageError for an unknown name or a value
+  /// out of range.
   static TaskSettings read(core::Section section, std::uint64_t seed);
 };
 
@@ -61,20 +62,24 @@ class Task {
   /// Empty where inputs are not normalised.
   virtual Normalisation normalisation() const { return {}; }
 
-  /// Moves the data ("cpu", "cuda"). Call once, before batches are asked for. Throws core::Error where there
-  /// is no such device or the data does not fit.
+  /// Moves the data ("cpu", "cuda"). Call once, before batches are asked for. Throws core::Error
+  /// where there is no such device or the data does not fit.
   virtual void to(const std::string& device) = 0;
 
-  /// Batches [0, size(train) / batch_size) of an epoch: a permutation drawn from (seed, epoch), the last
-  /// incomplete batch dropped, augmented on the device. Throws core::Error for a batch larger than the split.
-  virtual Batch training_batch(std::int64_t epoch, std::int64_t index, std::int64_t batch_size) const = 0;
-  /// Examples [begin, begin + count) of a split in stored order, not augmented, clipped to its size.
-  /// Throws core::Error where the split has no examples at all (validation = 0).
+  /// Batches [0, size(train) / batch_size) of an epoch: a permutation drawn from (seed, epoch), the
+  /// last incomplete batch dropped, augmented on the device. Throws core::Error for a batch larger
+  /// than the split.
+  virtual Batch training_batch(std::int64_t epoch, std::int64_t index,
+                               std::int64_t batch_size) const = 0;
+  /// Examples [begin, begin + count) of a split in stored order, not augmented, clipped to its
+  /// size. Throws core::Error where the split has no examples at all (validation = 0).
   virtual Batch batch(Split split, std::int64_t begin, std::int64_t count) const = 0;
 
   /// Mean loss (differentiable) of outputs [batch, classes].
-  virtual at::Tensor loss(const at::Tensor& outputs, const at::Tensor& targets, double label_smoothing) const = 0;
-  /// Number of correct outputs (a scalar int64 tensor on the device, so that callers need not wait for it).
+  virtual at::Tensor loss(const at::Tensor& outputs, const at::Tensor& targets,
+                          double label_smoothing) const = 0;
+  /// Number of correct outputs (a scalar int64 tensor on the device, so that callers need not wait
+  /// for it).
   virtual at::Tensor correct(const at::Tensor& outputs, const at::Tensor& targets) const = 0;
 };
 
