@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <unordered_map>
 
 #include "impl.hpp"
 #include "mosaic/core/error.hpp"
@@ -73,61 +72,75 @@ struct Candidate {
   std::vector<double> costs;
 };
 
-/// Latest good value of a metric for each network of a job, by architecture id.
-std::vector<std::pair<std::int64_t, double>> latest_values(Connection& connection, std::int64_t job,
-                                                           const std::string& metric) {
-  std::vector<std::pair<std::int64_t, double>> values;
-  auto rows = connection.prepare(
-      "SELECT architecture, value FROM measurements INDEXED BY measurements_good "
-      "WHERE job = ? AND metric = ? AND status = 'ok' AND value IS NOT NULL "
-      "ORDER BY architecture, id",
-      job, metric);
-  while (rows.step()) {
-    const auto architecture = rows.integer(0);
-    if (!values.empty() && values.back().first == architecture)
-      values.back().second = rows.real(1);
-    else
-      values.emplace_back(architecture, rows.real(1));
-  }
-  return values;
+constexpr auto kNeverNumbered = std::numeric_limits<std::int64_t>::max();
+
+/// Condition of the index measurements_good, word for word: SQLite uses it only so.
+constexpr const char* kLatestValue =
+    "SELECT value FROM measurements INDEXED BY measurements_good WHERE job = ? AND metric = ? "
+    "AND architecture = ? AND status = 'ok' AND value IS NOT NULL ORDER BY id DESC LIMIT 1";
+constexpr const char* kAllValues =
+    "SELECT architecture, value FROM measurements INDEXED BY measurements_good WHERE job = ? "
+    "AND metric = ? AND status = 'ok' AND value IS NOT NULL ORDER BY architecture, id";
+
+double cost_of(const Objective& objective, double value) {
+  return objective.maximise ? -value : value;
 }
 
-/// Networks with all objectives measured, in the order in which they were found.
-std::vector<Candidate> candidates_of(Connection& connection, const Job& job,
-                                     std::optional<std::int64_t> at) {
-  std::unordered_map<std::int64_t, std::int64_t> numbers;
-  auto rows = connection.prepare(
-      "SELECT architecture, number FROM evaluations WHERE job = ? AND number <= ?", job.id,
-      at.value_or(std::numeric_limits<std::int64_t>::max()));
-  while (rows.step()) numbers.emplace(rows.integer(0), rows.integer(1));
-
+/// The networks numbered up to `at` with all objectives measured.
+std::vector<Candidate> candidates_at(Connection& connection, const Job& job, std::int64_t at) {
   std::vector<Candidate> candidates;
-  for (std::size_t k = 0; k < job.objectives.size(); ++k) {
-    const auto& objective = job.objectives[k];
-    const auto values = latest_values(connection, job.id, objective.metric);
-    const auto cost = [&](double value) { return objective.maximise ? -value : value; };
-    if (k == 0) {
-      for (const auto& [architecture, value] : values) {
-        const auto number = numbers.find(architecture);
-        if (at && number == numbers.end()) continue;
-        const auto found =
-            number == numbers.end() ? std::numeric_limits<std::int64_t>::max() : number->second;
-        candidates.push_back({architecture, found, {cost(value)}});
-      }
-      continue;
+  auto rows = connection.prepare(
+      "SELECT architecture, number FROM evaluations WHERE job = ? AND number <= ? ORDER BY number",
+      job.id, at);
+  while (rows.step()) {
+    Candidate candidate{rows.integer(0), rows.integer(1), {}};
+    for (const auto& objective : job.objectives) {
+      auto value =
+          connection.prepare(kLatestValue, job.id, objective.metric, candidate.architecture);
+      if (!value.step()) break;
+      candidate.costs.push_back(cost_of(objective, value.real(0)));
     }
-    // Both lists are sorted by architecture: keep what is in both.
-    std::size_t kept = 0;
-    auto value = values.begin();
-    for (auto& candidate : candidates) {
-      while (value != values.end() && value->first < candidate.architecture) ++value;
-      if (value == values.end() || value->first != candidate.architecture) continue;
-      candidate.costs.push_back(cost(value->second));
-      if (&candidates[kept] != &candidate) candidates[kept] = std::move(candidate);
-      ++kept;
-    }
-    candidates.resize(kept);
+    if (candidate.costs.size() == job.objectives.size()) candidates.push_back(std::move(candidate));
   }
+  return candidates;
+}
+
+/// Puts this objective's latest value behind the costs of each candidate, and drops those that have
+/// none. Candidates and rows are sorted by architecture.
+void add_costs(std::vector<Candidate>& candidates, const Objective& objective, Statement rows) {
+  std::size_t kept = 0;
+  std::size_t next = 0;
+  bool more = rows.step();
+  while (more) {
+    const auto architecture = rows.integer(0);
+    double value = rows.real(1);
+    while ((more = rows.step()) && rows.integer(0) == architecture) value = rows.real(1);
+    while (next < candidates.size() && candidates[next].architecture < architecture) ++next;
+    if (next == candidates.size()) break;
+    if (candidates[next].architecture != architecture) continue;
+    candidates[next].costs.push_back(cost_of(objective, value));
+    if (kept != next) candidates[kept] = std::move(candidates[next]);
+    ++kept;
+    ++next;
+  }
+  candidates.resize(kept);
+}
+
+/// All networks with all objectives measured, in the order in which they were found.
+std::vector<Candidate> all_candidates(Connection& connection, const Job& job) {
+  std::vector<Candidate> candidates;
+  if (job.objectives.empty()) return candidates;
+  auto rows = connection.prepare(
+      "SELECT m.architecture, e.number FROM "
+      "(SELECT DISTINCT architecture FROM measurements INDEXED BY measurements_good WHERE job = ?1 "
+      "AND metric = ?2 AND status = 'ok' AND value IS NOT NULL) m "
+      "LEFT JOIN evaluations e ON e.job = ?1 AND e.architecture = m.architecture "
+      "ORDER BY m.architecture",
+      job.id, job.objectives.front().metric);
+  while (rows.step())
+    candidates.push_back({rows.integer(0), rows.null(1) ? kNeverNumbered : rows.integer(1), {}});
+  for (const auto& objective : job.objectives)
+    add_costs(candidates, objective, connection.prepare(kAllValues, job.id, objective.metric));
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.found < b.found; });
   return candidates;
@@ -209,7 +222,7 @@ std::optional<Network> Reader::network(std::int64_t job, const std::string& arch
 std::vector<Network> Reader::front(const Job& job, std::optional<std::int64_t> at) const {
   const Snapshot snapshot(*impl_->connection, impl_->mutex);
   auto& connection = *impl_->connection;
-  auto candidates = candidates_of(connection, job, at);
+  auto candidates = at ? candidates_at(connection, job, *at) : all_candidates(connection, job);
   std::vector<std::vector<double>> points;
   points.reserve(candidates.size());
   for (auto& candidate : candidates) points.push_back(std::move(candidate.costs));

@@ -69,9 +69,9 @@ CREATE TABLE measurements (
   message TEXT NOT NULL,
   created TEXT NOT NULL
 );
-CREATE INDEX measurements_good ON measurements (job, metric, architecture, id, value)
+CREATE INDEX measurements_good ON measurements (job, metric, architecture, id, status, value)
   WHERE status = 'ok' AND value IS NOT NULL;
-CREATE INDEX measurements_by_architecture ON measurements (architecture, metric, job);
+CREATE INDEX measurements_by_architecture ON measurements (architecture, metric);
 CREATE INDEX measurements_by_job ON measurements (job, architecture);
 
 CREATE TABLE predictions (

@@ -109,7 +109,10 @@ std::string Statement::blob(int column) const {
 
 Connection::Connection(const std::string& uri, const std::string& path, int flags) : path_(path) {
   const int code = sqlite3_open_v2(uri.c_str(), &handle_, flags | SQLITE_OPEN_EXRESCODE, nullptr);
-  if (code == SQLITE_OK) return;
+  if (code == SQLITE_OK) {
+    sqlite3_exec(handle_, "PRAGMA cache_size = -65536", nullptr, nullptr, nullptr);  // 64 MiB
+    return;
+  }
   const std::string detail = sqlite3_errstr(code);
   const int system_error = handle_ == nullptr ? 0 : sqlite3_system_errno(handle_);
   sqlite3_close_v2(handle_);

@@ -1,0 +1,154 @@
+// The schema is a promise: older files become today's, and the documented queries work.
+
+#include <sqlite3.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "fixtures.hpp"
+
+using namespace mosaic;
+using namespace mosaic::db;
+using namespace mosaic::db::testing;
+
+namespace {
+
+void load(const std::string& path, const std::string& sql) {
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+  char* message = nullptr;
+  const int code = sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &message);
+  INFO((message == nullptr ? "" : message));
+  CHECK(code == SQLITE_OK);
+  sqlite3_free(message);
+  sqlite3_close(database);
+}
+
+std::string schema_of(const std::string& path) {
+  std::string text;
+  for (const auto& row :
+       Reader(path).query("SELECT type, name, sql FROM sqlite_master ORDER BY name").rows)
+    text += row[0].text + " " + row[1].text + " " + row[2].text + "\n";
+  return text;
+}
+
+/// Contents of the ```sql blocks of a Markdown text.
+std::vector<std::string> sql_blocks(const std::string& markdown) {
+  std::vector<std::string> blocks;
+  std::istringstream lines(markdown);
+  std::string line;
+  bool inside = false;
+  while (std::getline(lines, line)) {
+    if (line == "```sql") {
+      inside = true;
+      blocks.emplace_back();
+    } else if (line.starts_with("```")) {
+      inside = false;
+    } else if (inside) {
+      blocks.back() += line + "\n";
+    }
+  }
+  return blocks;
+}
+
+/// Two jobs with something of everything that a database can hold.
+void fill_everything(const std::string& path) {
+  Database database(path);
+  for (const char* name : {"fashion-front", "fashion-again"}) {
+    Job job = sample_job(name);
+    database.create_job(job);
+    std::vector<std::int64_t> front;
+    for (int i = 0; i < 4; ++i) {
+      const auto id = add_network(database, job, "network " + std::to_string(i), i != 3);
+      database.add_measurement(job.id, id, measured("params", 1000 * (i + 1)));
+      database.add_measurement(job.id, id, measured("flops", 1e6 * (i + 1)));
+      database.add_measurement(job.id, id, measured("accuracy", 85 + i));
+      database.add_prediction(job.id, id, "latency_ms", 1 + 0.5 * i, 0.125, "ridge");
+      database.add_measurement(job.id, id, measured("latency_ms", 1.25 + 0.5 * i));
+      front.push_back(id);
+    }
+    database.add_measurement(job.id, front[0], measured("latency_ms", 1.5));
+    auto failed = measured("accuracy", std::nan(""));
+    failed.status = core::Status::failed;
+    failed.message = "out of memory";
+    database.add_measurement(job.id, front[3], failed);
+    database.add_training_point(job.id, {100, 0.5, 1.25, 60.5, 0.1, 1000});
+    database.add_generation(job.id, {0, 2, 1.5, {front[1], front[0]}});
+    database.add_generation(job.id, {1, 3, 1.75, {front[2], front[0]}});
+    database.save_state(job.id, "search", std::string("\0state", 6));
+    job.status = "finished";
+    job.phase = "done";
+    database.update_job(job);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every documented query works on a filled database and finds something") {
+  const Folder folder;
+  fill_everything(folder.file());
+  const auto documentation = slurp(source_dir() + "/docs/database.md");
+  const auto queries = sql_blocks(documentation);
+  REQUIRE(queries.size() >= 8);
+  const Reader reader(folder.file());
+  for (const auto& sql : queries) {
+    INFO(sql);
+    CHECK_FALSE(reader.query(sql).rows.empty());
+  }
+}
+
+TEST_CASE("every table, view and column is documented") {
+  const Folder folder;
+  { const Database database(folder.file()); }
+  const auto documentation = slurp(source_dir() + "/docs/database.md");
+  const Reader reader(folder.file());
+  const auto table = reader.query(
+      "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c "
+      "WHERE m.type IN ('table', 'view')");
+  REQUIRE(table.rows.size() > 80);
+  for (const auto& row : table.rows) {
+    INFO(row[0].text << "." << row[1].text);
+    CHECK((documentation.find("**" + row[0].text + "**") != std::string::npos ||
+           documentation.find("| `" + row[0].text + "` |") != std::string::npos));
+    CHECK(documentation.find("`" + row[1].text + "`") != std::string::npos);
+  }
+  CHECK(documentation.find("schema, now " + std::to_string(schema_version())) != std::string::npos);
+}
+
+TEST_CASE("a database of every earlier schema version becomes today's, with all its content") {
+  for (int version = 1; version <= schema_version(); ++version) {
+    INFO("schema version " << version);
+    const Folder folder;
+    load(folder.file(),
+         slurp(source_dir() + "/tests/db/data/schema-" + std::to_string(version) + ".sql"));
+    { const Database migrated(folder.file()); }
+    { const Database fresh(folder.file("fresh.db")); }
+    CHECK(schema_of(folder.file()) == schema_of(folder.file("fresh.db")));
+
+    const Reader reader(folder.file());
+    CHECK(reader.query("PRAGMA user_version").rows[0][0].text == std::to_string(schema_version()));
+    CHECK(reader.query("PRAGMA integrity_check").rows[0][0].text == "ok");
+    REQUIRE(reader.jobs().size() == 2);
+    const Job job = reader.job("fashion-front");
+    CHECK(job.status == "finished");
+    CHECK(job.seed == 18446744073709551615u);
+    CHECK(job.objectives == std::vector<Objective>{{"accuracy", true}, {"latency_ms", false}});
+    const auto networks = reader.networks(job.id);
+    REQUIRE(networks.size() == 4);
+    CHECK(networks[0].metrics.at("latency_ms").value == 1.5);
+    CHECK(networks[1].predicted.at("latency_ms").mean == 1.5);
+    CHECK(networks[2].evaluation == 3);
+    CHECK_FALSE(networks[3].evaluation);
+    CHECK(reader.front(job).size() == 4);
+    CHECK(reader.measurements(job.id, "accuracy").back().measurement.message == "out of memory");
+    CHECK(reader.training_curve(job.id).at(0).loss == 1.25);
+    CHECK(reader.generations(job.id).at(1).front.size() == 2);
+    CHECK(reader.state(job.id, "search") == std::string("\0state", 6));
+  }
+}
+
+// Writes the database behind tests/db/data/schema-N.sql; the first lines of those files say how.
+TEST_CASE("write a sample database for the stored dumps", "[.dump]") {
+  if (const char* path = std::getenv("MOSAIC_DB_DUMP")) fill_everything(path);
+  SUCCEED("only works where it is asked to");
+}
