@@ -1,0 +1,288 @@
+#include "report_data.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_map>
+
+#include "mosaic/predictors/predictor.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kReferenceMetric = "latency_reference_ms";
+constexpr const char* kTimedMetric = "latency_ms";
+
+Json number(double value) {
+  if (!std::isfinite(value)) return nullptr;
+  // Whole numbers without ".0": a parameter count is shorter so, and reads as what it is.
+  if (value == std::floor(value) && std::abs(value) < 9e15) return static_cast<std::int64_t>(value);
+  return value;
+}
+
+/// All networks of a job that have a number of their own, and where each stands in the columns.
+class Networks {
+ public:
+  Networks(const db::Reader& database, const db::Job& job) {
+    for (auto& network : database.networks(job.id)) {
+      network.metrics.erase(kReferenceMetric);  // of the device, not of the network
+      if (network.metrics.empty() && network.predicted.empty() && !network.evaluation) continue;
+      all_.push_back(std::move(network));
+    }
+    std::stable_sort(all_.begin(), all_.end(), [](const db::Network& a, const db::Network& b) {
+      if (a.evaluation && b.evaluation) return *a.evaluation < *b.evaluation;
+      return a.evaluation.has_value() && !b.evaluation;
+    });
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      by_id_.emplace(all_[i].architecture, i);
+      by_arch_.emplace(all_[i].arch, i);
+    }
+  }
+
+  const std::vector<db::Network>& all() const { return all_; }
+
+  /// -1 where the job has no such network.
+  std::int64_t index(const std::string& arch) const {
+    const auto found = by_arch_.find(arch);
+    return found == by_arch_.end() ? -1 : static_cast<std::int64_t>(found->second);
+  }
+  std::int64_t index(std::int64_t architecture) const {
+    const auto found = by_id_.find(architecture);
+    return found == by_id_.end() ? -1 : static_cast<std::int64_t>(found->second);
+  }
+
+ private:
+  std::vector<db::Network> all_;
+  std::unordered_map<std::int64_t, std::size_t> by_id_;
+  std::unordered_map<std::string, std::size_t> by_arch_;
+};
+
+/// Objectives first, then the usual costs, then the rest by name.
+std::vector<std::string> metric_order(const Networks& networks, const db::Job& job) {
+  std::set<std::string> present;
+  for (const auto& network : networks.all()) {
+    for (const auto& [name, measurement] : network.metrics) present.insert(name);
+    for (const auto& [name, prediction] : network.predicted) present.insert(name);
+  }
+  std::vector<std::string> order;
+  const auto take = [&](const std::string& name) {
+    if (present.erase(name) > 0) order.push_back(name);
+  };
+  for (const auto& objective : job.objectives) take(objective.metric);
+  for (const char* usual : {"accuracy", kTimedMetric, "params", "flops"}) take(usual);
+  order.insert(order.end(), present.begin(), present.end());
+  return order;
+}
+
+Json metric_json(const Networks& networks, const std::string& name) {
+  std::string unit;
+  Json values = Json::array();
+  Json errors = Json::array();
+  Json predicted = Json::array();
+  Json deviations = Json::array();
+  bool has_errors = false;
+  bool has_predicted = false;
+  for (const auto& network : networks.all()) {
+    const auto measured = network.metrics.find(name);
+    const bool has_value = measured != network.metrics.end();
+    values.push_back(has_value ? number(measured->second.value) : Json(nullptr));
+    errors.push_back(has_value ? number(measured->second.standard_error) : Json(nullptr));
+    if (has_value && unit.empty()) unit = measured->second.unit;
+    has_errors = has_errors || (has_value && measured->second.standard_error > 0);
+    const auto guess = network.predicted.find(name);
+    const bool has_guess = guess != network.predicted.end();
+    predicted.push_back(has_guess ? number(guess->second.mean) : Json(nullptr));
+    deviations.push_back(has_guess ? number(guess->second.deviation) : Json(nullptr));
+    has_predicted = has_predicted || has_guess;
+  }
+  if (unit.empty() && name.ends_with("_ms")) unit = "ms";
+  if (unit.empty() && name == "accuracy") unit = "%";
+  Json json{{"name", name}, {"unit", unit}, {"values", std::move(values)}};
+  if (has_errors) json["errors"] = std::move(errors);
+  if (has_predicted) {
+    json["predicted"] = std::move(predicted);
+    json["deviations"] = std::move(deviations);
+  }
+  return json;
+}
+
+/// Agreement of each predicted metric with what was then measured; only metrics with both.
+Json agreement_json(const Networks& networks, const std::vector<std::string>& metrics) {
+  Json result = Json::array();
+  for (const auto& metric : metrics) {
+    std::vector<predictors::Prediction> predicted;
+    std::vector<double> truth;
+    std::set<std::string> names;
+    for (const auto& network : networks.all()) {
+      const auto measured = network.metrics.find(metric);
+      const auto guess = network.predicted.find(metric);
+      if (measured == network.metrics.end() || guess == network.predicted.end()) continue;
+      if (!std::isfinite(guess->second.mean)) continue;
+      predicted.push_back({guess->second.mean, guess->second.deviation});
+      truth.push_back(measured->second.value);
+      names.insert(guess->second.predictor);
+    }
+    if (truth.empty()) continue;
+    const auto scores = predictors::score(predicted, truth);
+    result.push_back({{"metric", metric},
+                      {"records", scores.records},
+                      {"mape", number(scores.mape)},
+                      {"rmse", number(scores.rmse)},
+                      {"kendall", number(scores.kendall)},
+                      {"spearman", number(scores.spearman)},
+                      {"coverage", number(scores.coverage)},
+                      {"predictors", names}});
+  }
+  return result;
+}
+
+Json generations_json(const db::Reader& database, const db::Job& job) {
+  Json json{{"number", Json::array()},
+            {"evaluations", Json::array()},
+            {"hypervolume", Json::array()},
+            {"front", Json::array()}};
+  for (const auto& generation : database.generations(job.id)) {
+    json["number"].push_back(generation.number);
+    json["evaluations"].push_back(generation.evaluations);
+    json["hypervolume"].push_back(number(generation.hypervolume));
+    json["front"].push_back(generation.front.size());
+  }
+  return json;
+}
+
+Json training_json(const db::Reader& database, const db::Job& job) {
+  Json json{{"step", Json::array()},          {"epoch", Json::array()},
+            {"loss", Json::array()},          {"accuracy", Json::array()},
+            {"learning_rate", Json::array()}, {"images_per_second", Json::array()}};
+  for (const auto& point : database.training_curve(job.id)) {
+    json["step"].push_back(point.step);
+    json["epoch"].push_back(number(point.epoch));
+    json["loss"].push_back(number(point.loss));
+    json["accuracy"].push_back(number(point.accuracy));
+    json["learning_rate"].push_back(number(point.learning_rate));
+    json["images_per_second"].push_back(number(point.images_per_second));
+  }
+  return json;
+}
+
+/// Each text once; the columns hold its place.
+class Texts {
+ public:
+  std::int64_t place(const std::string& text) {
+    const auto [found, fresh] = places_.emplace(text, static_cast<std::int64_t>(texts_.size()));
+    if (fresh) texts_.push_back(text);
+    return found->second;
+  }
+  Json take() { return std::move(texts_); }
+
+ private:
+  Json texts_ = Json::array();
+  std::map<std::string, std::int64_t> places_;
+};
+
+/// Timings of networks and of the reference network, in the order in which they were taken.
+Json timings_json(const db::Reader& database, const db::Job& job, const Networks& networks) {
+  auto taken = database.measurements(job.id, kTimedMetric);
+  auto references = database.measurements(job.id, kReferenceMetric);
+  taken.insert(taken.end(), references.begin(), references.end());
+  std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+
+  Texts texts;
+  Json json;
+  for (const char* column : {"network", "arch", "reference", "value", "error", "seconds", "device",
+                             "fidelity", "message"})
+    json[column] = Json::array();
+  for (const auto& timed : taken) {
+    const auto& measurement = timed.measurement;
+    const auto network = networks.index(timed.arch);
+    json["network"].push_back(network);
+    json["arch"].push_back(network < 0 ? texts.place(timed.arch) : -1);
+    json["reference"].push_back(measurement.metric == kReferenceMetric ? 1 : 0);
+    json["value"].push_back(measurement.ok() ? number(measurement.value) : Json(nullptr));
+    json["error"].push_back(measurement.ok() ? number(measurement.standard_error) : Json(nullptr));
+    json["seconds"].push_back(number(measurement.seconds));
+    json["device"].push_back(texts.place(measurement.device));
+    json["fidelity"].push_back(texts.place(measurement.fidelity));
+    json["message"].push_back(texts.place(measurement.message));
+  }
+  json["texts"] = texts.take();
+  return json;
+}
+
+Json rows_json(const db::Table& table) {
+  Json rows = Json::array();
+  for (const auto& row : table.rows) {
+    Json object = Json::object();
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const auto& cell = row[c];
+      if (cell.type == db::Table::Type::integer)
+        object[table.columns[c]] = std::stoll(cell.text);
+      else
+        object[table.columns[c]] = cell.text;
+    }
+    rows.push_back(std::move(object));
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string report_json(const db::Reader& database, const db::Job& job) {
+  const auto front = database.front(job);  // before the networks: all of it is then among them
+  const Networks networks(database, job);
+  const auto metrics = metric_order(networks, job);
+  const std::string of_job = " FROM measurements WHERE job = " + std::to_string(job.id);
+
+  Json json;
+  json["job"] = {{"name", job.name},
+                 {"status", job.status},
+                 {"phase", job.phase},
+                 {"objectives", Json::array()},
+                 {"reference_metric", kReferenceMetric},
+                 {"timed_metric", kTimedMetric}};
+  for (const auto& objective : job.objectives)
+    json["job"]["objectives"].push_back(
+        {{"metric", objective.metric}, {"maximise", objective.maximise}});
+
+  auto& columns = json["networks"] = {{"arch", Json::array()}, {"evaluation", Json::array()}};
+  for (const auto& network : networks.all()) {
+    columns["arch"].push_back(network.arch);
+    columns["evaluation"].push_back(network.evaluation ? Json(*network.evaluation) : Json(nullptr));
+  }
+  json["metrics"] = Json::array();
+  for (const auto& metric : metrics) json["metrics"].push_back(metric_json(networks, metric));
+  json["front"] = Json::array();
+  for (const auto& network : front)
+    if (const auto i = networks.index(network.architecture); i >= 0) json["front"].push_back(i);
+
+  json["agreement"] = agreement_json(networks, metrics);
+  json["generations"] = generations_json(database, job);
+  json["training"] = training_json(database, job);
+  json["timings"] = timings_json(database, job, networks);
+  json["sources"] = rows_json(
+      database.query("SELECT metric, fidelity, device, sum(status = 'ok') AS good, "
+                     "sum(status <> 'ok') AS failed" +
+                     of_job + " GROUP BY metric, fidelity, device ORDER BY metric, min(id)"));
+  json["failures"] = rows_json(
+      database.query("SELECT metric, message, count(*) AS count" + of_job +
+                     " AND status <> 'ok' GROUP BY metric, message ORDER BY count(*) DESC LIMIT "
+                     "50"));
+
+  // '<' occurs in strings only, where \u003c means the same and can end no element.
+  const auto plain = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(plain.size());
+  for (const char c : plain) {
+    if (c == '<')
+      safe += "\\u003c";
+    else
+      safe += c;
+  }
+  return safe;
+}
+
+}  // namespace mosaic::cli
