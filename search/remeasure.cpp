@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #include "measurer.hpp"
 #include "mosaic/core/pareto.hpp"
@@ -10,6 +13,7 @@ namespace mosaic::search {
 
 namespace {
 
+constexpr const char* kPhase = "remeasure";
 constexpr std::size_t kChunk = 512;
 
 /// What is known of one evaluated network.
@@ -23,7 +27,10 @@ struct Row {
   }
 };
 
-/// The front of a job while predictions on it give way to measurements.
+/// The front of a job while predictions on it give way to measurements. Which networks were
+/// measured when it began is saved: a killed job starts from there again and replays its rounds
+/// from stored measurements, because with half a round measured the front may already be another
+/// one, and other networks would be chosen.
 class Remeasurement {
  public:
   Remeasurement(const spaces::Space& space, const std::vector<SearchObjective>& objectives,
@@ -33,9 +40,13 @@ class Remeasurement {
         database_(database),
         job_(job.id),
         measurer_(space, objectives, database, job) {
+    const auto state = database.state(job_, kPhase).value_or("");
+    if (!state.empty()) known_ = load_known(state);
     const auto evaluations = database.evaluations(job.id);
     for (std::size_t begin = 0; begin < evaluations.size(); begin += kChunk)
-      read(std::span(evaluations).subspan(begin, std::min(kChunk, evaluations.size() - begin)));
+      read(std::span(evaluations).subspan(begin, std::min(kChunk, evaluations.size() - begin)),
+           state.empty());
+    if (state.empty()) database.save_state(job_, kPhase, nlohmann::json(known_).dump());
   }
 
   std::int64_t run() {
@@ -46,12 +57,25 @@ class Remeasurement {
       measure(pending);
       measured += static_cast<std::int64_t>(pending.size());
     }
+    database_.save_state(job_, kPhase,
+                         "");  // finished: the next call starts from what is known then
+    core::crash_point("front re-measured");
     return measured;
   }
 
  private:
-  /// As searched, but with this job's measurements where it has them.
-  void read(std::span<const db::Reader::Evaluation> evaluations) {
+  static std::map<std::string, std::set<std::string>> load_known(const std::string& state) {
+    try {
+      return nlohmann::json::parse(state);
+    } catch (const std::exception&) {
+      throw core::Error("the saved state of re-measuring the front is damaged",
+                        "start the job again under another name");
+    }
+  }
+
+  /// As searched, but with this job's measurements where it had them at the beginning, which may be
+  /// now.
+  void read(std::span<const db::Reader::Evaluation> evaluations, bool begins) {
     const auto candidates = candidates_of(space_, evaluations);
     const auto vectors = measurer_.vectors(candidates);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -59,10 +83,14 @@ class Remeasurement {
       for (const auto& objective : objectives_) row.measured.push_back(!objective.predict);
       for (std::size_t k = 0; k < objectives_.size(); ++k) {
         if (!objectives_[k].predict) continue;
+        auto& known = known_[objectives_[k].metric];
+        if (!begins && !known.contains(candidates[i].hash)) continue;
         const auto found =
             database_.find_measurement(job_, space_.hash(), candidates[i].hash,
                                        objectives_[k].metric, objectives_[k].evaluator->fidelity());
-        if (found) put(row, k, *found);
+        if (!found) continue;
+        known.insert(candidates[i].hash);
+        put(row, k, *found);
       }
       rows_.push_back(std::move(row));
     }
@@ -121,6 +149,8 @@ class Remeasurement {
   std::int64_t job_;
   Measurer measurer_;
   std::vector<Row> rows_;
+  std::map<std::string, std::set<std::string>>
+      known_;  // metric -> hashes measured at the beginning
 };
 
 }  // namespace

@@ -14,11 +14,15 @@ std::vector<Dim> dims_of(const Shape& shape, const Genotype& genotype) {
   return result;
 }
 
-/// One pass forward resolves conditions, selects and dead values; one pass backward keeps what reaches an output.
+/// One pass forward resolves conditions, selects and dead values; one pass backward keeps what
+/// reaches an output.
 class Binder {
  public:
   Binder(const SuperGraph& super, const Genotype& genotype)
-      : super_(super), genotype_(genotype), source_(super.nodes.size(), -1), dead_(super.nodes.size(), false) {}
+      : super_(super),
+        genotype_(genotype),
+        source_(super.nodes.size(), -1),
+        dead_(super.nodes.size(), false) {}
 
   Graph run() {
     for (std::size_t i = 0; i < super_.nodes.size(); ++i) resolve(i);
@@ -34,7 +38,8 @@ class Binder {
   int source(int index) const {
     const int result = source_[static_cast<std::size_t>(index)];
     if (result < 0)
-      throw std::logic_error("node '" + node(index).name + "' is read by an architecture that does not have it");
+      throw std::logic_error("node '" + node(index).name +
+                             "' is read by an architecture that does not have it");
     return result;
   }
 
@@ -48,10 +53,10 @@ class Binder {
     }
     source_[i] = static_cast<int>(i);
     const auto& spec = ops().at(current.op);
-    dead_[i] = current.op == "zeros" ||
-               (spec.keeps_zero && !current.inputs.empty() &&
-                std::all_of(current.inputs.begin(), current.inputs.end(),
-                            [&](int input) { return is_dead(source(input)); }));
+    dead_[i] =
+        current.op == "zeros" || (spec.keeps_zero && !current.inputs.empty() &&
+                                  std::all_of(current.inputs.begin(), current.inputs.end(),
+                                              [&](int input) { return is_dead(source(input)); }));
   }
 
   /// Inputs that node `index` really reads.
@@ -116,7 +121,8 @@ class Binder {
       return to;
     }
     to.op = from.op;
-    for (const int input : live_inputs(index)) to.inputs.push_back(position_[static_cast<std::size_t>(input)]);
+    for (const int input : live_inputs(index))
+      to.inputs.push_back(position_[static_cast<std::size_t>(input)]);
     for (const auto& [key, extent] : from.attributes) to.attributes[key] = extent.at(genotype_);
     to.reals = from.reals;
     for (const auto& use : from.weights) {
@@ -139,6 +145,8 @@ class Binder {
 
 }  // namespace
 
-Graph bind(const SuperGraph& graph, const Genotype& genotype) { return Binder(graph, genotype).run(); }
+Graph bind(const SuperGraph& graph, const Genotype& genotype) {
+  return Binder(graph, genotype).run();
+}
 
 }  // namespace mosaic::spaces

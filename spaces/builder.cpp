@@ -13,7 +13,8 @@ namespace mosaic::spaces {
 SpaceBuilder::SpaceBuilder(TaskShape task, std::map<std::string, std::string> options)
     : task_(std::move(task)), options_(std::move(options)) {}
 
-std::int64_t SpaceBuilder::option(const std::string& key, std::int64_t fallback, std::int64_t lo, std::int64_t hi) {
+std::int64_t SpaceBuilder::option(const std::string& key, std::int64_t fallback, std::int64_t lo,
+                                  std::int64_t hi) {
   options_read_.push_back(key);
   const auto found = options_.find(key);
   if (found == options_.end()) return fallback;
@@ -22,8 +23,8 @@ std::int64_t SpaceBuilder::option(const std::string& key, std::int64_t fallback,
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < lo || value > hi)
     throw core::UsageError("option '" + key + "' of the space is '" + text + "'",
-                           "give an integer from " + std::to_string(lo) + " to " + std::to_string(hi) +
-                               " (default " + std::to_string(fallback) + ")");
+                           "give an integer from " + std::to_string(lo) + " to " +
+                               std::to_string(hi) + " (default " + std::to_string(fallback) + ")");
   return value;
 }
 
@@ -40,13 +41,15 @@ Extent SpaceBuilder::categorical(const std::string& name, const std::vector<std:
   if (labels.empty()) throw std::logic_error("decision '" + name + "' has no options");
   if (labels.size() == 1) return Extent(0);
   Gene gene{full_name(name), labels, {}, false};
-  for (std::size_t i = 0; i < labels.size(); ++i) gene.values.push_back(static_cast<std::int64_t>(i));
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    gene.values.push_back(static_cast<std::int64_t>(i));
   auto values = gene.values;
   graph_.genes.push_back(std::move(gene));
   return Extent::table(static_cast<int>(graph_.genes.size()) - 1, std::move(values));
 }
 
-Value SpaceBuilder::when(const Extent& condition, Value otherwise, const std::function<Value()>& body) {
+Value SpaceBuilder::when(const Extent& condition, Value otherwise,
+                         const std::function<Value()>& body) {
   const Extent outer = condition_;
   condition_ = outer && condition;
   const Value made = body();
@@ -55,8 +58,9 @@ Value SpaceBuilder::when(const Extent& condition, Value otherwise, const std::fu
   return node(name + "?", "select", {otherwise, made}, {{"index", condition != Extent(0)}});
 }
 
-Value SpaceBuilder::select(const std::string& name,
-                           const std::vector<std::pair<std::string, std::function<Value()>>>& options) {
+Value SpaceBuilder::select(
+    const std::string& name,
+    const std::vector<std::pair<std::string, std::function<Value()>>>& options) {
   std::vector<std::string> labels;
   for (const auto& [label, body] : options) labels.push_back(label);
   const Extent index = categorical(name, labels);
@@ -89,22 +93,28 @@ Value SpaceBuilder::input(const std::string& name, Shape shape, DataType type) {
 
 Value SpaceBuilder::conv(const std::string& name, Value x, const ConvOptions& options) {
   const Shape in = shape(x);
-  if (in.size() != 3) throw std::logic_error("convolution '" + full_name(name) + "' needs [channels, height, width]");
+  if (in.size() != 3)
+    throw std::logic_error("convolution '" + full_name(name) + "' needs [channels, height, width]");
   const std::string group = group_or(options.group, name);
-  std::vector<WeightUse> weights{weight("weight", name + ".weight", {options.out, in[0], options.kernel, options.kernel},
-                                        {Crop::leading, Crop::leading, Crop::centred, Crop::centred}, Init::fan_in,
-                                        group)};
-  if (options.bias) weights.push_back(weight("bias", name + ".bias", {options.out}, {Crop::leading}, Init::zeros, group));
-  return node(name, "conv2d", {x}, {{"out", options.out}, {"kernel", options.kernel}, {"stride", options.stride}},
+  std::vector<WeightUse> weights{
+      weight("weight", name + ".weight", {options.out, in[0], options.kernel, options.kernel},
+             {Crop::leading, Crop::leading, Crop::centred, Crop::centred}, Init::fan_in, group)};
+  if (options.bias)
+    weights.push_back(
+        weight("bias", name + ".bias", {options.out}, {Crop::leading}, Init::zeros, group));
+  return node(name, "conv2d", {x},
+              {{"out", options.out}, {"kernel", options.kernel}, {"stride", options.stride}},
               std::move(weights));
 }
 
 Value SpaceBuilder::linear(const std::string& name, Value x, const LinearOptions& options) {
   const Extent in = shape(x).back();
   const std::string group = group_or(options.group, name);
-  std::vector<WeightUse> weights{weight("weight", name + ".weight", {options.out, in}, {Crop::leading, Crop::leading},
-                                        Init::fan_in, group)};
-  if (options.bias) weights.push_back(weight("bias", name + ".bias", {options.out}, {Crop::leading}, Init::zeros, group));
+  std::vector<WeightUse> weights{weight("weight", name + ".weight", {options.out, in},
+                                        {Crop::leading, Crop::leading}, Init::fan_in, group)};
+  if (options.bias)
+    weights.push_back(
+        weight("bias", name + ".bias", {options.out}, {Crop::leading}, Init::zeros, group));
   return node(name, "linear", {x}, {{"out", options.out}}, std::move(weights));
 }
 
@@ -117,23 +127,34 @@ Value SpaceBuilder::batch_norm(const std::string& name, Value x) {
 }
 
 Value SpaceBuilder::relu(const std::string& name, Value x) { return node(name, "relu", {x}); }
-Value SpaceBuilder::add(const std::string& name, const std::vector<Value>& inputs) { return node(name, "add", inputs); }
-Value SpaceBuilder::identity(const std::string& name, Value x) { return node(name, "identity", {x}); }
-Value SpaceBuilder::zeros(const std::string& name, Value like) { return node(name, "zeros", {like}); }
-
-Value SpaceBuilder::avg_pool(const std::string& name, Value x, std::int64_t kernel, std::int64_t stride,
-                             std::int64_t padding) {
-  return node(name, "avg_pool", {x}, {{"kernel", kernel}, {"stride", stride}, {"padding", padding}});
+Value SpaceBuilder::add(const std::string& name, const std::vector<Value>& inputs) {
+  return node(name, "add", inputs);
 }
-Value SpaceBuilder::max_pool(const std::string& name, Value x, std::int64_t kernel, std::int64_t stride,
-                             std::int64_t padding) {
-  return node(name, "max_pool", {x}, {{"kernel", kernel}, {"stride", stride}, {"padding", padding}});
+Value SpaceBuilder::identity(const std::string& name, Value x) {
+  return node(name, "identity", {x});
 }
-Value SpaceBuilder::global_avg_pool(const std::string& name, Value x) { return node(name, "global_avg_pool", {x}); }
+Value SpaceBuilder::zeros(const std::string& name, Value like) {
+  return node(name, "zeros", {like});
+}
 
-Value SpaceBuilder::node(const std::string& name, const std::string& op, const std::vector<Value>& inputs,
-                         std::map<std::string, Extent> attributes, std::vector<WeightUse> weights,
-                         std::map<std::string, double> reals, DataType type) {
+Value SpaceBuilder::avg_pool(const std::string& name, Value x, std::int64_t kernel,
+                             std::int64_t stride, std::int64_t padding) {
+  return node(name, "avg_pool", {x},
+              {{"kernel", kernel}, {"stride", stride}, {"padding", padding}});
+}
+Value SpaceBuilder::max_pool(const std::string& name, Value x, std::int64_t kernel,
+                             std::int64_t stride, std::int64_t padding) {
+  return node(name, "max_pool", {x},
+              {{"kernel", kernel}, {"stride", stride}, {"padding", padding}});
+}
+Value SpaceBuilder::global_avg_pool(const std::string& name, Value x) {
+  return node(name, "global_avg_pool", {x});
+}
+
+Value SpaceBuilder::node(const std::string& name, const std::string& op,
+                         const std::vector<Value>& inputs, std::map<std::string, Extent> attributes,
+                         std::vector<WeightUse> weights, std::map<std::string, double> reals,
+                         DataType type) {
   Node made;
   made.name = full_name(name);
   made.op = op;
@@ -155,7 +176,8 @@ Value SpaceBuilder::node(const std::string& name, const std::string& op, const s
   return append(std::move(made));
 }
 
-int SpaceBuilder::slot(const std::string& name, std::vector<std::int64_t> shape, Init init, const std::string& group) {
+int SpaceBuilder::slot(const std::string& name, std::vector<std::int64_t> shape, Init init,
+                       const std::string& group) {
   const auto [found, is_new] = slot_names_.emplace(name, static_cast<int>(graph_.slots.size()));
   if (is_new) {
     graph_.slots.push_back({name, std::move(shape), init, group});
@@ -163,22 +185,25 @@ int SpaceBuilder::slot(const std::string& name, std::vector<std::int64_t> shape,
   }
   Slot& tied = graph_.slots[static_cast<std::size_t>(found->second)];
   if (tied.shape.size() != shape.size())
-    throw std::logic_error("slot '" + name + "' is used with " + std::to_string(shape.size()) + " and with " +
-                           std::to_string(tied.shape.size()) + " axes");
+    throw std::logic_error("slot '" + name + "' is used with " + std::to_string(shape.size()) +
+                           " and with " + std::to_string(tied.shape.size()) + " axes");
   for (std::size_t i = 0; i < shape.size(); ++i) tied.shape[i] = std::max(tied.shape[i], shape[i]);
   return found->second;
 }
 
-WeightUse SpaceBuilder::weight(const std::string& role, const std::string& slot_name, std::vector<Extent> extents,
-                               std::vector<Crop> crops, Init init, const std::string& group) {
+WeightUse SpaceBuilder::weight(const std::string& role, const std::string& slot_name,
+                               std::vector<Extent> extents, std::vector<Crop> crops, Init init,
+                               const std::string& group) {
   std::vector<std::int64_t> full;
   for (const auto& extent : extents) {
     if (!extent.symbols().empty())
-      throw std::logic_error("slot '" + slot_name + "' has an extent with symbols: weights have fixed sizes");
+      throw std::logic_error("slot '" + slot_name +
+                             "' has an extent with symbols: weights have fixed sizes");
     if (extent.min() < 1) throw std::logic_error("slot '" + slot_name + "' has an extent below 1");
     full.push_back(extent.max());
   }
-  return {role, slot(full_name(slot_name), std::move(full), init, group), std::move(extents), std::move(crops)};
+  return {role, slot(full_name(slot_name), std::move(full), init, group), std::move(extents),
+          std::move(crops)};
 }
 
 const Shape& SpaceBuilder::shape(Value x) const {
@@ -187,14 +212,17 @@ const Shape& SpaceBuilder::shape(Value x) const {
   return graph_.nodes[static_cast<std::size_t>(x.node)].shape;
 }
 
-void SpaceBuilder::entry(const std::string& name, const std::vector<Value>& inputs, const std::vector<Value>& outputs) {
+void SpaceBuilder::entry(const std::string& name, const std::vector<Value>& inputs,
+                         const std::vector<Value>& outputs) {
   EntryPoint made{name, {}, {}, {}};
   for (const Value value : inputs) made.inputs.push_back(value.node);
   for (const Value value : outputs) made.outputs.push_back(value.node);
   graph_.entries.push_back(std::move(made));
 }
 
-Value SpaceBuilder::state(const std::string& name, Shape shape) { return input(name, std::move(shape)); }
+Value SpaceBuilder::state(const std::string& name, Shape shape) {
+  return input(name, std::move(shape));
+}
 
 void SpaceBuilder::update_state(const std::string& entry, Value state, Value next) {
   for (auto& candidate : graph_.entries)
@@ -215,11 +243,13 @@ SuperGraph SpaceBuilder::finish() {
     if (std::find(options_read_.begin(), options_read_.end(), key) == options_read_.end()) {
       const auto nearest = core::nearest_name(key, options_read_);
       throw core::UsageError("unknown option '" + key + "' of the space",
-                             options_read_.empty() ? "this space has no options"
-                                                   : (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
-                                                         "known: " + core::join(options_read_));
+                             options_read_.empty()
+                                 ? "this space has no options"
+                                 : (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
+                                       "known: " + core::join(options_read_));
     }
-  if (graph_.entries.empty()) throw std::logic_error("the space declares no entry point: call entry(...)");
+  if (graph_.entries.empty())
+    throw std::logic_error("the space declares no entry point: call entry(...)");
   return std::move(graph_);
 }
 

@@ -12,10 +12,12 @@ constexpr std::size_t kLargestTable = 65536;
 
 /// Index into a table of `genes`/`radix` for option numbers given per gene.
 template <class OptionOf>
-std::size_t table_index(const std::vector<int>& genes, const std::vector<int>& radix, OptionOf option_of) {
+std::size_t table_index(const std::vector<int>& genes, const std::vector<int>& radix,
+                        OptionOf option_of) {
   std::size_t index = 0;
   for (std::size_t i = 0; i < genes.size(); ++i)
-    index = index * static_cast<std::size_t>(radix[i]) + static_cast<std::size_t>(option_of(genes[i]));
+    index =
+        index * static_cast<std::size_t>(radix[i]) + static_cast<std::size_t>(option_of(genes[i]));
   return index;
 }
 
@@ -47,15 +49,19 @@ Extent Extent::symbol(const std::string& name) {
 }
 
 std::int64_t Extent::at(const Genotype& genotype) const {
-  return values_[table_index(genes_, radix_, [&](int gene) { return genotype[static_cast<std::size_t>(gene)]; })];
+  return values_[table_index(genes_, radix_,
+                             [&](int gene) { return genotype[static_cast<std::size_t>(gene)]; })];
 }
 
-bool Extent::depends_on(int gene) const { return std::binary_search(genes_.begin(), genes_.end(), gene); }
+bool Extent::depends_on(int gene) const {
+  return std::binary_search(genes_.begin(), genes_.end(), gene);
+}
 std::int64_t Extent::min() const { return *std::min_element(values_.begin(), values_.end()); }
 std::int64_t Extent::max() const { return *std::max_element(values_.begin(), values_.end()); }
 
 bool identical(const Extent& a, const Extent& b) {
-  return a.genes_ == b.genes_ && a.radix_ == b.radix_ && a.values_ == b.values_ && a.symbols_ == b.symbols_;
+  return a.genes_ == b.genes_ && a.radix_ == b.radix_ && a.values_ == b.values_ &&
+         a.symbols_ == b.symbols_;
 }
 
 template <class F>
@@ -67,18 +73,21 @@ Extent combine(const Extent& a, const Extent& b, F f) {
   std::size_t size = 1;
   for (const int gene : result.genes_) {
     const Extent& owner = a.depends_on(gene) ? a : b;
-    const auto position = std::lower_bound(owner.genes_.begin(), owner.genes_.end(), gene) - owner.genes_.begin();
+    const auto position =
+        std::lower_bound(owner.genes_.begin(), owner.genes_.end(), gene) - owner.genes_.begin();
     result.radix_.push_back(owner.radix_[static_cast<std::size_t>(position)]);
     size *= static_cast<std::size_t>(result.radix_.back());
     if (size > kLargestTable)
-      throw std::logic_error("an extent that depends on " + std::to_string(result.genes_.size()) +
-                             " genes at once exceeds 65,536 entries: write the space with fewer joint decisions");
+      throw std::logic_error(
+          "an extent that depends on " + std::to_string(result.genes_.size()) +
+          " genes at once exceeds 65,536 entries: write the space with fewer joint decisions");
   }
   result.values_.resize(size);
   std::vector<int> options(result.genes_.size(), 0);
   const auto option_of = [&](int gene) {
     return options[static_cast<std::size_t>(
-        std::lower_bound(result.genes_.begin(), result.genes_.end(), gene) - result.genes_.begin())];
+        std::lower_bound(result.genes_.begin(), result.genes_.end(), gene) -
+        result.genes_.begin())];
   };
   for (std::size_t i = 0; i < size; ++i) {
     result.values_[i] = f(a.values_[table_index(a.genes_, a.radix_, option_of)],
@@ -139,10 +148,10 @@ Extent operator%(const Extent& a, const Extent& b) {
   });
 }
 
-#define MOSAIC_COMPARE(op)                                                                          \
-  Extent operator op(const Extent& a, const Extent& b) {                                            \
-    require_same_symbols(a, b, "compared");                                                         \
-    return combine(a, b, [](std::int64_t x, std::int64_t y) -> std::int64_t { return x op y; });    \
+#define MOSAIC_COMPARE(op)                                                                       \
+  Extent operator op(const Extent& a, const Extent& b) {                                         \
+    require_same_symbols(a, b, "compared");                                                      \
+    return combine(a, b, [](std::int64_t x, std::int64_t y) -> std::int64_t { return x op y; }); \
   }
 MOSAIC_COMPARE(==)
 MOSAIC_COMPARE(!=)
@@ -153,10 +162,12 @@ MOSAIC_COMPARE(>=)
 #undef MOSAIC_COMPARE
 
 Extent operator&&(const Extent& a, const Extent& b) {
-  return combine(a, b, [](std::int64_t x, std::int64_t y) -> std::int64_t { return x != 0 && y != 0; });
+  return combine(a, b,
+                 [](std::int64_t x, std::int64_t y) -> std::int64_t { return x != 0 && y != 0; });
 }
 Extent operator||(const Extent& a, const Extent& b) {
-  return combine(a, b, [](std::int64_t x, std::int64_t y) -> std::int64_t { return x != 0 || y != 0; });
+  return combine(a, b,
+                 [](std::int64_t x, std::int64_t y) -> std::int64_t { return x != 0 || y != 0; });
 }
 Extent operator!(const Extent& a) { return a == Extent(0); }
 

@@ -31,7 +31,8 @@ std::int64_t Dim::value(const Symbols& symbols_given) const {
   for (const auto& symbol : symbols) {
     const auto found = symbols_given.find(symbol);
     if (found == symbols_given.end())
-      throw core::Error("the length '" + symbol + "' has no value", "give one, such as " + symbol + " = 32");
+      throw core::Error("the length '" + symbol + "' has no value",
+                        "give one, such as " + symbol + " = 32");
     result *= found->second;
   }
   return result;
@@ -45,17 +46,20 @@ std::int64_t WeightRef::count() const {
 
 std::int64_t GraphNode::attribute(const std::string& key) const {
   const auto found = attributes.find(key);
-  if (found == attributes.end()) throw std::logic_error("node '" + name + "' (" + op + ") has no attribute '" + key + "'");
+  if (found == attributes.end())
+    throw std::logic_error("node '" + name + "' (" + op + ") has no attribute '" + key + "'");
   return found->second;
 }
 
 const WeightRef* GraphNode::weight(const std::string& role) const {
-  const auto found = std::find_if(weights.begin(), weights.end(), [&](const WeightRef& w) { return w.role == role; });
+  const auto found = std::find_if(weights.begin(), weights.end(),
+                                  [&](const WeightRef& w) { return w.role == role; });
   return found == weights.end() ? nullptr : &*found;
 }
 
 int Graph::find(const std::string& name) const {
-  const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const GraphNode& n) { return n.name == name; });
+  const auto found =
+      std::find_if(nodes.begin(), nodes.end(), [&](const GraphNode& n) { return n.name == name; });
   return found == nodes.end() ? -1 : static_cast<int>(found - nodes.begin());
 }
 
@@ -72,7 +76,8 @@ double count_parameters(const Graph& graph) {
   // A tied slot counts once, with its largest active part.
   std::map<std::string, std::int64_t> counts;
   for (const auto& node : graph.nodes)
-    for (const auto& weight : node.weights) counts[weight.slot] = std::max(counts[weight.slot], weight.count());
+    for (const auto& weight : node.weights)
+      counts[weight.slot] = std::max(counts[weight.slot], weight.count());
   double total = 0;
   for (const auto& [slot, count] : counts) total += static_cast<double>(count);
   return total;
@@ -82,7 +87,8 @@ double count_flops(const Graph& graph, const Symbols& symbols) {
   double total = 0;
   for (const auto& node : graph.nodes) {
     std::vector<Dims> inputs;
-    for (const int input : node.inputs) inputs.push_back(dims_of(graph.nodes[static_cast<std::size_t>(input)], symbols));
+    for (const int input : node.inputs)
+      inputs.push_back(dims_of(graph.nodes[static_cast<std::size_t>(input)], symbols));
     total += ops().at(node.op).flops(node, inputs, dims_of(node, symbols));
   }
   return total;
@@ -95,12 +101,15 @@ double activation_bytes(const Graph& graph, const Symbols& symbols) {
   std::vector<std::size_t> last_use(count);
   for (std::size_t i = 0; i < count; ++i) {
     const auto& node = graph.nodes[i];
-    owner[i] = ops().at(node.op).is_view && !node.inputs.empty() ? owner[static_cast<std::size_t>(node.inputs[0])] : i;
+    owner[i] = ops().at(node.op).is_view && !node.inputs.empty()
+                   ? owner[static_cast<std::size_t>(node.inputs[0])]
+                   : i;
     last_use[owner[i]] = i;
     for (const int input : node.inputs) last_use[owner[static_cast<std::size_t>(input)]] = i;
   }
   for (const auto& entry : graph.entries)
-    for (const int output : entry.outputs) last_use[owner[static_cast<std::size_t>(output)]] = count;
+    for (const int output : entry.outputs)
+      last_use[owner[static_cast<std::size_t>(output)]] = count;
   double live = 0;
   double peak = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -116,7 +125,8 @@ std::string function_hash(const Graph& graph) {
   core::Hasher hasher;
   for (const auto& node : graph.nodes) {
     hasher.add(node.name).add(node.op);
-    for (const int input : node.inputs) hasher.add(graph.nodes[static_cast<std::size_t>(input)].name);
+    for (const int input : node.inputs)
+      hasher.add(graph.nodes[static_cast<std::size_t>(input)].name);
     for (const auto& [key, value] : node.attributes) hasher.add(key).add(value);
     for (const auto& weight : node.weights) {
       hasher.add(weight.slot);

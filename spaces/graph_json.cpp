@@ -27,19 +27,26 @@ std::vector<Dim> dims_from(const json& array) {
     if (dim.is_number_integer())
       result.push_back({dim.get<std::int64_t>(), {}});
     else
-      result.push_back({dim.at("factor").get<std::int64_t>(), dim.at("symbols").get<std::vector<std::string>>()});
+      result.push_back({dim.at("factor").get<std::int64_t>(),
+                        dim.at("symbols").get<std::vector<std::string>>()});
   }
   return result;
 }
 
 json weight_json(const WeightRef& weight) {
   json crops = json::array();
-  for (const auto crop : weight.crops) crops.push_back(crop == Crop::centred ? "centred" : "leading");
-  return {{"role", weight.role}, {"slot", weight.slot}, {"full", weight.full}, {"active", weight.active}, {"crops", crops}};
+  for (const auto crop : weight.crops)
+    crops.push_back(crop == Crop::centred ? "centred" : "leading");
+  return {{"role", weight.role},
+          {"slot", weight.slot},
+          {"full", weight.full},
+          {"active", weight.active},
+          {"crops", crops}};
 }
 
 WeightRef weight_from(const json& object) {
-  WeightRef result{object.at("role"), object.at("slot"), object.at("full"), object.at("active"), {}};
+  WeightRef result{
+      object.at("role"), object.at("slot"), object.at("full"), object.at("active"), {}};
   for (const auto& crop : object.at("crops"))
     result.crops.push_back(crop.get<std::string>() == "centred" ? Crop::centred : Crop::leading);
   if (result.full.size() != result.active.size() || result.full.size() != result.crops.size())
@@ -55,7 +62,10 @@ WeightRef weight_from(const json& object) {
 json to_json(const Graph& graph) {
   json nodes = json::array();
   for (const auto& node : graph.nodes) {
-    json made = {{"name", node.name}, {"op", node.op}, {"inputs", node.inputs}, {"shape", dims_json(node.shape)}};
+    json made = {{"name", node.name},
+                 {"op", node.op},
+                 {"inputs", node.inputs},
+                 {"shape", dims_json(node.shape)}};
     if (!node.attributes.empty()) made["attributes"] = node.attributes;
     if (!node.reals.empty()) made["reals"] = node.reals;
     if (node.type == DataType::int64) made["type"] = "int64";
@@ -67,7 +77,10 @@ json to_json(const Graph& graph) {
     json states = json::array();
     for (const auto& state : entry.states)
       states.push_back({{"name", state.name}, {"read", state.read}, {"write", state.write}});
-    entries.push_back({{"name", entry.name}, {"inputs", entry.inputs}, {"outputs", entry.outputs}, {"states", states}});
+    entries.push_back({{"name", entry.name},
+                       {"inputs", entry.inputs},
+                       {"outputs", entry.outputs},
+                       {"states", states}});
   }
   json losses = json::array();
   for (const auto& loss : graph.losses)
@@ -83,15 +96,18 @@ Graph graph_from_json(const json& object) {
       node.name = from.at("name");
       node.op = from.at("op");
       if (!ops().contains(node.op))
-        throw core::Error("node '" + node.name + "' has the op '" + node.op + "', which this version does not know",
+        throw core::Error("node '" + node.name + "' has the op '" + node.op +
+                              "', which this version does not know",
                           "read it with the version of Mosaic that wrote it");
       node.inputs = from.at("inputs").get<std::vector<int>>();
       for (const int input : node.inputs)
         if (input < 0 || input >= static_cast<int>(graph.nodes.size()))
           throw core::Error("node '" + node.name + "' reads a node that does not come before it");
       node.shape = dims_from(from.at("shape"));
-      if (from.contains("attributes")) node.attributes = from.at("attributes").get<std::map<std::string, std::int64_t>>();
-      if (from.contains("reals")) node.reals = from.at("reals").get<std::map<std::string, double>>();
+      if (from.contains("attributes"))
+        node.attributes = from.at("attributes").get<std::map<std::string, std::int64_t>>();
+      if (from.contains("reals"))
+        node.reals = from.at("reals").get<std::map<std::string, double>>();
       if (from.value("type", "") == "int64") node.type = DataType::int64;
       if (from.contains("weights"))
         for (const auto& weight : from.at("weights")) node.weights.push_back(weight_from(weight));
@@ -107,7 +123,8 @@ Graph graph_from_json(const json& object) {
       for (const int index : entry.inputs) checked(index);
       for (const int index : entry.outputs) checked(index);
       for (const auto& state : from.at("states"))
-        entry.states.push_back({state.at("name"), checked(state.at("read")), checked(state.at("write"))});
+        entry.states.push_back(
+            {state.at("name"), checked(state.at("read")), checked(state.at("write"))});
       graph.entries.push_back(std::move(entry));
     }
     for (const auto& loss : object.at("losses"))

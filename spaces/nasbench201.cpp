@@ -1,4 +1,5 @@
-// NAS-Bench-201 (Dong & Yang 2020): a cell of four nodes and six edges, five ops an edge, stacked in three stages.
+// NAS-Bench-201 (Dong & Yang 2020): a cell of four nodes and six edges, five ops an edge, stacked
+// in three stages.
 #include <algorithm>
 #include <array>
 
@@ -9,18 +10,21 @@
 namespace mosaic::spaces {
 namespace {
 
-const std::array<std::string, 5> kOps = {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"};
+const std::array<std::string, 5> kOps = {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3",
+                                         "avg_pool_3x3"};
 /// Edges in the order of the cell string: from node `first` into node `second`.
-constexpr std::array<std::pair<int, int>, 6> kEdges = {{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}}};
+constexpr std::array<std::pair<int, int>, 6> kEdges = {
+    {{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}}};
 
 std::string edge_name(std::pair<int, int> edge) {
   return "edge" + std::to_string(edge.first) + std::to_string(edge.second);
 }
 
-Value relu_conv_norm(SpaceBuilder& b, const std::string& name, Value x, std::int64_t kernel, const Extent& channels,
-                     std::int64_t stride = 1) {
+Value relu_conv_norm(SpaceBuilder& b, const std::string& name, Value x, std::int64_t kernel,
+                     const Extent& channels, std::int64_t stride = 1) {
   return b.scope(name, [&] {
-    return b.batch_norm("bn", b.conv("conv", b.relu("relu", x), {.out = channels, .kernel = kernel, .stride = stride}));
+    return b.batch_norm("bn", b.conv("conv", b.relu("relu", x),
+                                     {.out = channels, .kernel = kernel, .stride = stride}));
   });
 }
 
@@ -42,12 +46,14 @@ Value cell(SpaceBuilder& b, Value x, const Extent& channels, const std::array<Ex
     option(4, [&] { return b.avg_pool(name + ".avg_pool_3x3", source, 3, 1, 1); });
     auto& into = incoming[static_cast<std::size_t>(to)];
     into.push_back(y);
-    if (from == to - 1) nodes[static_cast<std::size_t>(to)] = b.add("node" + std::to_string(to), into);
+    if (from == to - 1)
+      nodes[static_cast<std::size_t>(to)] = b.add("node" + std::to_string(to), into);
   }
   return nodes[3];
 }
 
-/// Residual block that halves the resolution and doubles the channels; its shortcut is average pooling and 1 x 1.
+/// Residual block that halves the resolution and doubles the channels; its shortcut is average
+/// pooling and 1 x 1.
 Value reduction(SpaceBuilder& b, Value x, const Extent& channels) {
   Value y = relu_conv_norm(b, "conv_a", x, 3, channels, 2);
   y = relu_conv_norm(b, "conv_b", y, 3, channels);
@@ -72,7 +78,8 @@ void build(SpaceBuilder& b) {
     const std::string name = "stage" + std::to_string(stage + 1);
     if (stage > 0) x = b.scope(name + ".reduction", [&] { return reduction(b, x, channels); });
     for (std::int64_t i = 0; i < cells; ++i)
-      x = b.scope(name + ".cell" + std::to_string(i), [&] { return cell(b, x, channels, choices); });
+      x = b.scope(name + ".cell" + std::to_string(i),
+                  [&] { return cell(b, x, channels, choices); });
   }
   x = b.global_avg_pool("pool", b.relu("last.relu", b.batch_norm("last.bn", x)));
   b.entry("forward", {images}, {b.linear("classifier", x, {.out = classes})});
@@ -91,30 +98,34 @@ std::string text(const Space&, const Genotype& genotype) {
 
 Genotype parse(const Space&, const std::string& text) {
   const auto fail = [&](const std::string& part) {
-    throw core::UsageError("'" + text + "' is no NAS-Bench-201 cell: cannot read '" + part + "'",
-                           "write |op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op one of " + core::join(kOps));
+    throw core::UsageError(
+        "'" + text + "' is no NAS-Bench-201 cell: cannot read '" + part + "'",
+        "write |op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op one of " + core::join(kOps));
   };
   std::vector<std::string> parts;
   for (const auto& node : core::split(text, '+')) {
     const std::string trimmed(core::trim(node));
     if (trimmed.size() < 3 || trimmed.front() != '|' || trimmed.back() != '|') fail(node);
-    for (const auto& part : core::split(trimmed.substr(1, trimmed.size() - 2), '|')) parts.push_back(part);
+    for (const auto& part : core::split(trimmed.substr(1, trimmed.size() - 2), '|'))
+      parts.push_back(part);
   }
   if (parts.size() != kEdges.size()) fail(text);
   Genotype genotype;
   for (std::size_t e = 0; e < kEdges.size(); ++e) {
     const auto tilde = parts[e].find('~');
     const auto op = std::find(kOps.begin(), kOps.end(), parts[e].substr(0, tilde));
-    if (tilde == std::string::npos || op == kOps.end() || parts[e].substr(tilde + 1) != std::to_string(kEdges[e].first))
+    if (tilde == std::string::npos || op == kOps.end() ||
+        parts[e].substr(tilde + 1) != std::to_string(kEdges[e].first))
       fail(parts[e]);
     genotype.push_back(static_cast<int>(op - kOps.begin()));
   }
   return genotype;
 }
 
-const core::Registered entry{space_types(), "nasbench201",
-                             "the NAS-Bench-201 cell: five ops on six edges, 15,625 cells in a three-stage skeleton",
-                             SpaceType{.build = build, .text = text, .parse = parse}};
+const core::Registered entry{
+    space_types(), "nasbench201",
+    "the NAS-Bench-201 cell: five ops on six edges, 15,625 cells in a three-stage skeleton",
+    SpaceType{.build = build, .text = text, .parse = parse}};
 
 }  // namespace
 }  // namespace mosaic::spaces

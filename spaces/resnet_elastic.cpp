@@ -1,25 +1,29 @@
-// A small residual network in which depth, width, kernel and inner width are elastic (after Once-for-All,
-// Cai et al. 2020, on the CIFAR residual networks of He et al. 2016).
+// A small residual network in which depth, width, kernel and inner width are elastic (after
+// Once-for-All, Cai et al. 2020, on the CIFAR residual networks of He et al. 2016).
 #include "mosaic/spaces/space.hpp"
 
 namespace mosaic::spaces {
 namespace {
 
-/// conv k x k -> batch norm -> ReLU -> conv 3 x 3 -> batch norm, plus the input; a 1 x 1 convolution fits
-/// the input where the block changes width or resolution. The first convolution makes the inner width.
+/// conv k x k -> batch norm -> ReLU -> conv 3 x 3 -> batch norm, plus the input; a 1 x 1
+/// convolution fits the input where the block changes width or resolution. The first convolution
+/// makes the inner width.
 Value residual_block(SpaceBuilder& b, Value x, const Extent& width, std::int64_t stride, bool fit) {
   const Extent kernel = b.choice("kernel", {3, 5});
   const Extent expansion = b.choice("expansion_percent", {50, 75, 100});
-  Value y = b.conv("conv1", x, {.out = width * expansion / 100, .kernel = kernel, .stride = stride});
+  Value y =
+      b.conv("conv1", x, {.out = width * expansion / 100, .kernel = kernel, .stride = stride});
   y = b.relu("relu1", b.batch_norm("bn1", y));
   y = b.batch_norm("bn2", b.conv("conv2", y, {.out = width, .kernel = 3}));
-  if (fit) x = b.batch_norm("bn0", b.conv("conv0", x, {.out = width, .kernel = 1, .stride = stride}));
+  if (fit)
+    x = b.batch_norm("bn0", b.conv("conv0", x, {.out = width, .kernel = 1, .stride = stride}));
   return b.relu("relu2", b.add("add", {x, y}));
 }
 
 void build(SpaceBuilder& b) {
-  const std::int64_t scale = b.option("width", 16, 4, 1024) / 4;  // widest channels of the first stage
-  const std::int64_t blocks = b.option("blocks", 3, 1, 8);        // most blocks of a stage
+  const std::int64_t scale =
+      b.option("width", 16, 4, 1024) / 4;                   // widest channels of the first stage
+  const std::int64_t blocks = b.option("blocks", 3, 1, 8);  // most blocks of a stage
 
   const auto& [channels, classes] = b.task();
   const Value images = b.input("image", {channels[0], channels[1], channels[2]});
@@ -46,9 +50,10 @@ void build(SpaceBuilder& b) {
   b.entry("forward", {images}, {b.linear("classifier", x, {.out = classes})});
 }
 
-const core::Registered entry{space_types(), "resnet-elastic",
-                             "residual network with elastic depth, widths, kernels and inner widths in three stages",
-                             SpaceType{.build = build, .text = {}, .parse = {}}};
+const core::Registered entry{
+    space_types(), "resnet-elastic",
+    "residual network with elastic depth, widths, kernels and inner widths in three stages",
+    SpaceType{.build = build, .text = {}, .parse = {}}};
 
 }  // namespace
 }  // namespace mosaic::spaces

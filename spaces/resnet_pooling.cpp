@@ -1,5 +1,6 @@
-// Where should a network lose resolution? ResNet with widths by depth and freely placed poolings: the space of
-// "Balanced Mixture of SuperNets for Learning the CNN Pooling Architecture" (Roshtkhari et al. 2023).
+// Where should a network lose resolution? ResNet with widths by depth and freely placed poolings:
+// the space of "Balanced Mixture of SuperNets for Learning the CNN Pooling Architecture"
+// (Roshtkhari et al. 2023).
 #include <algorithm>
 #include <numeric>
 
@@ -10,7 +11,8 @@
 namespace mosaic::spaces {
 namespace {
 
-/// All ascending choices of `count` out of the layers 1 .. layers-1 before which a pooling can stand.
+/// All ascending choices of `count` out of the layers 1 .. layers-1 before which a pooling can
+/// stand.
 std::vector<std::vector<std::int64_t>> placements(std::int64_t layers, std::int64_t count) {
   std::vector<std::vector<std::int64_t>> result;
   std::vector<std::int64_t> current(static_cast<std::size_t>(count));
@@ -21,12 +23,13 @@ std::vector<std::vector<std::int64_t>> placements(std::int64_t layers, std::int6
     while (i > 0 && current[static_cast<std::size_t>(i - 1)] == layers - 1 - (count - i)) --i;
     if (i == 0) return result;
     ++current[static_cast<std::size_t>(i - 1)];
-    for (; i < count; ++i) current[static_cast<std::size_t>(i)] = current[static_cast<std::size_t>(i - 1)] + 1;
+    for (; i < count; ++i)
+      current[static_cast<std::size_t>(i)] = current[static_cast<std::size_t>(i - 1)] + 1;
   }
 }
 
-/// Text of a placement: layers between the poolings, "4-3-3" for poolings before layers 4 and 7 of 10, as in the
-/// paper's tables.
+/// Text of a placement: layers between the poolings, "4-3-3" for poolings before layers 4 and 7 of
+/// 10, as in the paper's tables.
 std::string label(const std::vector<std::int64_t>& placement, std::int64_t layers) {
   std::vector<std::string> parts;
   std::int64_t begin = 0;
@@ -39,9 +42,10 @@ std::string label(const std::vector<std::int64_t>& placement, std::int64_t layer
 }
 
 void build(SpaceBuilder& b) {
-  const std::int64_t layers = b.option("layers", 10, 2, 64);     // the stem and layers - 1 residual blocks
-  const std::int64_t poolings = b.option("poolings", 2, 0, 8);   // of 2 x 2, none before the stem
-  const std::int64_t width = b.option("width", 16, 1, 1024);     // channels of the first layers
+  const std::int64_t layers =
+      b.option("layers", 10, 2, 64);  // the stem and layers - 1 residual blocks
+  const std::int64_t poolings = b.option("poolings", 2, 0, 8);  // of 2 x 2, none before the stem
+  const std::int64_t width = b.option("width", 16, 1, 1024);    // channels of the first layers
   if (poolings >= layers)
     throw core::UsageError("poolings = " + std::to_string(poolings) + " do not fit between " +
                                std::to_string(layers) + " layers",
@@ -92,7 +96,8 @@ void build(SpaceBuilder& b) {
 }
 
 std::string text(const Space& space, const Genotype& genotype) {
-  return genotype.empty() ? "fixed" : space.genes()[0].labels[static_cast<std::size_t>(genotype[0])];
+  return genotype.empty() ? "fixed"
+                          : space.genes()[0].labels[static_cast<std::size_t>(genotype[0])];
 }
 
 Genotype parse(const Space& space, const std::string& text) {
@@ -100,14 +105,16 @@ Genotype parse(const Space& space, const std::string& text) {
   const auto& labels = space.genes()[0].labels;
   const auto found = std::find(labels.begin(), labels.end(), std::string(core::trim(text)));
   if (found == labels.end())
-    throw core::UsageError("'" + text + "' is no placement of this space",
-                           "write the numbers of layers between the poolings, such as " + labels[labels.size() / 2]);
+    throw core::UsageError(
+        "'" + text + "' is no placement of this space",
+        "write the numbers of layers between the poolings, such as " + labels[labels.size() / 2]);
   return {static_cast<int>(found - labels.begin())};
 }
 
-const core::Registered entry{space_types(), "resnet-pooling",
-                             "residual network whose widths go by depth; the decision is where its poolings stand",
-                             SpaceType{.build = build, .text = text, .parse = parse}};
+const core::Registered entry{
+    space_types(), "resnet-pooling",
+    "residual network whose widths go by depth; the decision is where its poolings stand",
+    SpaceType{.build = build, .text = text, .parse = parse}};
 
 }  // namespace
 }  // namespace mosaic::spaces

@@ -56,7 +56,9 @@ bool sensitive(const Extent& extent, int gene, Genotype& genotype, int options) 
 /// Does this architecture change with `gene`, all other genes fixed?
 bool active(const SuperGraph& graph, int gene, Genotype& genotype) {
   const int options = static_cast<int>(graph.genes[static_cast<std::size_t>(gene)].labels.size());
-  const auto changes = [&](const Extent& extent) { return sensitive(extent, gene, genotype, options); };
+  const auto changes = [&](const Extent& extent) {
+    return sensitive(extent, gene, genotype, options);
+  };
   for (const auto& node : graph.nodes) {
     if (changes(node.condition)) return true;
     if (node.condition.at(genotype) == 0) continue;
@@ -74,7 +76,8 @@ std::string default_text(const Space& space, const Genotype& genotype) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < genotype.size(); ++i)
     if (active_gene[i])
-      parts.push_back(space.genes()[i].name + "=" + space.genes()[i].labels[static_cast<std::size_t>(genotype[i])]);
+      parts.push_back(space.genes()[i].name + "=" +
+                      space.genes()[i].labels[static_cast<std::size_t>(genotype[i])]);
   return core::join(parts, ",");
 }
 
@@ -90,19 +93,23 @@ Genotype default_parse(const Space& space, const std::string& text) {
     const auto gene = std::find(names.begin(), names.end(), name);
     if (equals == std::string::npos || gene == names.end()) {
       const auto nearest = core::nearest_name(name, names);
-      throw core::UsageError("architecture '" + text + "': '" + part + "' names no decision of space " + space.name(),
-                             (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
-                                 "write decision=option,... (mosaic spaces " + space.name() + " lists them)");
+      throw core::UsageError(
+          "architecture '" + text + "': '" + part + "' names no decision of space " + space.name(),
+          (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
+              "write decision=option,... (mosaic spaces " + space.name() + " lists them)");
     }
     const auto index = static_cast<std::size_t>(gene - names.begin());
-    if (given[index]) throw core::UsageError("architecture '" + text + "' gives '" + name + "' twice", "give it once");
+    if (given[index])
+      throw core::UsageError("architecture '" + text + "' gives '" + name + "' twice",
+                             "give it once");
     given[index] = true;
     const auto& labels = space.genes()[index].labels;
     const std::string label(core::trim(part.substr(equals + 1)));
     const auto option = std::find(labels.begin(), labels.end(), label);
     if (option == labels.end())
-      throw core::UsageError("architecture '" + text + "': '" + label + "' is no option of '" + name + "'",
-                             "options: " + core::join(labels));
+      throw core::UsageError(
+          "architecture '" + text + "': '" + label + "' is no option of '" + name + "'",
+          "options: " + core::join(labels));
     genotype[index] = static_cast<int>(option - labels.begin());
   }
   return genotype;
@@ -115,7 +122,8 @@ core::Registry<SpaceType>& space_types() {
   return registry;
 }
 
-Space Space::make(const std::string& name, const TaskShape& task, const std::map<std::string, std::string>& options) {
+Space Space::make(const std::string& name, const TaskShape& task,
+                  const std::map<std::string, std::string>& options) {
   Space space;
   space.type_ = space_types().at(name);
   space.name_ = name;
@@ -135,19 +143,21 @@ Space Space::make(const std::string& name, const TaskShape& task, const std::map
 std::vector<bool> Space::active_genes(const Genotype& genotype) const {
   Genotype work = genotype;
   std::vector<bool> result;
-  for (std::size_t i = 0; i < genes().size(); ++i) result.push_back(active(graph_, static_cast<int>(i), work));
+  for (std::size_t i = 0; i < genes().size(); ++i)
+    result.push_back(active(graph_, static_cast<int>(i), work));
   return result;
 }
 
 Genotype Space::canonical(Genotype genotype) const {
   if (genotype.size() != genes().size())
-    throw core::UsageError("an architecture of space '" + name_ + "' has " + std::to_string(genes().size()) +
-                               " genes, not " + std::to_string(genotype.size()),
+    throw core::UsageError("an architecture of space '" + name_ + "' has " +
+                               std::to_string(genes().size()) + " genes, not " +
+                               std::to_string(genotype.size()),
                            "was it written for the same space options?");
   for (std::size_t i = 0; i < genotype.size(); ++i)
     if (genotype[i] < 0 || genotype[i] >= static_cast<int>(genes()[i].labels.size()))
-      throw core::UsageError("option " + std::to_string(genotype[i]) + " of gene '" + genes()[i].name +
-                                 "' does not exist",
+      throw core::UsageError("option " + std::to_string(genotype[i]) + " of gene '" +
+                                 genes()[i].name + "' does not exist",
                              "options are 0 to " + std::to_string(genes()[i].labels.size() - 1));
   for (bool changed = true; changed;) {  // resetting one gene can make another one idle
     changed = false;
@@ -171,11 +181,14 @@ Genotype Space::parse(const std::string& text) const {
   return canonical(type_.parse ? type_.parse(*this, text) : default_parse(*this, text));
 }
 
-std::string Space::hash(const Genotype& genotype) const { return core::hash_hex(text(genotype)).substr(0, 16); }
+std::string Space::hash(const Genotype& genotype) const {
+  return core::hash_hex(text(genotype)).substr(0, 16);
+}
 
 Genotype Space::random(core::Stream& stream) const {
   Genotype genotype;
-  for (const auto& gene : genes()) genotype.push_back(static_cast<int>(stream.below(gene.labels.size())));
+  for (const auto& gene : genes())
+    genotype.push_back(static_cast<int>(stream.below(gene.labels.size())));
   return canonical(std::move(genotype));
 }
 
@@ -190,7 +203,8 @@ Genotype Space::extreme(bool largest) const {
   };
   Genotype best(genes().size(), 0);
   if (largest)
-    for (std::size_t i = 0; i < best.size(); ++i) best[i] = static_cast<int>(genes()[i].labels.size()) - 1;
+    for (std::size_t i = 0; i < best.size(); ++i)
+      best[i] = static_cast<int>(genes()[i].labels.size()) - 1;
   auto best_cost = cost(best);
   for (bool improved = true; improved;) {
     improved = false;
@@ -215,8 +229,8 @@ double Space::genotypes() const {
 }
 
 Space::Size Space::size() const {
-  // Which genes are active depends only on the genes that conditions read ("controls"). For each of their
-  // combinations the other genes are independent: the active ones multiply.
+  // Which genes are active depends only on the genes that conditions read ("controls"). For each of
+  // their combinations the other genes are independent: the active ones multiply.
   std::vector<bool> control(genes().size(), false);
   for (const auto& node : graph_.nodes)
     for (const int gene : node.condition.genes()) control[static_cast<std::size_t>(gene)] = true;
@@ -231,7 +245,8 @@ Space::Size Space::size() const {
     const auto active_gene = active_genes(genotype);
     double product = 1;
     for (std::size_t i = 0; i < genotype.size(); ++i) {
-      if (control[i] && !active_gene[i] && genotype[i] != 0) return 0.0;  // counted where it is at its first option
+      if (control[i] && !active_gene[i] && genotype[i] != 0)
+        return 0.0;  // counted where it is at its first option
       if (!control[i] && active_gene[i]) product *= static_cast<double>(genes()[i].labels.size());
     }
     return product;
@@ -254,7 +269,8 @@ Space::Size Space::size() const {
   core::Stream stream(1, "size of " + name_);
   for (int sample = 0; sample < kSamples; ++sample) {
     Genotype genotype(genes().size(), 0);
-    for (const auto c : controls) genotype[c] = static_cast<int>(stream.below(genes()[c].labels.size()));
+    for (const auto c : controls)
+      genotype[c] = static_cast<int>(stream.below(genes()[c].labels.size()));
     total += networks(genotype);
   }
   return {combinations * total / kSamples, false};

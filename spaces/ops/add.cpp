@@ -6,12 +6,13 @@ namespace {
 Shape add_shape(const Node&, const std::vector<Shape>& inputs) {
   if (inputs.empty()) throw std::logic_error("needs at least one input");
   for (const auto& other : inputs) {
-    if (other.size() != inputs[0].size()) throw std::logic_error("its inputs differ in their number of axes");
+    if (other.size() != inputs[0].size())
+      throw std::logic_error("its inputs differ in their number of axes");
     for (std::size_t axis = 0; axis < other.size(); ++axis)
       if (const Extent differ = other[axis] != inputs[0][axis]; differ.max() != 0)
-        throw std::logic_error("its inputs differ along axis " + std::to_string(axis) + " in some architecture (" +
-                               std::to_string(inputs[0][axis].max()) + " and " + std::to_string(other[axis].max()) +
-                               " at most)");
+        throw std::logic_error("its inputs differ along axis " + std::to_string(axis) +
+                               " in some architecture (" + std::to_string(inputs[0][axis].max()) +
+                               " and " + std::to_string(other[axis].max()) + " at most)");
   }
   return inputs[0];
 }

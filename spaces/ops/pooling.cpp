@@ -9,7 +9,8 @@ Shape global_shape(const Node&, const std::vector<Shape>& inputs) {
   return {inputs[0][0]};
 }
 
-const core::Registered avg_entry{ops(), "avg_pool", "mean over a window; padding does not count", pooling_op()};
+const core::Registered avg_entry{ops(), "avg_pool", "mean over a window; padding does not count",
+                                 pooling_op()};
 const core::Registered max_entry{ops(), "max_pool", "maximum over a window", pooling_op()};
 const core::Registered global_entry{
     ops(), "global_avg_pool", "mean over space: [channels, height, width] -> [channels]",

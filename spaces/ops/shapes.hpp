@@ -9,7 +9,8 @@ namespace mosaic::spaces {
 
 inline void require_inputs(const std::vector<Shape>& inputs, std::size_t count) {
   if (inputs.size() != count)
-    throw std::logic_error("needs " + std::to_string(count) + " input(s), got " + std::to_string(inputs.size()));
+    throw std::logic_error("needs " + std::to_string(count) + " input(s), got " +
+                           std::to_string(inputs.size()));
 }
 
 inline void require_axes(const Shape& shape, std::size_t axes, const char* layout) {
@@ -18,10 +19,13 @@ inline void require_axes(const Shape& shape, std::size_t axes, const char* layou
                            std::to_string(shape.size()) + " axes");
 }
 
-/// Output extent of a sliding window: floor((size + 2 padding - kernel) / stride) + 1, at least 1 everywhere.
-inline Extent window(const Extent& size, const Extent& kernel, const Extent& stride, const Extent& padding) {
+/// Output extent of a sliding window: floor((size + 2 padding - kernel) / stride) + 1, at least 1
+/// everywhere.
+inline Extent window(const Extent& size, const Extent& kernel, const Extent& stride,
+                     const Extent& padding) {
   const Extent result = (size + Extent(2) * padding - kernel) / stride + Extent(1);
-  if (result.min() < 1) throw std::logic_error("the input gets smaller than the window in some architecture");
+  if (result.min() < 1)
+    throw std::logic_error("the input gets smaller than the window in some architecture");
   return result;
 }
 

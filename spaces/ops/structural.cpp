@@ -14,27 +14,30 @@ Shape select_shape(const Node& node, const std::vector<Shape>& inputs) {
     throw std::logic_error("its index leaves the range of its inputs");
   Shape result = inputs[0];
   for (std::size_t i = 1; i < inputs.size(); ++i) {
-    if (inputs[i].size() != result.size()) throw std::logic_error("its inputs differ in their number of axes");
+    if (inputs[i].size() != result.size())
+      throw std::logic_error("its inputs differ in their number of axes");
     for (std::size_t axis = 0; axis < result.size(); ++axis)
-      result[axis] = choose(index == Extent(static_cast<std::int64_t>(i)), inputs[i][axis], result[axis]);
+      result[axis] =
+          choose(index == Extent(static_cast<std::int64_t>(i)), inputs[i][axis], result[axis]);
   }
   return result;
 }
 
-const core::Registered input_entry{ops(), "input", "what an entry point is fed",
-                                   OpSpec{.shape = [](const Node& node, const std::vector<Shape>&) { return node.shape; },
-                                          .flops = free_of_cost,
-                                          .keeps_zero = false}};
-const core::Registered select_entry{ops(), "select", "one of its inputs, by a decision (resolved when bound)",
+const core::Registered input_entry{
+    ops(), "input", "what an entry point is fed",
+    OpSpec{.shape = [](const Node& node, const std::vector<Shape>&) { return node.shape; },
+           .flops = free_of_cost,
+           .keeps_zero = false}};
+const core::Registered select_entry{ops(), "select",
+                                    "one of its inputs, by a decision (resolved when bound)",
                                     OpSpec{.shape = select_shape, .flops = free_of_cost}};
-const core::Registered zeros_entry{
-    ops(), "zeros", "zero everywhere: what reads it is pruned",
-    OpSpec{.shape =
-               [](const Node&, const std::vector<Shape>& inputs) {
-                 require_inputs(inputs, 1);
-                 return inputs[0];
-               },
-           .flops = free_of_cost}};
+const core::Registered zeros_entry{ops(), "zeros", "zero everywhere: what reads it is pruned",
+                                   OpSpec{.shape =
+                                              [](const Node&, const std::vector<Shape>& inputs) {
+                                                require_inputs(inputs, 1);
+                                                return inputs[0];
+                                              },
+                                          .flops = free_of_cost}};
 
 }  // namespace
 }  // namespace mosaic::spaces

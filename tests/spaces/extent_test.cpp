@@ -40,7 +40,9 @@ TEST_CASE("a joint table that would grow too large is refused") {
       Catch::Contains("65,536"));
 }
 
-TEST_CASE("the graph can say what later spaces need: symbols, two entry points, state, an auxiliary loss") {
+TEST_CASE(
+    "the graph can say what later spaces need: symbols, two entry points, state, an auxiliary "
+    "loss") {
   SpaceBuilder b({}, {});
   const Extent length = Extent::symbol("source_length");
   const Value tokens = b.input("source", {length, 8});
@@ -58,7 +60,8 @@ TEST_CASE("the graph can say what later spaces need: symbols, two entry points, 
   REQUIRE(graph.entry("decode_step").states[0].name == "cache");
   REQUIRE(graph.losses[0].weight == 0.01);
   REQUIRE(count_flops(graph, {{"source_length", 30}}) == 30 * 8 * 8 * 2);
-  REQUIRE_THROWS_WITH(count_flops(graph), Catch::Contains("the length 'source_length' has no value"));
+  REQUIRE_THROWS_WITH(count_flops(graph),
+                      Catch::Contains("the length 'source_length' has no value"));
   REQUIRE_THROWS_WITH(graph.entry("forward"), Catch::Contains("known: encode, decode_step"));
 }
 
@@ -66,7 +69,8 @@ TEST_CASE("builder misuse names the node and the rule") {
   SpaceBuilder b({}, {});
   const Value x = b.input("x", {3, 8, 8});
   const Value narrow = b.conv("narrow", x, {.out = b.choice("width", {4, 8})});
-  REQUIRE_THROWS_WITH(b.add("sum", {x, narrow}), Catch::Contains("node 'sum' (add)") && Catch::Contains("axis 0"));
+  REQUIRE_THROWS_WITH(b.add("sum", {x, narrow}),
+                      Catch::Contains("node 'sum' (add)") && Catch::Contains("axis 0"));
   REQUIRE_THROWS_WITH(b.conv("even", x, {.out = 4, .kernel = 2}), Catch::Contains("must be odd"));
   REQUIRE_THROWS_WITH(b.relu("narrow", x), Catch::Contains("two nodes are named 'narrow'"));
   REQUIRE_THROWS_WITH(b.finish(), Catch::Contains("no entry point"));

@@ -11,7 +11,9 @@ using namespace mosaic::spaces;
 namespace {
 
 /// Parameters of a convolution (no bias) with its batch norm.
-double conv_bn(double in, double out, double kernel) { return in * out * kernel * kernel + 2 * out; }
+double conv_bn(double in, double out, double kernel) {
+  return in * out * kernel * kernel + 2 * out;
+}
 
 }  // namespace
 
@@ -40,7 +42,7 @@ TEST_CASE("a placement that pools late costs the hand-computed FLOPs") {
   const double full = 32 * 32;
   double flops = full * 9 * (3 * 16 + 6 * 16 * 16);
   flops += full * (9 * (16 * 32 + 5 * 32 * 32) + 16 * 32);
-  flops += full * (9 * (32 * 64 + 64 * 64) + 32 * 64);          // layer 7 at full resolution
+  flops += full * (9 * (32 * 64 + 64 * 64) + 32 * 64);  // layer 7 at full resolution
   flops += full / 4 * 9 * 2 * 64 * 64 + full / 16 * 9 * 2 * 64 * 64;
   flops += 64 * 10;
   REQUIRE(count_flops(graph) == flops);
@@ -54,8 +56,11 @@ TEST_CASE("three NAS-Bench-201 cells have hand-computed parameters and FLOPs") {
     double threes;  // 3x3 convolutions of a cell
   };
   const std::vector<Expected> cells = {
-      {"|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|", 0, 6},
-      {"|nor_conv_1x1~0|+|skip_connect~0|nor_conv_3x3~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|", 2, 1},
+      {"|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_"
+       "3x3~2|",
+       0, 6},
+      {"|nor_conv_1x1~0|+|skip_connect~0|nor_conv_3x3~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|", 2,
+       1},
       // Node 1 gets nothing, so the convolution from it is dead.
       {"|none~0|+|skip_connect~0|nor_conv_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|", 0, 1}};
   for (const auto& [cell, ones, threes] : cells) {
@@ -91,7 +96,9 @@ TEST_CASE("the 15,625 cells of NAS-Bench-201 are 9,445 functions") {
 
 TEST_CASE("the pooling space has C(L-1, p) placements") {
   REQUIRE(Space::make("resnet-pooling").size().architectures == 36);
-  REQUIRE(Space::make("resnet-pooling", {}, {{"layers", "12"}, {"poolings", "3"}}).size().architectures == 165);
+  REQUIRE(Space::make("resnet-pooling", {}, {{"layers", "12"}, {"poolings", "3"}})
+              .size()
+              .architectures == 165);
   REQUIRE(Space::make("resnet-pooling", {}, {{"poolings", "0"}}).genes().empty());
   REQUIRE_THROWS_WITH(Space::make("resnet-pooling", {}, {{"layers", "2"}, {"poolings", "2"}}),
                       Catch::Contains("give at most layers - 1 = 1"));
@@ -133,12 +140,15 @@ TEST_CASE("smallest and largest bound the FLOPs of a space") {
 }
 
 TEST_CASE("unknown spaces, options and architectures say what to do") {
-  REQUIRE_THROWS_WITH(Space::make("resnet-elastc"), Catch::Contains("did you mean 'resnet-elastic'?"));
-  REQUIRE_THROWS_WITH(Space::make("resnet-elastic", {}, {{"widht", "8"}}), Catch::Contains("did you mean 'width'?"));
+  REQUIRE_THROWS_WITH(Space::make("resnet-elastc"),
+                      Catch::Contains("did you mean 'resnet-elastic'?"));
+  REQUIRE_THROWS_WITH(Space::make("resnet-elastic", {}, {{"widht", "8"}}),
+                      Catch::Contains("did you mean 'width'?"));
   REQUIRE_THROWS_WITH(Space::make("nasbench201", {}, {{"cells", "many"}}),
                       Catch::Contains("give an integer from 1 to 32 (default 5)"));
   const Space space = Space::make("resnet-elastic");
-  REQUIRE_THROWS_WITH(space.parse("stage1.depht=2"), Catch::Contains("did you mean 'stage1.depth'?"));
+  REQUIRE_THROWS_WITH(space.parse("stage1.depht=2"),
+                      Catch::Contains("did you mean 'stage1.depth'?"));
   REQUIRE_THROWS_WITH(space.parse("stage1.depth=7"), Catch::Contains("options: 1, 2, 3"));
   REQUIRE_THROWS_WITH(space.parse("stage1.depth=1,stage1.depth=2"), Catch::Contains("twice"));
   REQUIRE_THROWS_WITH(space.canonical({1, 2}), Catch::Contains("has 24 genes, not 2"));

@@ -62,7 +62,7 @@ SearchOutcome run_search(const spaces::Space& space, const std::vector<SearchObj
 
 /// Measures what stands on the front only by prediction, until every member of the front (measured
 /// values where there are any, predictions elsewhere) was measured. Returns the number of networks
-/// measured.
+/// measured. A killed job measures the same networks as one that was never killed.
 std::int64_t remeasure_front(const spaces::Space& space,
                              const std::vector<SearchObjective>& objectives, db::Database& database,
                              const db::Job& job);
@@ -71,5 +71,8 @@ std::int64_t remeasure_front(const spaces::Space& space,
 /// out).
 double hypervolume(const std::vector<std::vector<double>>& points,
                    const std::vector<double>& reference);
+
+/// Version of the pagmo that this build uses.
+std::string pagmo_version();
 
 }  // namespace mosaic::search

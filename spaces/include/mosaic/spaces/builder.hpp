@@ -23,8 +23,8 @@ struct TaskShape {
 };
 
 struct ConvOptions {
-  Extent out = 0;          ///< output channels
-  Extent kernel = 3;       ///< odd; smaller kernels are the centre of the largest one
+  Extent out = 0;     ///< output channels
+  Extent kernel = 3;  ///< odd; smaller kernels are the centre of the largest one
   std::int64_t stride = 1;
   bool bias = false;
   std::string group = {};  ///< router group; empty: the enclosing scope, or the node's own name
@@ -45,8 +45,10 @@ class SpaceBuilder {
 
   // ---- what the job file says -------------------------------------------------------------------
   const TaskShape& task() const { return task_; }
-  /// An option of the space ([space] key = value), with default and inclusive range. Throws UsageError.
-  std::int64_t option(const std::string& key, std::int64_t fallback, std::int64_t lo, std::int64_t hi);
+  /// An option of the space ([space] key = value), with default and inclusive range. Throws
+  /// UsageError.
+  std::int64_t option(const std::string& key, std::int64_t fallback, std::int64_t lo,
+                      std::int64_t hi);
 
   // ---- decisions --------------------------------------------------------------------------------
   /// An ordered decision among sizes.
@@ -55,11 +57,12 @@ class SpaceBuilder {
   Extent categorical(const std::string& name, const std::vector<std::string>& labels);
 
   // ---- structure --------------------------------------------------------------------------------
-  /// Nodes made inside `body` exist only where `condition` holds; the result is body's value there and
-  /// `otherwise` elsewhere (shapes must agree in every architecture that can take either).
+  /// Nodes made inside `body` exist only where `condition` holds; the result is body's value there
+  /// and `otherwise` elsewhere (shapes must agree in every architecture that can take either).
   Value when(const Extent& condition, Value otherwise, const std::function<Value()>& body);
   /// A categorical decision whose options are pieces of network.
-  Value select(const std::string& name, const std::vector<std::pair<std::string, std::function<Value()>>>& options);
+  Value select(const std::string& name,
+               const std::vector<std::pair<std::string, std::function<Value()>>>& options);
   /// Prefixes the names (and the default router group) of what `body` makes: "stage1.0" + ".conv1".
   Value scope(const std::string& name, const std::function<Value()>& body);
 
@@ -73,29 +76,34 @@ class SpaceBuilder {
   Value identity(const std::string& name, Value x);
   /// A value that is zero everywhere and that costs nothing: what reads it is pruned.
   Value zeros(const std::string& name, Value like);
-  Value avg_pool(const std::string& name, Value x, std::int64_t kernel, std::int64_t stride, std::int64_t padding);
-  Value max_pool(const std::string& name, Value x, std::int64_t kernel, std::int64_t stride, std::int64_t padding);
+  Value avg_pool(const std::string& name, Value x, std::int64_t kernel, std::int64_t stride,
+                 std::int64_t padding);
+  Value max_pool(const std::string& name, Value x, std::int64_t kernel, std::int64_t stride,
+                 std::int64_t padding);
   Value global_avg_pool(const std::string& name, Value x);
   /// Any registered op: the way in for ops that have no method here.
   Value node(const std::string& name, const std::string& op, const std::vector<Value>& inputs,
              std::map<std::string, Extent> attributes = {}, std::vector<WeightUse> weights = {},
              std::map<std::string, double> reals = {}, DataType type = DataType::float32);
   /// A slot to be used by several nodes (tied weights), or by node().
-  int slot(const std::string& name, std::vector<std::int64_t> shape, Init init, const std::string& group);
-  WeightUse weight(const std::string& role, const std::string& slot_name, std::vector<Extent> extents,
-                   std::vector<Crop> crops, Init init, const std::string& group);
+  int slot(const std::string& name, std::vector<std::int64_t> shape, Init init,
+           const std::string& group);
+  WeightUse weight(const std::string& role, const std::string& slot_name,
+                   std::vector<Extent> extents, std::vector<Crop> crops, Init init,
+                   const std::string& group);
 
   const Shape& shape(Value x) const;
 
   // ---- ways in and out --------------------------------------------------------------------------
-  void entry(const std::string& name, const std::vector<Value>& inputs, const std::vector<Value>& outputs);
+  void entry(const std::string& name, const std::vector<Value>& inputs,
+             const std::vector<Value>& outputs);
   /// A state kept between calls of an entry point: read here, written by update_state().
   Value state(const std::string& name, Shape shape);
   void update_state(const std::string& entry, Value state, Value next);
   void auxiliary_loss(const std::string& name, Value scalar, double weight);
 
-  /// The finished graph. Throws UsageError for options that nobody asked for, std::logic_error for a graph
-  /// without entry point.
+  /// The finished graph. Throws UsageError for options that nobody asked for, std::logic_error for
+  /// a graph without entry point.
   SuperGraph finish();
 
  private:

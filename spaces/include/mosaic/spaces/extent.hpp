@@ -10,11 +10,11 @@ namespace mosaic::spaces {
 /// One option index per gene of a space, in the order in which the space declared them.
 using Genotype = std::vector<int>;
 
-/// An integer extent of a supernet: a dense table over the options of a few genes (none: a constant),
-/// times a monomial of symbols ("source_length") that are known only at run time. Widths, kernel sizes,
-/// strides, tensor shapes and conditions are all Extents, so the whole SuperGraph can be bound to one
-/// architecture by table look-ups, and later run with the architecture as data on the device.
-/// Conditions are Extents whose values are 0 or 1.
+/// An integer extent of a supernet: a dense table over the options of a few genes (none: a
+/// constant), times a monomial of symbols ("source_length") that are known only at run time.
+/// Widths, kernel sizes, strides, tensor shapes and conditions are all Extents, so the whole
+/// SuperGraph can be bound to one architecture by table look-ups, and later run with the
+/// architecture as data on the device. Conditions are Extents whose values are 0 or 1.
 class Extent {
  public:
   Extent(std::int64_t constant = 0);  // NOLINT(google-explicit-constructor): 3 reads as an extent
@@ -36,8 +36,9 @@ class Extent {
   friend bool identical(const Extent& a, const Extent& b);
 
   // Element-wise over the union of both sides' genes. Multiplication joins symbols; addition and
-  // comparison need equal symbols on both sides; division (exact floor) cancels those of the divisor.
-  // Throws std::logic_error where that is not so, or where the joint table would exceed 65,536 entries.
+  // comparison need equal symbols on both sides; division (exact floor) cancels those of the
+  // divisor. Throws std::logic_error where that is not so, or where the joint table would exceed
+  // 65,536 entries.
   friend Extent operator+(const Extent& a, const Extent& b);
   friend Extent operator-(const Extent& a, const Extent& b);
   friend Extent operator*(const Extent& a, const Extent& b);

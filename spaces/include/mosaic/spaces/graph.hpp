@@ -63,12 +63,15 @@ struct Graph {
 
 /// Trainable parameters (each slot's active part once; normalisation statistics don't count).
 double count_parameters(const Graph& graph);
-/// Multiply-accumulates of one example through convolutions, linear layers and matrix products, all entry
-/// points: the "FLOPs" of the architecture-search literature, where one multiply-add counts once.
+/// Multiply-accumulates of one example through convolutions, linear layers and matrix products, all
+/// entry points: the "FLOPs" of the architecture-search literature, where one multiply-add counts
+/// once.
 double count_flops(const Graph& graph, const Symbols& symbols = {});
-/// Peak bytes of live activations of one example at float32, executed in node order, inputs included.
+/// Peak bytes of live activations of one example at float32, executed in node order, inputs
+/// included.
 double activation_bytes(const Graph& graph, const Symbols& symbols = {});
-/// Identity of the *function*: two genotypes with equal hashes compute the same with the same weights.
+/// Identity of the *function*: two genotypes with equal hashes compute the same with the same
+/// weights.
 std::string function_hash(const Graph& graph);
 
 /// A complete description, read back by graph_from_json() (throws Error on anything malformed).

@@ -17,9 +17,10 @@ struct OpSpec {
   /// Output shape from input shapes. Throws std::logic_error naming the rule if they do not fit.
   std::function<Shape(const Node& node, const std::vector<Shape>& inputs)> shape;
   /// Multiply-accumulates of one example.
-  std::function<double(const GraphNode& node, const std::vector<Dims>& inputs, const Dims& output)> flops;
-  /// Zeros in, zeros out: a node all of whose inputs are dead is dead itself. Normalisation counts as
-  /// such by convention (its shift is ignored on a dead branch).
+  std::function<double(const GraphNode& node, const std::vector<Dims>& inputs, const Dims& output)>
+      flops;
+  /// Zeros in, zeros out: a node all of whose inputs are dead is dead itself. Normalisation counts
+  /// as such by convention (its shift is ignored on a dead branch).
   bool keeps_zero = true;
   /// The output may share memory with the first input (no activation of its own).
   bool is_view = false;

@@ -17,16 +17,18 @@ namespace mosaic::spaces {
 
 class Space;
 
-/// What a space's author writes: one function, and where the field has a text form of its own, two more.
+/// What a space's author writes: one function, and where the field has a text form of its own, two
+/// more.
 struct SpaceType {
   std::function<void(SpaceBuilder&)> build;
-  /// Text form of a canonical genotype, and its inverse (throws UsageError for a malformed text). Where they
-  /// are missing the text is "gene=option,..." over the active genes.
+  /// Text form of a canonical genotype, and its inverse (throws UsageError for a malformed text).
+  /// Where they are missing the text is "gene=option,..." over the active genes.
   std::function<std::string(const Space&, const Genotype&)> text;
   std::function<Genotype(const Space&, const std::string&)> parse;
 };
 
-/// `const core::Registered entry{space_types(), "my-space", "what it is", SpaceType{.build = build}};`
+/// `const core::Registered entry{space_types(), "my-space", "what it is", SpaceType{.build =
+/// build}};`
 core::Registry<SpaceType>& space_types();
 
 /// A space built for one task and one set of options. Immutable; safe to share between threads.
@@ -41,13 +43,14 @@ class Space {
   const TaskShape& task() const { return task_; }
   const SuperGraph& graph() const { return graph_; }
   const std::vector<Gene>& genes() const { return graph_.genes; }
-  /// Identity of the space: name, options, task shape and SuperGraph. Checkpoints and databases carry it.
+  /// Identity of the space: name, options, task shape and SuperGraph. Checkpoints and databases
+  /// carry it.
   const std::string& hash() const { return hash_; }
 
   /// Genes that some node of this architecture depends on.
   std::vector<bool> active_genes(const Genotype& genotype) const;
-  /// The same network with every inactive gene at its first option. Throws UsageError for a genotype of
-  /// the wrong length or with an option out of range.
+  /// The same network with every inactive gene at its first option. Throws UsageError for a
+  /// genotype of the wrong length or with an option out of range.
   Genotype canonical(Genotype genotype) const;
   /// The architecture; dead branches pruned. Accepts any valid genotype.
   Graph bind(const Genotype& genotype) const;
@@ -55,17 +58,20 @@ class Space {
   std::string text(const Genotype& genotype) const;
   /// Inverse of text(), canonical. Throws UsageError that quotes the part it could not read.
   Genotype parse(const std::string& text) const;
-  /// Stable identity of a canonical genotype within this space, 16 hexadecimal digits of its text form.
+  /// Stable identity of a canonical genotype within this space, 16 hexadecimal digits of its text
+  /// form.
   std::string hash(const Genotype& genotype) const;
 
   /// Every gene uniform, then canonical.
   Genotype random(core::Stream& stream) const;
-  /// The architectures of fewest and of most FLOPs (parameters where those tie), by coordinate descent.
+  /// The architectures of fewest and of most FLOPs (parameters where those tie), by coordinate
+  /// descent.
   Genotype smallest() const;
   Genotype largest() const;
 
   /// Product of all options, and the number of distinct canonical architectures: exact where
-  /// the genes that conditions read have at most 100,000 combinations, else estimated from 20,000 samples.
+  /// the genes that conditions read have at most 100,000 combinations, else estimated from 20,000
+  /// samples.
   double genotypes() const;
   struct Size {
     double architectures;
@@ -87,14 +93,15 @@ class Space {
   SpaceType type_;
 };
 
-/// Resolves a SuperGraph for one genotype: conditions, selects, extents; then prunes what is dead or
-/// reaches no output. The genotype must be valid.
+/// Resolves a SuperGraph for one genotype: conditions, selects, extents; then prunes what is dead
+/// or reaches no output. The genotype must be valid.
 Graph bind(const SuperGraph& graph, const Genotype& genotype);
 
-/// Per-layer encoding phi(a): every distinct gene-dependent quantity of every node (does it exist; its
-/// kernel, width, resolution ...) in node order, scaled to [0, 1] over the space, and 0 where the node
-/// does not exist. Categorical choices appear as the existence of their nodes. Two networks that differ
-/// only in the order of their layers differ here (section 1 of the method notes: no means over layers).
+/// Per-layer encoding phi(a): every distinct gene-dependent quantity of every node (does it exist;
+/// its kernel, width, resolution ...) in node order, scaled to [0, 1] over the space, and 0 where
+/// the node does not exist. Categorical choices appear as the existence of their nodes. Two
+/// networks that differ only in the order of their layers differ here (section 1 of the method
+/// notes: no means over layers).
 class Encoding {
  public:
   explicit Encoding(const SuperGraph& graph);

@@ -12,9 +12,10 @@ namespace mosaic::spaces {
 /// A decision of the space. Decisions with one option never become genes.
 struct Gene {
   std::string name;
-  std::vector<std::string> labels;   ///< text of each option
-  std::vector<std::int64_t> values;  ///< the integers behind them (option numbers for categorical genes)
-  bool ordered = true;               ///< options are sizes; otherwise they are names without order
+  std::vector<std::string> labels;  ///< text of each option
+  std::vector<std::int64_t>
+      values;           ///< the integers behind them (option numbers for categorical genes)
+  bool ordered = true;  ///< options are sizes; otherwise they are names without order
 };
 
 enum class DataType { float32, int64 };
@@ -26,17 +27,20 @@ enum class Crop {
 };
 
 enum class Init {
-  fan_in,  ///< normal with variance 2 / fan-in of the *active* weight at its full shape (He et al. 2015)
+  fan_in,  ///< normal with variance 2 / fan-in of the *active* weight at its full shape (He et al.
+           ///< 2015)
   ones,
   zeros,
 };
 
-/// A named place for weights at its full shape: the largest extent of every axis over all architectures.
+/// A named place for weights at its full shape: the largest extent of every axis over all
+/// architectures.
 struct Slot {
   std::string name;
   std::vector<std::int64_t> shape;
   Init init = Init::fan_in;
-  /// Slots of one group share a layer-wise router. Empty: the slot is plainly shared (norms, biases of norms).
+  /// Slots of one group share a layer-wise router. Empty: the slot is plainly shared (norms, biases
+  /// of norms).
   std::string group;
 };
 
@@ -54,16 +58,17 @@ using Shape = std::vector<Extent>;  ///< of one example; the batch axis is impli
 struct Node {
   std::string name;
   std::string op;
-  std::vector<int> inputs;                    ///< indices of earlier nodes
-  std::map<std::string, Extent> attributes;   ///< integers: kernel, stride, groups ...
-  std::map<std::string, double> reals;        ///< epsilon, dropout ...
+  std::vector<int> inputs;                   ///< indices of earlier nodes
+  std::map<std::string, Extent> attributes;  ///< integers: kernel, stride, groups ...
+  std::map<std::string, double> reals;       ///< epsilon, dropout ...
   std::vector<WeightUse> weights;
-  Shape shape;                                ///< of the output
+  Shape shape;  ///< of the output
   DataType type = DataType::float32;
-  Extent condition = 1;                       ///< 1 where the node exists
+  Extent condition = 1;  ///< 1 where the node exists
 };
 
-/// A state that lives between calls of entry points (a key-value cache): read as a node, written at the end.
+/// A state that lives between calls of entry points (a key-value cache): read as a node, written at
+/// the end.
 struct StateLink {
   std::string name;
   int read = -1;
@@ -86,7 +91,8 @@ struct AuxiliaryLoss {
 };
 
 /// The whole space as one graph. Structural ops that bind() resolves:
-/// `input`; `select` (attribute "index": which input it is); `zeros` (a dead value: bind prunes what reads it).
+/// `input`; `select` (attribute "index": which input it is); `zeros` (a dead value: bind prunes
+/// what reads it).
 struct SuperGraph {
   std::vector<Gene> genes;
   std::vector<Slot> slots;

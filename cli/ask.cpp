@@ -1,0 +1,107 @@
+// The subcommands that ask the database: jobs, front, query, report.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+
+#include "command.hpp"
+#include "mosaic/core/error.hpp"
+#include "output.hpp"
+#include "report.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+void setup_jobs(CLI::App& app) {
+  auto db = std::make_shared<std::string>("results.db");
+  auto output = std::make_shared<OutputOptions>();
+  app.add_option("--db", *db, "results database")->capture_default_str();
+  add_output_options(app, *output);
+  app.callback([db, output] {
+    const db::Reader reader(*db);
+    db::Table table;
+    table.columns = {"job",         "status", "phase",   "space",  "task",
+                     "evaluations", "device", "created", "message"};
+    for (const auto& job : reader.jobs())
+      table.rows.push_back(
+          {text_cell(job.name), text_cell(job.status), text_cell(job.phase), text_cell(job.space),
+           text_cell(job.task),
+           number_cell(static_cast<double>(reader.evaluations(job.id).size()), "%.0f"),
+           text_cell(job.device), text_cell(job.created), text_cell(job.message)});
+    print_table(table, *output);
+  });
+}
+
+void setup_front(CLI::App& app) {
+  struct Options {
+    DatabaseOptions database;
+    OutputOptions output;
+    std::int64_t at = 0;
+    bool wide = false;
+    bool all = false;
+  };
+  auto options = std::make_shared<Options>();
+  add_database_options(app, options->database);
+  add_output_options(app, options->output);
+  app.add_option("--at", options->at, "the front as it was after so many evaluations")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--wide", options->wide, "print the architectures too");
+  app.add_flag("--all", options->all, "every network of the job, not only the front");
+  app.footer(
+      "The front holds the networks for which every objective was measured and that no other one "
+      "beats.\n"
+      "Predicted and measured values stand side by side.");
+  app.callback([options] {
+    const db::Reader reader(options->database.db);
+    const db::Job job = reader.job(options->database.job_name());
+    const auto at = options->at > 0 ? std::optional(options->at) : std::nullopt;
+    print_networks(options->all ? reader.networks(job.id) : reader.front(job, at), job,
+                   options->output, options->wide);
+  });
+}
+
+void setup_query(CLI::App& app) {
+  struct Options {
+    std::string db = "results.db";
+    std::string sql;
+    OutputOptions output;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("--db", options->db, "results database")->capture_default_str();
+  app.add_option("--sql,SQL", options->sql,
+                 "one SELECT; docs/database.md describes tables and views")
+      ->required();
+  add_output_options(app, options->output);
+  app.footer(
+      "Example: mosaic query --db results.db \"SELECT * FROM results ORDER BY accuracy DESC LIMIT "
+      "5\"\n"
+      "Read-only: whatever would change the file is refused.");
+  app.callback(
+      [options] { print_table(db::Reader(options->db).query(options->sql), options->output); });
+}
+
+void setup_report(CLI::App& app) {
+  struct Options {
+    DatabaseOptions database;
+    std::string out = "report.html";
+  };
+  auto options = std::make_shared<Options>();
+  add_database_options(app, options->database);
+  app.add_option("--out", options->out, "file to write")->capture_default_str();
+  app.callback([options] {
+    const db::Reader reader(options->database.db);
+    write_report(reader, reader.job(options->database.job_name()), options->out);
+    std::cout << "written to " << options->out << "\n";
+  });
+}
+
+const core::Registered jobs{commands(), "jobs", "list the jobs of a database",
+                            CommandSetup(setup_jobs)};
+const core::Registered front{commands(), "front", "the Pareto front of a job",
+                             CommandSetup(setup_front)};
+const core::Registered query{commands(), "query", "ask the database in SQL",
+                             CommandSetup(setup_query)};
+const core::Registered report{commands(), "report", "one self-contained HTML page about a job",
+                              CommandSetup(setup_report)};
+
+}  // namespace
+}  // namespace mosaic::cli

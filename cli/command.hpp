@@ -1,0 +1,41 @@
+/// Subcommands: each file registers one and nothing else knows it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mosaic/core/registry.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace mosaic::cli {
+
+/// Adds options to the subcommand's parser and sets the callback that runs it.
+using CommandSetup = std::function<void(CLI::App& app)>;
+
+/// `const core::Registered entry{commands(), "jobs", "list the jobs of a database",
+/// CommandSetup(setup)};`
+core::Registry<CommandSetup>& commands();
+
+/// The options that many subcommands share.
+struct DatabaseOptions {
+  std::string db = "results.db";
+  std::string job;
+  std::optional<std::string> job_name() const {
+    return job.empty() ? std::nullopt : std::optional(job);
+  }
+};
+void add_database_options(CLI::App& app, DatabaseOptions& options);
+
+/// How a result is printed.
+struct OutputOptions {
+  bool json = false;
+  bool csv = false;
+};
+void add_output_options(CLI::App& app, OutputOptions& options);
+
+}  // namespace mosaic::cli

@@ -1,0 +1,26 @@
+/// Tables on standard output: aligned text, CSV or JSON.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "command.hpp"
+#include "mosaic/db/database.hpp"
+
+namespace mosaic::cli {
+
+/// Prints a result; text cells flush left, numbers flush right.
+void print_table(const db::Table& table, const OutputOptions& options);
+
+db::Table::Cell text_cell(const std::string& text);
+/// `digits` significant digits in text output are the caller's choice: the cell holds what it
+/// prints.
+db::Table::Cell number_cell(double value, const char* format = "%.6g");
+db::Table::Cell null_cell();
+
+/// A front: one row a network, measured and predicted values side by side. JSON: one object a
+/// network with `arch`, `hash`, `evaluation`, `metrics` (measured) and `predicted`.
+void print_networks(const std::vector<db::Network>& networks, const db::Job& job,
+                    const OutputOptions& options, bool wide);
+
+}  // namespace mosaic::cli

@@ -1,0 +1,50 @@
+/// Jobs from file to front: what run, train, measure, search and resume share. Free of torch.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mosaic/db/database.hpp"
+
+namespace mosaic::cli {
+
+/// How far a command takes a job.
+enum class Goal { train, measure, search, run };
+
+struct RunOptions {
+  std::string job_file;
+  std::string db = "results.db";
+  std::string report;  ///< where `run` writes its page; empty: report.html beside the database
+};
+
+/// Takes a job as far as `goal`. A new name begins a job; for run an old one is an error that says
+/// how to go on, for the single steps a job goes on from where it is, if the job file is the same.
+void run_job(const RunOptions& options, Goal goal);
+
+/// Goes on with an unfinished job as its database knows it.
+void resume_job(const std::string& db, const std::optional<std::string>& name,
+                const std::string& report);
+
+/// What `mosaic measure JOB --archs FILE --out CSV` does: latencies of given networks, to a CSV of
+/// arch, latency_ms.
+void measure_list(const RunOptions& options, const std::string& archs, const std::string& out);
+
+/// "latency_ms<=2" style bounds of `mosaic extract`.
+struct Bound {
+  std::string metric;
+  double value;
+  bool upper;
+};
+
+struct ExtractOptions {
+  std::string db = "results.db";
+  std::optional<std::string> job;
+  std::vector<Bound> bounds;
+  std::string best;  ///< metric; empty: the job's first objective
+  std::string arch;  ///< text or hash of one network, instead of bounds
+  std::string out;
+};
+void extract_subnet(const ExtractOptions& options);
+
+}  // namespace mosaic::cli

@@ -1,0 +1,435 @@
+#include "pipeline.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "mosaic/core/csv.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/files.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/core/progress.hpp"
+#include "output.hpp"
+#include "report.hpp"
+#include "session.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+using evaluators::Candidate;
+using evaluators::Evaluator;
+
+std::string goal_name(Goal goal) {
+  switch (goal) {
+    case Goal::train:
+      return "train";
+    case Goal::measure:
+      return "measure";
+    case Goal::search:
+      return "search";
+    case Goal::run:
+      return "run";
+  }
+  return "run";
+}
+
+Goal goal_of(const std::string& name) {
+  for (const Goal goal : {Goal::train, Goal::measure, Goal::search})
+    if (goal_name(goal) == name) return goal;
+  return Goal::run;
+}
+
+/// One job on its way: each stage does what is left of it and may be called again.
+class Pipeline {
+ public:
+  Pipeline(Workplace work, db::Database& database, db::Job job)
+      : work_(std::move(work)), database_(database), job_(std::move(job)) {}
+
+  void run(Goal goal, const std::string& report) {
+    database_.save_state(job_.id, "goal", goal_name(goal));
+    try {
+      set_status("running", job_.phase);
+      if (work_.file.router && goal != Goal::measure) train();
+      if (goal == Goal::train) return finish("train");
+      measure();
+      if (goal == Goal::measure) return finish("measure");
+      search();
+      finish("done");
+    } catch (const core::Interrupted&) {
+      set_status("interrupted", job_.phase);
+      throw core::Interrupted(
+          "stopped in phase '" + job_.phase + "'; everything measured so far is kept",
+          "go on with: mosaic resume " + job_.name + " --db " + database_.path());
+    } catch (const core::Error& error) {
+      fail(error.what());
+      throw;
+    } catch (const std::exception& error) {
+      fail(error.what());
+      throw;
+    }
+    OutputOptions plain;
+    print_networks(database_.front(job_), job_, plain, false);
+    if (goal == Goal::run && !report.empty()) {
+      write_report(database_, database_.job(job_.name), report);
+      core::log_info("report: " + report);
+    }
+  }
+
+ private:
+  void set_status(const std::string& status, const std::string& phase) {
+    job_.status = status;
+    job_.phase = phase;
+    database_.update_job(job_);
+  }
+  void finish(const std::string& phase) { set_status("finished", phase); }
+  void fail(const std::string& message) {
+    job_.message = message;
+    set_status("failed", job_.phase);
+  }
+
+  // ---- train
+  // -------------------------------------------------------------------------------------
+
+  void train() {
+    supernet_ = work_.make_supernet();
+    const auto& settings = work_.file.train;
+    const std::string checkpoint = supernet_path(job_.folder);
+    if (supernet::training_complete(checkpoint)) {
+      supernet::load_checkpoint(checkpoint, supernet_->parameters(), work_.training_identity());
+      return;
+    }
+    set_status("running", "train");
+    std::error_code error;
+    std::filesystem::create_directories(job_.folder, error);
+    if (error)
+      throw core::Error("cannot make folder " + job_.folder + ": " + error.message(),
+                        "set [job] folder to one you may write");
+    const auto trainee = supernet::supernet_trainee(*supernet_, settings, work_.file.seed);
+    if (!std::filesystem::exists(checkpoint)) announce(trainee);
+    supernet::TrainHooks hooks;
+    hooks.label = "train supernet";
+    hooks.checkpoint = checkpoint;
+    hooks.identity = work_.training_identity();
+    hooks.report = [this](const supernet::TrainProgress& p) {
+      database_.add_training_point(
+          job_.id, {p.step, p.epoch, p.loss, p.accuracy, p.learning_rate, p.images_per_second});
+    };
+    hooks.resumed = [this](std::int64_t step) {
+      core::log_info("training goes on from the checkpoint at step " + std::to_string(step));
+      database_.truncate_training(job_.id, step);
+    };
+    if (!std::filesystem::exists(checkpoint)) database_.truncate_training(job_.id, 0);
+    supernet::train(trainee, *work_.task, settings, work_.file.seed, hooks);
+  }
+
+  void announce(const supernet::Trainee& trainee) {
+    const auto estimate = supernet::estimate(trainee, *work_.task, work_.file.train, *work_.space);
+    core::log_info("training " + core::with_commas(estimate.steps) + " steps of " +
+                   std::to_string(estimate.batch_size) + " images: about " +
+                   core::human_seconds(estimate.seconds) + " and " +
+                   core::human_bytes(estimate.bytes) + " of memory on " + job_.device);
+    if (work_.device == "cpu" && estimate.bytes > core::available_memory())
+      core::log_warning("only " + core::human_bytes(core::available_memory()) +
+                        " of memory are free: a batch may be "
+                        "taken in pieces; a smaller batch_size avoids that");
+  }
+
+  // ---- measure
+  // -----------------------------------------------------------------------------------
+
+  evaluators::EvaluatorContext context(const evaluators::MeasureSettings& settings) {
+    evaluators::EvaluatorContext result;
+    result.space = work_.space.get();
+    result.supernet = supernet_.get();
+    result.task = work_.task.get();
+    if (work_.file.router) result.checkpoint = work_.training_identity().substr(0, 12);
+    result.settings = settings;
+    result.seed = work_.file.seed;
+    result.reference = [this](const Candidate& candidate, const core::Measurement& measurement) {
+      database_.add_measurement(
+          job_.id, database_.architecture(work_.space->hash(), candidate.arch, candidate.hash),
+          measurement);
+    };
+    return result;
+  }
+
+  std::shared_ptr<Evaluator> evaluator(const std::string& metric,
+                                       const evaluators::MeasureSettings& settings) {
+    return std::make_shared<evaluators::Cached>(
+        evaluators::evaluators().at(metric).make(context(settings)), database_, job_.id,
+        work_.space->hash());
+  }
+
+  /// The smallest and the largest network, then random ones, all different.
+  std::vector<spaces::Genotype> sample_architectures(std::size_t count) const {
+    std::vector<spaces::Genotype> result{work_.space->smallest(), work_.space->largest()};
+    std::set<spaces::Genotype> seen(result.begin(), result.end());
+    core::Stream stream(work_.file.seed, "latency samples");
+    for (std::size_t tries = 0; result.size() < count && tries < 50 * count; ++tries)
+      if (auto genotype = work_.space->random(stream); seen.insert(genotype).second)
+        result.push_back(genotype);
+    return result;
+  }
+
+  void measure() {
+    for (const auto& objective : work_.file.objectives)
+      if (objective.predicted) measure_for_predictor(objective);
+  }
+
+  void measure_for_predictor(const ObjectiveFile& objective) {
+    set_status("running", "measure");
+    const auto measured = evaluator(objective.metric, objective.measure);
+    const auto genotypes = sample_architectures(static_cast<std::size_t>(objective.samples));
+    const predictors::FeatureExtractor features(*work_.space);
+    std::vector<predictors::Features> rows;
+    std::vector<double> targets;
+    core::Progress progress("measure " + objective.metric,
+                            static_cast<std::int64_t>(genotypes.size()));
+    for (const auto& genotype : genotypes) {
+      const Candidate candidate = evaluators::make_candidate(*work_.space, genotype);
+      const auto result = measured->evaluate({&candidate, 1})[0];
+      if (result.ok()) {
+        rows.push_back(features(genotype));
+        targets.push_back(result.value);
+      }
+      progress.update(static_cast<std::int64_t>(&genotype - genotypes.data()) + 1);
+    }
+    progress.finish();
+    if (rows.size() < 10)
+      throw core::Error("only " + std::to_string(rows.size()) + " of " +
+                            std::to_string(genotypes.size()) + " networks could be timed",
+                        "mosaic query --sql \"SELECT DISTINCT message FROM measurements WHERE "
+                        "status = 'failed'\" says why");
+    fit(objective, features, rows, targets);
+  }
+
+  void fit(const ObjectiveFile& objective, const predictors::FeatureExtractor& features,
+           const std::vector<predictors::Features>& rows, const std::vector<double>& targets) {
+    const auto scores =
+        predictors::cross_validate(objective.predictor, rows, targets, 5, work_.file.seed);
+    char line[200];
+    std::snprintf(line, sizeof line,
+                  "%s predictor '%s' on records it did not see (5-fold, %zu records): MAPE %.1f%%, "
+                  "Kendall tau %.3f, "
+                  "Spearman %.3f, 90%% intervals cover %.0f%%",
+                  objective.metric.c_str(), objective.predictor.c_str(), rows.size(), scores.mape,
+                  scores.kendall, scores.spearman, 100 * scores.coverage);
+    core::log_info(line);
+    const nlohmann::json kept = {{"predictor", objective.predictor},
+                                 {"records", rows.size()},
+                                 {"mape", scores.mape},
+                                 {"rmse", scores.rmse},
+                                 {"kendall", scores.kendall},
+                                 {"spearman", scores.spearman},
+                                 {"coverage", scores.coverage}};
+    database_.save_state(job_.id, "predictor " + objective.metric, kept.dump());
+    std::shared_ptr<predictors::Predictor> predictor =
+        predictors::make_predictor(objective.predictor);
+    predictor->fit(rows, targets, work_.file.seed);
+    std::filesystem::create_directories(job_.folder);
+    predictors::save_predictor(*predictor, objective.predictor, features.names(),
+                               job_.folder + "/" + objective.metric + ".predictor.json");
+    predictors_[objective.metric] = predictor;
+  }
+
+  // ---- search
+  // ------------------------------------------------------------------------------------
+
+  std::vector<search::SearchObjective> search_objectives() {
+    std::vector<search::SearchObjective> result;
+    for (const auto& objective : work_.file.objectives) {
+      search::SearchObjective made;
+      made.metric = objective.metric;
+      made.maximise = objective.maximise;
+      made.evaluator = evaluator(objective.metric, objective.measure);
+      if (objective.predicted) {
+        made.predictor = objective.predictor;
+        made.predict = [predictor = predictors_.at(objective.metric),
+                        features = predictors::FeatureExtractor(*work_.space)](
+                           std::span<const Candidate> candidates) {
+          std::vector<predictors::Features> rows;
+          for (const auto& candidate : candidates) rows.push_back(features(candidate.genotype));
+          return predictor->predict(rows);
+        };
+      }
+      result.push_back(std::move(made));
+    }
+    return result;
+  }
+
+  void search() {
+    set_status("running", "search");
+    const auto objectives = search_objectives();
+    std::vector<std::shared_ptr<Evaluator>> extra;
+    for (const auto& metric : {"params", "flops"})
+      if (std::none_of(objectives.begin(), objectives.end(),
+                       [&](const auto& o) { return o.metric == metric; }))
+        extra.push_back(evaluator(metric, {}));
+    const auto outcome = search::run_search(*work_.space, objectives, extra, work_.file.search,
+                                            work_.file.seed, database_, job_);
+    core::log_info("search: " + std::to_string(outcome.evaluations) + " networks in " +
+                   std::to_string(outcome.generations) + " generations, hypervolume " +
+                   core::format_double(std::round(outcome.hypervolume * 1e4) / 1e4) +
+                   ", stopped by " + outcome.stopped_by);
+    set_status("running", "remeasure");
+    const auto measured = search::remeasure_front(*work_.space, objectives, database_, job_);
+    if (measured > 0)
+      core::log_info("front: " + std::to_string(measured) +
+                     " networks measured until the measured front was stable");
+  }
+
+  Workplace work_;
+  db::Database& database_;
+  db::Job job_;
+  std::unique_ptr<supernet::Supernet> supernet_;
+  std::map<std::string, std::shared_ptr<predictors::Predictor>> predictors_;
+};
+
+std::string libraries() {
+  return "libtorch " + supernet::torch_version() + ", pagmo " + search::pagmo_version();
+}
+
+db::Job new_job(const Workplace& work, const std::string& db) {
+  db::Job job;
+  const JobFile& file = work.file;
+  job.name = file.name;
+  job.status = "running";
+  job.phase = "begin";
+  job.config = file.text;
+  job.config_hash = file.hash;
+  job.config_path = std::filesystem::absolute(file.path).string();
+  job.seed = file.seed;
+  job.space = work.space->name();
+  job.space_hash = work.space->hash();
+  job.task = work.task ? work.task->name() : "";
+  job.data_checksum = work.task ? work.task->checksum() : "";
+  job.device = supernet::describe_device(work.device);
+  job.threads = supernet::threads();
+  job.version = core::version();
+  job.revision = core::revision();
+  job.libraries = libraries();
+  job.folder = job_folder(file, db);
+  for (const auto& objective : file.objectives)
+    job.objectives.push_back({objective.metric, objective.maximise});
+  return job;
+}
+
+std::string device_kind(const db::Job& job) { return job.device.substr(0, job.device.find(':')); }
+
+/// Opens what a begun job works on, as it began: threads and kind of device are part of its
+/// identity.
+Workplace reopen(const JobFile& file, const db::Job& job) {
+  if (file.threads > 0 && file.threads != job.threads)
+    throw core::UsageError("job '" + job.name + "' began with " + std::to_string(job.threads) +
+                               " threads, not " + std::to_string(file.threads),
+                           "restore [job] threads, or begin a new job: results depend on it");
+  Workplace work = Workplace::open(file, job.threads, device_kind(job));
+  if (work.task && work.task->checksum() != job.data_checksum)
+    throw core::Error(
+        "the data of task '" + job.task + "' changed since job '" + job.name + "' began",
+        "restore the data, or begin a new job");
+  if (work.space->hash() != job.space_hash)
+    throw core::Error("space '" + job.space + "' changed since job '" + job.name + "' began",
+                      "go on with the version of Mosaic that began it (" + job.version + ", " +
+                          job.revision + "), or begin a new job");
+  return work;
+}
+
+std::string report_path(const std::string& given, const std::string& db) {
+  if (!given.empty()) return given;
+  return (std::filesystem::path(db).parent_path() / "report.html").string();
+}
+
+}  // namespace
+
+void run_job(const RunOptions& options, Goal goal) {
+  JobFile file = JobFile::from_file(options.job_file);
+  db::Database database(options.db);
+  const auto known = database.find_job(file.name);
+  if (known && known->config_hash != file.hash)
+    throw core::UsageError(
+        "job '" + file.name + "' in " + options.db + " was begun with other settings than " +
+            options.job_file + " has now",
+        "give the changed job another name, or go on as it began: mosaic resume " + file.name +
+            " --db " + options.db);
+  if (known && goal == Goal::run)
+    throw core::UsageError(
+        "job '" + file.name + "' is in " + options.db + " already (" + known->status + ")",
+        known->status == "finished" && known->phase == "done"
+            ? "see it with: mosaic front --job " + file.name + " --db " + options.db +
+                  "; to run it again give it another name"
+            : "go on with: mosaic resume " + file.name + " --db " + options.db);
+  Workplace work = known ? reopen(file, *known) : Workplace::open(file);
+  db::Job job = known ? *known : new_job(work, options.db);
+  if (!known) database.create_job(job);
+  core::log_info("job '" + job.name + "': space " + job.space + " (" +
+                 core::human_count(work.space->size().architectures) + " networks)" +
+                 (job.task.empty() ? "" : ", task " + job.task) + ", " + job.device +
+                 ", database " + options.db);
+  Pipeline(std::move(work), database, std::move(job))
+      .run(goal, report_path(options.report, options.db));
+}
+
+void resume_job(const std::string& db, const std::optional<std::string>& name,
+                const std::string& report) {
+  if (!std::filesystem::exists(db))
+    throw core::UsageError("there is no database " + db,
+                           "give the one that the job was begun with: --db FILE");
+  db::Database database(db);
+  const db::Job job = database.job(name);
+  if (job.status == "finished" && job.phase == "done") {
+    core::log_info("job '" + job.name + "' is finished: mosaic front --job " + job.name + " --db " +
+                   db);
+    return;
+  }
+  if (std::filesystem::exists(job.config_path) &&
+      core::Config::from_file(job.config_path).hash() != job.config_hash)
+    core::log_warning(job.config_path + " changed since job '" + job.name +
+                      "' began: going on as it began");
+  const JobFile file = JobFile::from_text(job.config, job.config_path);
+  core::log_info("job '" + job.name + "' goes on in phase '" + job.phase + "'");
+  Workplace work = reopen(file, job);
+  const Goal goal = goal_of(database.state(job.id, "goal").value_or("run"));
+  Pipeline(std::move(work), database, job).run(goal, report_path(report, db));
+}
+
+void measure_list(const RunOptions& options, const std::string& archs, const std::string& out) {
+  const Workplace work = Workplace::open(JobFile::from_file(options.job_file));
+  const auto objective =
+      std::find_if(work.file.objectives.begin(), work.file.objectives.end(),
+                   [](const auto& o) { return evaluators::evaluators().at(o.metric).timed; });
+  if (objective == work.file.objectives.end())
+    throw core::UsageError(options.job_file + " has no objective that is timed",
+                           "add an [[objective]] with metric = \"latency_ms\"");
+  std::vector<Candidate> candidates;
+  for (const auto& line : core::split(core::read_file(archs), '\n'))
+    if (!core::trim(line).empty())
+      candidates.push_back(evaluators::make_candidate(
+          *work.space, work.space->parse(std::string(core::trim(line)))));
+  evaluators::EvaluatorContext context;
+  context.space = work.space.get();
+  context.settings = objective->measure;
+  context.seed = work.file.seed;
+  const auto evaluator = evaluators::evaluators().at(objective->metric).make(context);
+  std::ofstream file(out);
+  core::write_csv_row(
+      file, std::vector<std::string>{"arch", objective->metric, "standard_error", "note"});
+  core::Progress progress("measure " + objective->metric,
+                          static_cast<std::int64_t>(candidates.size()));
+  evaluator->evaluate(candidates, [&](std::size_t i, const core::Measurement& m) {
+    core::write_csv_row(file, std::vector<std::string>{
+                                  candidates[i].arch, m.ok() ? core::format_double(m.value) : "",
+                                  core::format_double(m.standard_error), m.message});
+    file.flush();
+    progress.update(static_cast<std::int64_t>(i) + 1);
+  });
+  progress.finish();
+  if (!file) throw core::Error("cannot write " + out, "is the disk full, or the folder read-only?");
+}
+
+}  // namespace mosaic::cli

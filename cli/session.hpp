@@ -1,0 +1,36 @@
+/// A job with everything it works on opened: space, task, database row, supernet.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "job_file.hpp"
+#include "mosaic/db/database.hpp"
+#include "mosaic/supernet/supernet.hpp"
+
+namespace mosaic::cli {
+
+/// What a job works on, without a database: enough to rebuild its supernet.
+struct Workplace {
+  JobFile file;
+  std::string device;
+  std::unique_ptr<tasks::Task> task;  ///< null where the job has none
+  std::unique_ptr<spaces::Space> space;
+
+  /// Loads the data, builds the space, sets the number of threads. `threads` and `device` override
+  /// the file's (a job that goes on keeps those it began with).
+  static Workplace open(JobFile file, std::optional<int> threads = {},
+                        const std::string& device = {});
+
+  /// Identity of the training: space, data, router, settings, seed, device kind and threads.
+  std::string training_identity() const;
+  std::unique_ptr<supernet::Supernet> make_supernet() const;
+};
+
+/// Folder of a job's checkpoints: [job] folder, or "<database without extension>-files/<job>".
+std::string job_folder(const JobFile& file, const std::string& db);
+/// File of a job's supernet in its folder.
+std::string supernet_path(const std::string& folder);
+
+}  // namespace mosaic::cli

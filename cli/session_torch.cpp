@@ -1,0 +1,67 @@
+#include "session.hpp"
+
+#include <filesystem>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/hash.hpp"
+#include "mosaic/core/log.hpp"
+
+namespace mosaic::cli {
+
+Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
+  Workplace work{std::move(file), {}, nullptr, nullptr};
+  work.device = supernet::resolve_device(device.empty() ? work.file.device : device);
+  supernet::set_threads(threads.value_or(static_cast<int>(work.file.threads)));
+  spaces::TaskShape shape;
+  if (work.file.task) {
+    work.task = tasks::tasks().at(work.file.task->name)(*work.file.task);
+    shape = {work.task->input_shape(), work.task->classes()};
+    work.task->to(work.device);
+  }
+  work.space = std::make_unique<spaces::Space>(
+      spaces::Space::make(work.file.space, shape, work.file.space_options));
+  return work;
+}
+
+std::string Workplace::training_identity() const {
+  const auto& t = file.train;
+  core::Hasher hasher;
+  hasher.add(space->hash())
+      .add(task ? task->checksum() : "")
+      .add(file.router->kind)
+      .add(file.router->experts);
+  hasher.add(file.router->hidden)
+      .add(t.epochs)
+      .add(t.batch_size)
+      .add(t.optimizer)
+      .add(t.precision)
+      .add(t.sampler);
+  for (const double value :
+       {t.learning_rate, t.momentum, t.weight_decay, t.warmup, t.label_smoothing, t.clip})
+    hasher.add(core::format_double(value));
+  if (file.task) {
+    hasher.add(core::format_double(file.task->validation))
+        .add(file.task->limit)
+        .add(file.task->augment ? 1 : 0);
+  }
+  hasher.add(static_cast<std::int64_t>(file.seed)).add(device);
+  if (device == "cpu") hasher.add(supernet::threads());
+  return hasher.hex();
+}
+
+std::unique_ptr<supernet::Supernet> Workplace::make_supernet() const {
+  auto made = std::make_unique<supernet::Supernet>(*space, *file.router, file.seed);
+  made->to(device);
+  return made;
+}
+
+std::string job_folder(const JobFile& file, const std::string& db) {
+  if (!file.folder.empty()) return file.folder;
+  std::filesystem::path base(db);
+  base.replace_extension();
+  return base.string() + "-files/" + file.name;
+}
+
+std::string supernet_path(const std::string& folder) { return folder + "/supernet.safetensors"; }
+
+}  // namespace mosaic::cli

@@ -1,0 +1,170 @@
+// Latency of a network on this machine's CPU or GPU.
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <thread>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/evaluators/catalogue.hpp"
+#include "mosaic/supernet/trainer.hpp"
+
+namespace mosaic::evaluators {
+namespace {
+
+/// The reference network may take so much longer than at first before the device counts as slow.
+constexpr double kSlow = 1.10;
+constexpr int kPatience = 3;
+
+struct Timing {
+  double median;  ///< ms, of the passes between the 10th and the 90th percentile
+  double low;     ///< 10th percentile
+  double high;    ///< 90th percentile
+  double error;   ///< standard error of the median
+};
+
+Timing summarise(std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  const auto at = [&](double quantile) {
+    return times[static_cast<std::size_t>(
+        std::lround(quantile * static_cast<double>(times.size() - 1)))];
+  };
+  const std::vector<double> kept(times.begin() + static_cast<std::ptrdiff_t>(times.size() / 10),
+                                 times.end() - static_cast<std::ptrdiff_t>(times.size() / 10));
+  const std::size_t middle = kept.size() / 2;
+  const double median = kept.size() % 2 ? kept[middle] : (kept[middle - 1] + kept[middle]) / 2;
+  // Median's standard error from the interquartile range, as for a normal sample.
+  const double error =
+      1.2533 * (at(0.75) - at(0.25)) / 1.349 / std::sqrt(static_cast<double>(times.size()));
+  return {median, at(0.1), at(0.9), error};
+}
+
+/// Times forward passes of a stand-alone network with random weights (latency does not depend on
+/// their values), normalisation with stored statistics, float32. Every few measurements a reference
+/// network, the largest of the space, is timed again: while it runs slow the device is throttled or
+/// shared, and what was just measured is taken again after a pause; what stays slow carries a note.
+class Latency : public Evaluator {
+ public:
+  explicit Latency(const EvaluatorContext& context) : context_(context) {
+    if (!context.space) throw std::logic_error("latency needs a space for its reference network");
+    supernet::resolve_device(context.settings.device);
+    const int kept = supernet::threads();
+    supernet::set_threads(static_cast<int>(context.settings.threads));
+    device_ = supernet::describe_device(context.settings.device);
+    supernet::set_threads(kept);
+  }
+
+  const std::string& metric() const override { return metric_; }
+  const std::string& unit() const override { return unit_; }
+  bool timed() const override { return true; }
+  std::string fidelity() const override {
+    const auto& input = context_.space->task().input;
+    return "batch=" + std::to_string(context_.settings.batch) +
+           ", input=" + std::to_string(input[0]) + "x" + std::to_string(input[1]) + "x" +
+           std::to_string(input[2]) + ", float32, " + device_;
+  }
+
+  std::vector<core::Measurement> evaluate(std::span<const Candidate> candidates,
+                                          const Sink& sink) override {
+    return evaluate_each(*this, candidates, sink,
+                         [this](const Candidate& candidate) { return measure(candidate); });
+  }
+
+ private:
+  core::Measurement measure(const Candidate& candidate) {
+    if (taken_++ % context_.settings.reference_every == 0) slowness_ = time_reference();
+    Timing timing = time(candidate.graph);
+    for (int attempt = 0; slowness_ > kSlow && attempt < kPatience; ++attempt) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(500 << attempt));
+      slowness_ = time_reference();
+      timing = time(candidate.graph);
+    }
+    return measurement(timing, slowness_);
+  }
+
+  /// Ratio of the reference network's time to the least that it took so far.
+  double time_reference() {
+    if (reference_.arch.empty())
+      reference_ = make_candidate(*context_.space, context_.space->largest());
+    const Timing timing = time(reference_.graph);
+    best_reference_ = std::min(best_reference_, timing.median);
+    const double slowness = timing.median / best_reference_;
+    if (context_.reference) {
+      core::Measurement result = measurement(timing, slowness);
+      result.metric = "latency_reference_ms";
+      result.fidelity = fidelity();
+      context_.reference(reference_, result);
+    }
+    return slowness;
+  }
+
+  core::Measurement measurement(const Timing& timing, double slowness) const {
+    core::Measurement result;
+    result.value = timing.median;
+    result.standard_error = timing.error;
+    result.unit = unit_;
+    result.seed = context_.seed;
+    result.device = device_;
+    char note[128];
+    std::snprintf(note, sizeof note, "10%%-90%%: %.4g-%.4g ms over %lld passes", timing.low,
+                  timing.high, static_cast<long long>(context_.settings.repeats));
+    result.message = note;
+    if (slowness > kSlow) {
+      std::snprintf(note, sizeof note, "; device slow: reference network at %.2fx of its best",
+                    slowness);
+      result.message += note;
+    }
+    return result;
+  }
+
+  Timing time(const spaces::Graph& graph) const {
+    torch::NoGradGuard guard;
+    const bool gpu = context_.settings.device != "cpu";
+    supernet::Subnet subnet = supernet::random_subnet(graph, context_.seed);
+    subnet.to(context_.settings.device);
+    const auto inputs = supernet::random_inputs(subnet.graph(), "forward", context_.settings.batch,
+                                                context_.seed, context_.settings.device);
+    const int kept = supernet::threads();
+    supernet::set_threads(static_cast<int>(context_.settings.threads));
+    const auto pass = [&] {
+      subnet.forward(inputs[0]);
+      if (gpu) torch::cuda::synchronize();
+    };
+    std::vector<double> times;
+    try {
+      for (std::int64_t i = 0; i < context_.settings.warmup; ++i) pass();
+      for (std::int64_t i = 0; i < context_.settings.repeats; ++i) {
+        const core::Stopwatch watch;
+        pass();
+        times.push_back(1000 * watch.seconds());
+      }
+    } catch (...) {
+      supernet::set_threads(kept);
+      throw;
+    }
+    supernet::set_threads(kept);
+    return summarise(std::move(times));
+  }
+
+  EvaluatorContext context_;
+  std::string metric_ = "latency_ms";
+  std::string unit_ = "ms";
+  std::string device_;
+  Candidate reference_;
+  double best_reference_ = 1e30;
+  double slowness_ = 1;
+  std::int64_t taken_ = 0;
+};
+
+const core::Registered entry{
+    evaluators(), "latency_ms", "time of one forward pass on this machine, trimmed median",
+    EvaluatorType{
+        .make = [](const EvaluatorContext& context) { return std::make_unique<Latency>(context); },
+        .unit = "ms",
+        .timed = true}};
+
+}  // namespace
+}  // namespace mosaic::evaluators

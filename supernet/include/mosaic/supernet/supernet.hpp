@@ -1,0 +1,74 @@
+/// The mixture-of-supernets: weight bank, router, forward, extraction.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "mosaic/core/config.hpp"
+#include "mosaic/spaces/space.hpp"
+#include "mosaic/supernet/executor.hpp"
+#include "mosaic/supernet/router.hpp"
+#include "mosaic/supernet/subnet.hpp"
+
+namespace mosaic::supernet {
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// Slot -> stack of weight experts, float32 [m, ...full shape].
+class WeightBank {
+ public:
+  /// Experts of a slot share a common draw and add a tenth of the variance each on their own,
+  /// scaled so that their even mixture has exactly the intended variance 2 / fan-in: copies would
+  /// leave the router without gradient, and averaging independent experts would shrink the weights
+  /// by sqrt(m).
+  WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router, std::uint64_t seed);
+  const at::Tensor& experts(const std::string& slot) const;
+  const NamedTensors& tensors() const { return tensors_; }
+
+ private:
+  NamedTensors tensors_;
+  std::map<std::string, std::size_t> index_;
+};
+
+/// Trains as one, answers for every architecture of its space. Not copyable; the space must outlive
+/// it.
+class Supernet {
+ public:
+  Supernet(const spaces::Space& space, const RouterSettings& router, std::uint64_t seed);
+
+  const spaces::Space& space() const { return space_; }
+  const RouterSettings& router_settings() const { return settings_; }
+  /// "cpu" or "cuda"; tensors are moved in place, so optimisers made before stay valid only on the
+  /// same device.
+  void to(const std::string& device);
+  const std::string& device() const { return device_; }
+
+  /// Weights that this architecture computes with. Mixing happens at the first use of each slot and
+  /// is kept for the lifetime of the source, which refers to this supernet.
+  WeightSource weights(const spaces::Genotype& genotype, core::Stream* stream = nullptr) const;
+  /// Logits [batch, classes] of one architecture.
+  at::Tensor forward(const spaces::Graph& graph, const spaces::Genotype& genotype,
+                     const at::Tensor& inputs, NormMode mode, NormStats* stats) const;
+  /// A stand-alone network with its own weights and the given statistics: computes what the
+  /// supernet computes.
+  Subnet extract(const spaces::Genotype& genotype, const NormStats& stats) const;
+
+  /// Everything that is trained: experts ("bank.<slot>") and router ("router.<name>").
+  NamedTensors parameters() const;
+  double parameter_bytes() const;
+  ArchRouter& router() { return *router_; }
+
+ private:
+  const spaces::Space& space_;
+  RouterSettings settings_;
+  spaces::Encoding encoding_;
+  std::unique_ptr<ArchRouter> router_;
+  WeightBank bank_;
+  std::string device_ = "cpu";
+};
+
+}  // namespace mosaic::supernet

@@ -1,0 +1,12 @@
+#include <torch/torch.h>
+
+#include "mosaic/supernet/executor.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+const core::Registered entry{op_kernels(), "relu", "at::relu",
+                             OpKernel([](const OpCall& call) { return at::relu(call.inputs[0]); })};
+
+}  // namespace
+}  // namespace mosaic::supernet

@@ -1,0 +1,19 @@
+#include <torch/torch.h>
+
+#include "mosaic/supernet/executor.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+at::Tensor zeros(const OpCall& call) {
+  std::vector<std::int64_t> shape{call.entry_input.size(0)};
+  for (const auto& dim : call.node.shape) shape.push_back(dim.value());
+  return at::zeros(shape, call.entry_input.options().dtype(at::kFloat));
+}
+
+const core::Registered identity_entry{op_kernels(), "identity", "the input itself",
+                                      OpKernel([](const OpCall& call) { return call.inputs[0]; })};
+const core::Registered zeros_entry{op_kernels(), "zeros", "at::zeros", OpKernel(zeros)};
+
+}  // namespace
+}  // namespace mosaic::supernet

@@ -1,0 +1,107 @@
+#include "optimizer.hpp"
+
+#include <torch/torch.h>
+
+#include "mosaic/core/error.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+constexpr double kBeta1 = 0.9;
+constexpr double kBeta2 = 0.999;
+constexpr double kEpsilon = 1e-8;
+
+/// Convolutions and linear layers decay; norms, biases and routers do not.
+bool decays(const std::string& name, const at::Tensor& parameter) {
+  const std::int64_t expert_axis = name.rfind("bank.", 0) == 0 ? 1 : 0;
+  return name.rfind("router.", 0) != 0 && parameter.dim() - expert_axis >= 2;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(NamedTensors parameters, const TrainSettings& settings)
+    : adam_(settings.optimizer == "adamw"), momentum_(settings.momentum) {
+  for (auto& [name, parameter] : parameters) {
+    Entry entry{name,
+                parameter,
+                decays(name, parameter) ? settings.weight_decay : 0.0,
+                at::zeros_like(parameter),
+                {},
+                {}};
+    if (adam_) {
+      entry.second = at::zeros_like(parameter);
+      entry.steps = at::zeros({}, parameter.options().dtype(at::kFloat));
+    }
+    entries_.push_back(std::move(entry));
+  }
+}
+
+void Optimizer::clip(double largest) {
+  torch::NoGradGuard guard;
+  std::vector<at::Tensor> gradients;
+  for (const auto& entry : entries_)
+    if (entry.parameter.grad().defined()) gradients.push_back(entry.parameter.grad());
+  if (gradients.empty()) return;
+  const at::Tensor norm = at::stack(at::_foreach_norm(gradients)).norm();
+  at::_foreach_mul_(gradients, at::clamp_max(largest / (norm + 1e-6), 1.0));
+}
+
+void Optimizer::step(double learning_rate) {
+  torch::NoGradGuard guard;
+  // The kernels take one weight decay for all tensors of a call.
+  std::map<double, std::vector<Entry*>> by_decay;
+  for (auto& entry : entries_)
+    if (entry.parameter.grad().defined()) by_decay[entry.weight_decay].push_back(&entry);
+  for (const auto& [decay, members] : by_decay) {
+    std::vector<at::Tensor> parameters, gradients, first, second, steps;
+    for (const Entry* entry : members) {
+      parameters.push_back(entry->parameter);
+      gradients.push_back(entry->parameter.grad());
+      first.push_back(entry->first);
+      if (adam_) {
+        second.push_back(entry->second);
+        steps.push_back(entry->steps);
+      }
+    }
+    if (adam_) {
+      at::_foreach_add_(steps, 1);
+      at::_fused_adamw_(parameters, gradients, first, second, {}, steps, learning_rate, kBeta1,
+                        kBeta2, decay, kEpsilon,
+                        /*amsgrad=*/false, /*maximize=*/false);
+    } else {
+      at::_fused_sgd_(parameters, gradients, first, decay, momentum_, learning_rate,
+                      /*dampening=*/0.0,
+                      /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false);
+    }
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (auto& entry : entries_) entry.parameter.mutable_grad().reset();
+}
+
+std::map<std::string, at::Tensor> Optimizer::state() const {
+  std::map<std::string, at::Tensor> result;
+  for (const auto& entry : entries_) {
+    result["momentum." + entry.name] = entry.first;
+    if (!adam_) continue;
+    result["square." + entry.name] = entry.second;
+    result["steps." + entry.name] = entry.steps;
+  }
+  return result;
+}
+
+void Optimizer::load_state(const std::map<std::string, at::Tensor>& state) {
+  torch::NoGradGuard guard;
+  for (auto& [name, tensor] : this->state()) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != tensor.sizes())
+      throw core::Error(
+          "the checkpoint lacks the optimiser state '" + name + "'",
+          "it was written with another optimizer: keep the setting, or start a new job");
+    at::Tensor target = tensor;
+    target.copy_(found->second);
+  }
+}
+
+}  // namespace mosaic::supernet

@@ -1,0 +1,44 @@
+/// SGD and AdamW over LibTorch's fused kernels, with state that can be written to a checkpoint by
+/// name.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "mosaic/supernet/supernet.hpp"
+#include "mosaic/supernet/trainer.hpp"
+
+namespace mosaic::supernet {
+
+class Optimizer {
+ public:
+  Optimizer(NamedTensors parameters, const TrainSettings& settings);
+
+  /// Scales the gradients so that their joint norm is at most `largest` (no wait for the device).
+  void clip(double largest);
+  /// One update of every parameter that has a gradient; the others keep weights and state.
+  void step(double learning_rate);
+  /// Drops the gradients, so that slots an architecture does not use are not touched.
+  void zero_grad();
+
+  /// State tensors by name ("momentum.bank.stem.conv.weight"); loading checks names and shapes
+  /// (core::Error).
+  std::map<std::string, at::Tensor> state() const;
+  void load_state(const std::map<std::string, at::Tensor>& state);
+
+ private:
+  struct Entry {
+    std::string name;
+    at::Tensor parameter;
+    double weight_decay;
+    at::Tensor first;   ///< momentum, or Adam's first moment
+    at::Tensor second;  ///< Adam's second moment
+    at::Tensor steps;   ///< Adam's step count
+  };
+  std::vector<Entry> entries_;
+  bool adam_;
+  double momentum_;
+};
+
+}  // namespace mosaic::supernet

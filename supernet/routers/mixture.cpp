@@ -1,0 +1,184 @@
+// Mixture-of-supernets (Jawahar et al. 2023, arXiv 2306.04845): soft mixtures of experts by a small
+// MLP of the architecture, per layer or per output neuron.
+#include <torch/torch.h>
+
+#include <map>
+
+#include "../random_tensor.hpp"
+#include "mosaic/supernet/router.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+/// Router groups of a graph: which slots are mixed by which MLP.
+struct Groups {
+  std::vector<std::string> names;
+  std::vector<int> of_slot;  ///< -1: plainly shared
+
+  int add(const std::string& name) {
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (names[i] == name) return static_cast<int>(i);
+    names.push_back(name);
+    return static_cast<int>(names.size()) - 1;
+  }
+};
+
+/// Hidden layers of all groups' MLPs as one batched product: [A, F] -> [groups, A, hidden].
+struct HiddenLayers {
+  at::Tensor weight;  ///< [groups, F, hidden]
+  at::Tensor bias;    ///< [groups, 1, hidden]
+
+  HiddenLayers(std::int64_t groups, std::int64_t features, std::int64_t hidden,
+               std::uint64_t seed) {
+    const double deviation = features > 0 ? std::sqrt(2.0 / static_cast<double>(features)) : 0.0;
+    weight =
+        normal_tensor({groups, features, hidden}, deviation, core::Stream(seed, "router hidden"))
+            .requires_grad_();
+    bias = at::zeros({groups, 1, hidden}).requires_grad_();
+  }
+  at::Tensor operator()(const at::Tensor& encodings) const {
+    return at::relu(at::matmul(encodings.unsqueeze(0), weight) + bias);
+  }
+};
+
+/// The output layers start small, so that the first mixtures are nearly even.
+double output_deviation(std::int64_t hidden) {
+  return 0.1 / std::sqrt(static_cast<double>(hidden));
+}
+
+/// r = softmax(V2 relu(V1 phi(a) + c1) + c2) in R^m, one router per group.
+class LayerWiseRouter : public ArchRouter {
+ public:
+  LayerWiseRouter(Groups groups, std::int64_t features, const RouterSettings& settings,
+                  std::uint64_t seed)
+      : groups_(std::move(groups)),
+        experts_(settings.experts),
+        hidden_(static_cast<std::int64_t>(groups_.names.size()), features, settings.hidden, seed) {
+    const auto count = static_cast<std::int64_t>(groups_.names.size());
+    weight_ = normal_tensor({count, settings.hidden, experts_}, output_deviation(settings.hidden),
+                            core::Stream(seed, "router output"))
+                  .requires_grad_();
+    bias_ = at::zeros({count, 1, experts_}).requires_grad_();
+  }
+
+  std::int64_t experts(std::size_t slot) const override {
+    return groups_.of_slot[slot] < 0 ? 1 : experts_;
+  }
+
+  Mixes coefficients(const at::Tensor& encodings, core::Stream*) const override {
+    const at::Tensor mixes =
+        at::softmax(at::matmul(hidden_(encodings), weight_) + bias_, -1);  // [groups, A, m]
+    Mixes result(groups_.of_slot.size());
+    for (std::size_t slot = 0; slot < result.size(); ++slot)
+      if (groups_.of_slot[slot] >= 0) result[slot] = mixes[groups_.of_slot[slot]];
+    return result;
+  }
+
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
+    return {{"hidden.weight", hidden_.weight},
+            {"hidden.bias", hidden_.bias},
+            {"output.weight", weight_},
+            {"output.bias", bias_}};
+  }
+
+ private:
+  Groups groups_;
+  std::int64_t experts_;
+  HiddenLayers hidden_;
+  at::Tensor weight_;  ///< [groups, hidden, m]
+  at::Tensor bias_;    ///< [groups, 1, m]
+};
+
+/// R = row_softmax(reshape(MLP(phi(a)))) in R^{out x m}, one router per node: its weight and bias
+/// share the rows.
+class NeuronWiseRouter : public ArchRouter {
+ public:
+  NeuronWiseRouter(Groups groups, std::vector<std::int64_t> outputs, std::int64_t features,
+                   const RouterSettings& settings, std::uint64_t seed)
+      : groups_(std::move(groups)),
+        outputs_(std::move(outputs)),
+        experts_(settings.experts),
+        hidden_(static_cast<std::int64_t>(groups_.names.size()), features, settings.hidden, seed) {
+    for (std::size_t group = 0; group < outputs_.size(); ++group) {
+      weights_.push_back(normal_tensor({settings.hidden, outputs_[group] * experts_},
+                                       output_deviation(settings.hidden),
+                                       core::Stream(seed, "router output", group))
+                             .requires_grad_());
+      biases_.push_back(at::zeros({outputs_[group] * experts_}).requires_grad_());
+    }
+  }
+
+  std::int64_t experts(std::size_t slot) const override {
+    return groups_.of_slot[slot] < 0 ? 1 : experts_;
+  }
+
+  Mixes coefficients(const at::Tensor& encodings, core::Stream*) const override {
+    const at::Tensor hidden = hidden_(encodings);
+    std::vector<at::Tensor> rows;
+    for (std::size_t group = 0; group < outputs_.size(); ++group)
+      rows.push_back(at::softmax(
+          at::addmm(biases_[group], hidden[static_cast<std::int64_t>(group)], weights_[group])
+              .view({-1, outputs_[group], experts_}),
+          -1));
+    Mixes result(groups_.of_slot.size());
+    for (std::size_t slot = 0; slot < result.size(); ++slot)
+      if (groups_.of_slot[slot] >= 0)
+        result[slot] = rows[static_cast<std::size_t>(groups_.of_slot[slot])];
+    return result;
+  }
+
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
+    std::vector<std::pair<std::string, at::Tensor>> result{{"hidden.weight", hidden_.weight},
+                                                           {"hidden.bias", hidden_.bias}};
+    for (std::size_t group = 0; group < outputs_.size(); ++group) {
+      result.emplace_back("output." + groups_.names[group] + ".weight", weights_[group]);
+      result.emplace_back("output." + groups_.names[group] + ".bias", biases_[group]);
+    }
+    return result;
+  }
+
+ private:
+  Groups groups_;
+  std::vector<std::int64_t> outputs_;
+  std::int64_t experts_;
+  HiddenLayers hidden_;
+  std::vector<at::Tensor> weights_;
+  std::vector<at::Tensor> biases_;
+};
+
+std::unique_ptr<ArchRouter> make_layer_wise(const spaces::SuperGraph& graph, std::size_t features,
+                                            const RouterSettings& settings, std::uint64_t seed) {
+  Groups groups;
+  for (const auto& slot : graph.slots)
+    groups.of_slot.push_back(slot.group.empty() ? -1 : groups.add(slot.group));
+  return std::make_unique<LayerWiseRouter>(std::move(groups), static_cast<std::int64_t>(features),
+                                           settings, seed);
+}
+
+std::unique_ptr<ArchRouter> make_neuron_wise(const spaces::SuperGraph& graph, std::size_t features,
+                                             const RouterSettings& settings, std::uint64_t seed) {
+  Groups groups;
+  std::vector<std::int64_t> outputs;
+  for (const auto& slot : graph.slots) {
+    if (slot.group.empty()) {
+      groups.of_slot.push_back(-1);
+      continue;
+    }
+    const int group = groups.add(slot.name.substr(0, slot.name.rfind('.')));
+    groups.of_slot.push_back(group);
+    if (static_cast<std::size_t>(group) == outputs.size()) outputs.push_back(slot.shape[0]);
+  }
+  return std::make_unique<NeuronWiseRouter>(std::move(groups), std::move(outputs),
+                                            static_cast<std::int64_t>(features), settings, seed);
+}
+
+const core::Registered layer_wise{
+    routers(), "layer-wise",
+    "mixture-of-supernets: one coefficient per layer and expert, by an MLP of the architecture",
+    RouterFactory(make_layer_wise)};
+const core::Registered neuron_wise{
+    routers(), "neuron-wise", "mixture-of-supernets: one coefficient per output neuron and expert",
+    RouterFactory(make_neuron_wise)};
+
+}  // namespace
+}  // namespace mosaic::supernet

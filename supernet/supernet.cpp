@@ -1,0 +1,140 @@
+#include "mosaic/supernet/supernet.hpp"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "mosaic/core/error.hpp"
+#include "random_tensor.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+double fan_in(const spaces::Slot& slot) {
+  double result = 1;
+  for (std::size_t axis = 1; axis < slot.shape.size(); ++axis)
+    result *= static_cast<double>(slot.shape[axis]);
+  return result;
+}
+
+at::Tensor initial_experts(const spaces::Slot& slot, std::int64_t experts, std::uint64_t seed) {
+  std::vector<std::int64_t> shape{experts};
+  shape.insert(shape.end(), slot.shape.begin(), slot.shape.end());
+  if (slot.init == spaces::Init::ones) return at::ones(shape);
+  if (slot.init == spaces::Init::zeros) return at::zeros(shape);
+  const double deviation = std::sqrt(2.0 / fan_in(slot));
+  const auto count = static_cast<double>(experts);
+  const double own = experts > 1 ? 0.1 : 0.0;
+  const at::Tensor shared = normal_tensor(slot.shape, deviation * std::sqrt(1 - own / count),
+                                          core::Stream(seed, "slot " + slot.name));
+  at::Tensor result = shared.unsqueeze(0).repeat_interleave(experts, 0);
+  if (experts > 1)
+    result += normal_tensor(shape, deviation * std::sqrt(own),
+                            core::Stream(seed, "experts of " + slot.name));
+  return result;
+}
+
+std::unique_ptr<ArchRouter> make_router(const spaces::SuperGraph& graph, std::size_t features,
+                                        const RouterSettings& settings, std::uint64_t seed) {
+  return routers().at(settings.kind)(graph, features, settings, seed);
+}
+
+}  // namespace
+
+WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router,
+                       std::uint64_t seed) {
+  for (std::size_t i = 0; i < graph.slots.size(); ++i) {
+    const auto& slot = graph.slots[i];
+    index_[slot.name] = tensors_.size();
+    tensors_.emplace_back(slot.name,
+                          initial_experts(slot, router.experts(i), seed).requires_grad_());
+  }
+}
+
+const at::Tensor& WeightBank::experts(const std::string& slot) const {
+  return tensors_[index_.at(slot)].second;
+}
+
+Supernet::Supernet(const spaces::Space& space, const RouterSettings& router, std::uint64_t seed)
+    : space_(space),
+      settings_(router),
+      encoding_(space.graph()),
+      router_(make_router(space.graph(), encoding_.size(), router, seed)),
+      bank_(space.graph(), *router_, seed) {}
+
+void Supernet::to(const std::string& device) {
+  device_ = device;
+  for (auto& [name, tensor] : parameters()) tensor.set_data(tensor.to(at::Device(device)));
+}
+
+WeightSource Supernet::weights(const spaces::Genotype& genotype, core::Stream* stream) const {
+  auto code = encoding_(genotype);
+  const at::Tensor encodings =
+      at::from_blob(code.data(), {1, static_cast<std::int64_t>(code.size())}, at::kFloat)
+          .clone()
+          .to(at::Device(device_));
+  auto mixes = std::make_shared<std::map<std::string, at::Tensor>>();
+  const auto coefficients = router_->coefficients(encodings, stream);
+  for (std::size_t slot = 0; slot < coefficients.size(); ++slot)
+    if (coefficients[slot].defined())
+      (*mixes)[space_.graph().slots[slot].name] = coefficients[slot][0];
+  using Key = std::pair<std::string, std::vector<std::int64_t>>;
+  auto made = std::make_shared<std::map<Key, at::Tensor>>();
+  return [this, mixes, made](const spaces::WeightRef& ref) {
+    at::Tensor& result = (*made)[Key(ref.slot, ref.active)];
+    if (!result.defined()) {
+      const auto mix = mixes->find(ref.slot);
+      result = mixed_weight(bank_.experts(ref.slot),
+                            mix == mixes->end() ? at::Tensor() : mix->second, ref);
+    }
+    return result;
+  };
+}
+
+at::Tensor Supernet::forward(const spaces::Graph& graph, const spaces::Genotype& genotype,
+                             const at::Tensor& inputs, NormMode mode, NormStats* stats) const {
+  return execute(graph, "forward", {&inputs, 1}, weights(genotype), mode, stats)[0];
+}
+
+Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stats) const {
+  torch::NoGradGuard guard;
+  spaces::Graph graph = space_.bind(genotype);
+  const auto source = weights(genotype);
+  std::map<std::string, at::Tensor> own;
+  NormStats kept;
+  for (auto& node : graph.nodes) {
+    for (auto& ref : node.weights) {
+      own[ref.slot] = source(ref).contiguous().clone();
+      ref.full = ref.active;  // from here on the slot is the network's own
+    }
+    if (const auto found = stats.entries().find(node.name); found != stats.entries().end())
+      kept.set(node.name,
+               {found->second.mean.clone(), found->second.variance.clone(), found->second.batches});
+  }
+  SubnetInfo info;
+  info.space = space_.name();
+  info.space_options = space_.options();
+  info.arch = space_.text(genotype);
+  info.hash = space_.hash(genotype);
+  info.input_shape = space_.task().input;
+  info.classes = space_.task().classes;
+  Subnet subnet(std::move(graph), std::move(own), std::move(kept), std::move(info));
+  subnet.to(device_);
+  return subnet;
+}
+
+NamedTensors Supernet::parameters() const {
+  NamedTensors result;
+  for (const auto& [name, tensor] : bank_.tensors()) result.emplace_back("bank." + name, tensor);
+  for (const auto& [name, tensor] : router_->parameters())
+    result.emplace_back("router." + name, tensor);
+  return result;
+}
+
+double Supernet::parameter_bytes() const {
+  double bytes = 0;
+  for (const auto& [name, tensor] : parameters()) bytes += static_cast<double>(tensor.nbytes());
+  return bytes;
+}
+
+}  // namespace mosaic::supernet

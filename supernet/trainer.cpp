@@ -1,0 +1,324 @@
+#include "mosaic/supernet/trainer.hpp"
+
+#include <ATen/autocast_mode.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <filesystem>
+#include <numbers>
+
+#include "checkpoint.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/core/progress.hpp"
+#include "mosaic/supernet/sampler.hpp"
+#include "optimizer.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+/// Forward passes run in bfloat16 while it lives (GPU only); master weights stay float32.
+class Autocast {
+ public:
+  explicit Autocast(bool on) : on_(on) {
+    if (!on_) return;
+    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCUDA, true);
+  }
+  ~Autocast() {
+    if (!on_) return;
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCUDA, false);
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  bool on_;
+};
+
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) ||
+      dynamic_cast<const std::bad_alloc*>(&error))
+    return true;
+  const std::string what = error.what();
+  return what.find("not enough memory") != std::string::npos ||
+         what.find("out of memory") != std::string::npos;
+}
+
+/// Linear warm-up, then cosine to zero.
+double learning_rate_at(std::int64_t step, std::int64_t steps, const TrainSettings& settings) {
+  const auto warm =
+      static_cast<std::int64_t>(std::ceil(settings.warmup * static_cast<double>(steps)));
+  if (step < warm)
+    return settings.learning_rate * static_cast<double>(step + 1) / static_cast<double>(warm);
+  const double done = static_cast<double>(step - warm) /
+                      static_cast<double>(std::max<std::int64_t>(1, steps - warm));
+  return settings.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
+}
+
+class Training {
+ public:
+  Training(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+           const TrainHooks& hooks)
+      : trainee_(trainee),
+        task_(task),
+        settings_(settings),
+        hooks_(hooks),
+        optimizer_(trainee.parameters, settings),
+        bfloat16_(settings.precision == "bfloat16" ||
+                  (settings.precision == "auto" && trainee.device != "cpu")) {
+    if (bfloat16_ && trainee.device == "cpu")
+      throw core::UsageError("precision = \"bfloat16\" needs a GPU",
+                             "use precision = \"auto\" or \"float32\"");
+    batch_size_ = std::min(settings.batch_size, task.size(tasks::Split::train));
+    if (batch_size_ < 2)
+      throw core::UsageError("training needs at least two images a batch",
+                             "raise batch_size or the task's limit");
+    per_epoch_ = task.size(tasks::Split::train) / batch_size_;
+    steps_ = per_epoch_ * settings.epochs;
+  }
+
+  void run() {
+    resume();
+    if (step_ >= steps_) return;
+    reset_window();
+    core::Progress progress(hooks_.label, steps_ * batch_size_, step_ * batch_size_);
+    core::Stopwatch since_checkpoint;
+    const std::int64_t report_every = std::max<std::int64_t>(1, per_epoch_ / 20);
+    while (step_ < steps_) {
+      train_step();
+      ++step_;
+      const bool epoch_ends = step_ % per_epoch_ == 0;
+      if (step_ % report_every == 0 || epoch_ends) progress.update(step_ * batch_size_, report());
+      const bool stop = core::interrupted();
+      if (epoch_ends || stop || since_checkpoint.seconds() > 60 * settings_.checkpoint_minutes) {
+        checkpoint();
+        since_checkpoint = {};
+      }
+      if (stop && step_ < steps_) core::check_interrupt();
+    }
+    progress.finish();
+  }
+
+ private:
+  void resume() {
+    if (hooks_.checkpoint.empty() || !std::filesystem::exists(hooks_.checkpoint)) return;
+    step_ =
+        load_checkpoint(hooks_.checkpoint, trainee_.parameters, &optimizer_, hooks_.identity).step;
+    if (hooks_.resumed) hooks_.resumed(step_);
+  }
+
+  void train_step() {
+    const auto batch = task_.training_batch(step_ / per_epoch_, step_ % per_epoch_, batch_size_);
+    for (;;) {
+      try {
+        accumulate(batch);
+        break;
+      } catch (const std::exception& error) {
+        if (!is_out_of_memory(error)) throw;
+        if (pieces_ * 2 > batch_size_)
+          throw core::Error("not even two images fit in memory: " + std::string(error.what()),
+                            "use a smaller space, or a device with more memory");
+        pieces_ *= 2;
+        core::log_warning("a batch of " + std::to_string(batch_size_) +
+                          " does not fit in memory: going on in " + std::to_string(pieces_) +
+                          " pieces (batch statistics are those of a piece)");
+      }
+    }
+    if (settings_.clip > 0) optimizer_.clip(settings_.clip);
+    optimizer_.step(learning_rate_at(step_, steps_, settings_));
+    optimizer_.zero_grad();
+  }
+
+  /// Gradients of one step: the mean over its passes and pieces.
+  void accumulate(const tasks::Batch& batch) {
+    optimizer_.zero_grad();
+    at::Tensor loss_sum = at::zeros({}, batch.inputs.options().dtype(at::kFloat));
+    at::Tensor correct = at::zeros({}, batch.targets.options());
+    const auto inputs = batch.inputs.chunk(pieces_);
+    const auto targets = batch.targets.chunk(pieces_);
+    const std::size_t passes = trainee_.passes(step_).size();
+    for (std::size_t piece = 0; piece < inputs.size(); ++piece) {
+      const auto forwards = trainee_.passes(step_);
+      const double share =
+          static_cast<double>(inputs[piece].size(0)) / static_cast<double>(batch_size_);
+      for (const auto& forward : forwards) {
+        at::Tensor loss;
+        {
+          const Autocast autocast(bfloat16_);
+          const at::Tensor logits = forward(inputs[piece]).to(at::kFloat);
+          loss = task_.loss(logits, targets[piece], settings_.label_smoothing) *
+                 (share / static_cast<double>(passes));
+          correct += task_.correct(logits.detach(), targets[piece]);
+        }
+        loss.backward();
+        loss_sum += loss.detach();
+      }
+    }
+    loss_window_ += loss_sum;
+    correct_window_ += correct;
+    passes_window_ += static_cast<std::int64_t>(passes) * batch_size_;
+    ++steps_window_;
+  }
+
+  /// Reads the figures off the device, checks them, and passes them on. Returns the note for the
+  /// progress bar.
+  std::string report() {
+    if (steps_window_ == 0) return {};
+    TrainProgress now;
+    now.step = step_;
+    now.steps = steps_;
+    now.epoch = static_cast<double>(step_) / static_cast<double>(per_epoch_);
+    now.loss = loss_window_.item<double>() / static_cast<double>(steps_window_);
+    now.accuracy = 100 * correct_window_.item<double>() / static_cast<double>(passes_window_);
+    now.learning_rate = learning_rate_at(step_ - 1, steps_, settings_);
+    now.images_per_second = static_cast<double>(steps_window_ * batch_size_) / window_.seconds();
+    if (!std::isfinite(now.loss))
+      throw core::Error("the training loss is not finite after " + std::to_string(step_) + " steps",
+                        "lower learning_rate (now " + std::to_string(settings_.learning_rate) +
+                            ") or clip (now " + std::to_string(settings_.clip) +
+                            "), or lengthen warmup; the last checkpoint is intact");
+    if (hooks_.report) hooks_.report(now);
+    reset_window();
+    char note[64];
+    std::snprintf(note, sizeof note, "loss %.3f, accuracy %.1f%%", now.loss, now.accuracy);
+    return note;
+  }
+
+  void reset_window() {
+    const auto options = at::TensorOptions().device(at::Device(trainee_.device));
+    loss_window_ = at::zeros({}, options.dtype(at::kFloat));
+    correct_window_ = at::zeros({}, options.dtype(at::kLong));
+    passes_window_ = 0;
+    steps_window_ = 0;
+    window_ = {};
+  }
+
+  void checkpoint() {
+    report();  // a loss that is not finite must not overwrite the last good checkpoint
+    if (hooks_.checkpoint.empty()) return;
+    core::crash_point("before checkpoint");
+    save_checkpoint(hooks_.checkpoint, trainee_.parameters, optimizer_,
+                    {step_, steps_, hooks_.identity});
+    core::crash_point("after checkpoint");
+  }
+
+  const Trainee& trainee_;
+  const tasks::Task& task_;
+  const TrainSettings& settings_;
+  const TrainHooks& hooks_;
+  Optimizer optimizer_;
+  bool bfloat16_;
+  std::int64_t batch_size_ = 0;
+  std::int64_t per_epoch_ = 0;
+  std::int64_t steps_ = 0;
+  std::int64_t step_ = 0;
+  std::int64_t pieces_ = 1;
+  at::Tensor loss_window_;
+  at::Tensor correct_window_;
+  std::int64_t passes_window_ = 0;
+  std::int64_t steps_window_ = 0;
+  core::Stopwatch window_;
+};
+
+}  // namespace
+
+TrainSettings TrainSettings::read(core::Section& section) {
+  TrainSettings s;
+  s.epochs = section.integer("epochs", s.epochs, 1, 100000);
+  s.batch_size = section.integer("batch_size", s.batch_size, 2, 1 << 20);
+  s.optimizer = section.one_of("optimizer", s.optimizer, {"sgd", "adamw"});
+  s.learning_rate =
+      section.number("learning_rate", s.optimizer == "adamw" ? 2e-3 : s.learning_rate, 0, 100);
+  s.momentum = section.number("momentum", s.momentum, 0, 0.9999);
+  s.weight_decay = section.number("weight_decay", s.weight_decay, 0, 10);
+  s.warmup = section.number("warmup", s.warmup, 0, 1);
+  s.label_smoothing = section.number("label_smoothing", s.label_smoothing, 0, 0.9);
+  s.clip = section.number("clip", s.clip, 0, 1e9);
+  s.precision = section.one_of("precision", s.precision, {"auto", "float32", "bfloat16"});
+  s.sampler = section.string("sampler", s.sampler);
+  s.checkpoint_minutes = section.number("checkpoint_minutes", s.checkpoint_minutes, 0, 1e6);
+  return s;
+}
+
+void train(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+           std::uint64_t, const TrainHooks& hooks) {
+  Training(trainee, task, settings, hooks).run();
+}
+
+TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
+                       const TrainSettings& settings, const spaces::Space& space) {
+  TrainEstimate result;
+  result.batch_size = std::min(settings.batch_size, task.size(tasks::Split::train));
+  if (result.batch_size < 1) return result;
+  result.steps = task.size(tasks::Split::train) / result.batch_size * settings.epochs;
+  double parameters = 0;
+  for (const auto& [name, tensor] : trainee.parameters)
+    parameters += static_cast<double>(tensor.nbytes());
+  const double copies = settings.optimizer == "adamw" ? 4 : 3;
+  // Activations of every layer are kept for the backward pass: about the sum over nodes, not the
+  // peak.
+  double activations = 0;
+  for (const auto& node : space.bind(space.largest()).nodes) {
+    double bytes = 4;
+    for (const auto& dim : node.shape) bytes *= static_cast<double>(dim.value());
+    activations += bytes;
+  }
+  result.bytes = copies * parameters + activations * static_cast<double>(result.batch_size);
+
+  constexpr std::int64_t kSteps = 6;
+  const bool bfloat16 = settings.precision != "float32" && trainee.device != "cpu";
+  const auto batch = task.training_batch(0, 0, result.batch_size);
+  core::Stopwatch watch;
+  for (std::int64_t step = 0; step < kSteps; ++step) {
+    if (step == 2) watch = {};  // the first passes pay for allocations and kernel choice
+    for (const auto& forward : trainee.passes(step)) {
+      const Autocast autocast(bfloat16);
+      auto loss =
+          task.loss(forward(batch.inputs).to(at::kFloat), batch.targets, settings.label_smoothing);
+      loss.backward();
+      (void)loss.item<double>();
+    }
+  }
+  result.seconds =
+      watch.seconds() / static_cast<double>(kSteps - 2) * static_cast<double>(result.steps);
+  for (const auto& [name, tensor] : trainee.parameters) at::Tensor(tensor).mutable_grad().reset();
+  return result;
+}
+
+Trainee supernet_trainee(Supernet& supernet, const TrainSettings& settings, std::uint64_t seed) {
+  std::shared_ptr<Sampler> sampler = make_sampler(settings.sampler, supernet.space());
+  Trainee trainee;
+  trainee.parameters = supernet.parameters();
+  trainee.device = supernet.device();
+  trainee.passes = [&supernet, sampler, seed](std::int64_t step) {
+    core::Stream stream(seed, "sampler", static_cast<std::uint64_t>(step));
+    std::vector<std::function<at::Tensor(const at::Tensor&)>> result;
+    for (auto& genotype : sampler->draw(stream))
+      result.push_back([&supernet, genotype](const at::Tensor& inputs) {
+        return supernet.forward(supernet.space().bind(genotype), genotype, inputs, NormMode::batch,
+                                nullptr);
+      });
+    return result;
+  };
+  return trainee;
+}
+
+Trainee subnet_trainee(Subnet& subnet) {
+  Trainee trainee;
+  for (const auto& [slot, weight] : subnet.weights()) {
+    at::Tensor parameter = weight;
+    parameter.requires_grad_();
+    trainee.parameters.emplace_back(slot, parameter);
+  }
+  trainee.device = subnet.device();
+  trainee.passes = [&subnet](std::int64_t) {
+    return std::vector<std::function<at::Tensor(const at::Tensor&)>>{
+        [&subnet](const at::Tensor& inputs) { return subnet.forward(inputs, NormMode::batch); }};
+  };
+  return trainee;
+}
+
+}  // namespace mosaic::supernet

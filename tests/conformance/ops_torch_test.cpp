@@ -1,0 +1,182 @@
+// Runs over every registered op: specification and kernel agree, and so do gradients and finite
+// differences.
+#include <torch/torch.h>
+
+#include <catch2/catch.hpp>
+
+#include "mosaic/spaces/builder.hpp"
+#include "mosaic/spaces/ops.hpp"
+#include "mosaic/spaces/space.hpp"
+#include "mosaic/supernet/executor.hpp"
+
+using namespace mosaic;
+using spaces::SpaceBuilder;
+using spaces::Value;
+
+namespace {
+
+/// One use of each op, built with the SpaceBuilder. A new op needs one line here.
+const std::map<std::string, std::function<Value(SpaceBuilder&, Value)>>& uses() {
+  static const std::map<std::string, std::function<Value(SpaceBuilder&, Value)>> table = {
+      {"input", [](SpaceBuilder&, Value x) { return x; }},
+      {"select",
+       [](SpaceBuilder& b, Value x) { return b.when(1, x, [&] { return b.relu("y", x); }); }},
+      {"zeros", [](SpaceBuilder& b, Value x) { return b.zeros("y", x); }},
+      {"identity", [](SpaceBuilder& b, Value x) { return b.identity("y", x); }},
+      {"relu", [](SpaceBuilder& b, Value x) { return b.relu("y", x); }},
+      {"add",
+       [](SpaceBuilder& b, Value x) {
+         return b.add("y", {x, b.relu("r", x), x});
+       }},
+      {"batch_norm", [](SpaceBuilder& b, Value x) { return b.batch_norm("y", x); }},
+      {"conv2d",
+       [](SpaceBuilder& b, Value x) {
+         return b.conv("y", x, {.out = 3, .kernel = 3, .stride = 2, .bias = true});
+       }},
+      {"linear", [](SpaceBuilder& b,
+                    Value x) { return b.linear("y", b.global_avg_pool("p", x), {.out = 3}); }},
+      {"avg_pool", [](SpaceBuilder& b, Value x) { return b.avg_pool("y", x, 3, 1, 1); }},
+      {"max_pool", [](SpaceBuilder& b, Value x) { return b.max_pool("y", x, 2, 2, 0); }},
+      {"global_avg_pool", [](SpaceBuilder& b, Value x) { return b.global_avg_pool("y", x); }}};
+  return table;
+}
+
+struct Use {
+  spaces::Graph graph;
+  std::map<std::string, at::Tensor> weights;
+
+  explicit Use(const std::string& op) {
+    SpaceBuilder b({}, {});
+    const Value x = b.input("x", {2, 6, 6});
+    b.entry("forward", {x}, {uses().at(op)(b, x)});
+    graph = spaces::bind(b.finish(), {});
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(5);
+    for (const auto& node : graph.nodes)
+      for (const auto& ref : node.weights)
+        weights[ref.slot] = at::randn(ref.active, generator, at::kDouble);
+  }
+
+  at::Tensor operator()(const at::Tensor& x) const {
+    return supernet::execute(
+        graph, "forward", {&x, 1},
+        [this](const spaces::WeightRef& ref) { return weights.at(ref.slot); },
+        supernet::NormMode::batch, nullptr)[0];
+  }
+};
+
+at::Tensor random_input() {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(9);
+  return at::randn({3, 2, 6, 6}, generator, at::kDouble);
+}
+
+/// A fixed scalar function of an output, so that gradients can be compared.
+at::Tensor scalar(const at::Tensor& y) {
+  const at::Tensor weights = at::arange(1, y.numel() + 1, at::kDouble).view(y.sizes()).sin();
+  return (y.to(at::kDouble) * weights).sum();
+}
+
+}  // namespace
+
+TEST_CASE("every op has a use in this test, and a kernel unless bind resolves it") {
+  for (const auto& name : spaces::ops().names()) {
+    INFO("add one line for op '" << name << "' to uses() in " << __FILE__);
+    REQUIRE(uses().count(name) == 1);
+    if (name != "input" && name != "select") REQUIRE(supernet::op_kernels().contains(name));
+  }
+  for (const auto& name : supernet::op_kernels().names()) REQUIRE(spaces::ops().contains(name));
+}
+
+TEST_CASE("every op: the kernel gives the shape that the specification infers") {
+  for (const auto& name : spaces::ops().names()) {
+    INFO(name);
+    const Use use(name);
+    const at::Tensor y = use(random_input());
+    const auto& node = use.graph.nodes[static_cast<std::size_t>(use.graph.entry().outputs[0])];
+    std::vector<std::int64_t> expected{3};
+    for (const auto& dim : node.shape) expected.push_back(dim.value());
+    REQUIRE(y.sizes() == at::IntArrayRef(expected));
+  }
+}
+
+TEST_CASE("every op: gradients agree with finite differences") {
+  constexpr double kStep = 1e-6;
+  for (const auto& name : spaces::ops().names()) {
+    INFO(name);
+    Use use(name);
+    at::Tensor x = random_input();
+    std::vector<at::Tensor> leaves{x};
+    for (auto& [slot, weight] : use.weights) leaves.push_back(weight);
+    for (auto& leaf : leaves) leaf.requires_grad_();
+    const at::Tensor y = use(x);
+    if (!y.requires_grad()) continue;  // zeros
+    scalar(y).backward();
+    torch::NoGradGuard guard;
+    for (auto& leaf : leaves) {
+      const at::Tensor gradient = leaf.grad().contiguous().view(-1);
+      at::Tensor flat = leaf.view(-1);
+      for (std::int64_t i = 0; i < flat.numel();
+           i += std::max<std::int64_t>(1, flat.numel() / 23)) {
+        const double kept = flat[i].item<double>();
+        flat[i] = kept + kStep;
+        const double above = scalar(use(x)).item<double>();
+        flat[i] = kept - kStep;
+        const double below = scalar(use(x)).item<double>();
+        flat[i] = kept;
+        REQUIRE(gradient[i].item<double>() ==
+                Approx((above - below) / (2 * kStep)).margin(1e-5).epsilon(1e-5));
+      }
+    }
+  }
+}
+
+TEST_CASE("convolution, pooling and normalisation agree with naive loops") {
+  const at::Tensor x = random_input();
+  const auto v = x.accessor<double, 4>();
+  SECTION("convolution, stride 2, with bias") {
+    const Use use("conv2d");
+    const at::Tensor y = use(x);
+    const auto w = use.weights.at("y.weight").accessor<double, 4>();
+    const auto bias = use.weights.at("y.bias").accessor<double, 1>();
+    for (int n = 0; n < 3; ++n)
+      for (int o = 0; o < 3; ++o)
+        for (int r = 0; r < 3; ++r)
+          for (int c = 0; c < 3; ++c) {
+            double sum = bias[o];
+            for (int i = 0; i < 2; ++i)
+              for (int kr = 0; kr < 3; ++kr)
+                for (int kc = 0; kc < 3; ++kc) {
+                  const int row = 2 * r + kr - 1;
+                  const int column = 2 * c + kc - 1;
+                  if (row >= 0 && row < 6 && column >= 0 && column < 6)
+                    sum += w[o][i][kr][kc] * v[n][i][row][column];
+                }
+            REQUIRE(y[n][o][r][c].item<double>() == Approx(sum).margin(1e-12));
+          }
+  }
+  SECTION("average pooling does not count padding") {
+    const at::Tensor y = Use("avg_pool")(x);
+    const double corner = (v[0][0][0][0] + v[0][0][0][1] + v[0][0][1][0] + v[0][0][1][1]) / 4;
+    REQUIRE(y[0][0][0][0].item<double>() == Approx(corner));
+  }
+  SECTION("maximum pooling") {
+    const at::Tensor y = Use("max_pool")(x);
+    const double largest = std::max({v[1][1][2][4], v[1][1][2][5], v[1][1][3][4], v[1][1][3][5]});
+    REQUIRE(y[1][1][1][2].item<double>() == largest);
+  }
+  SECTION("batch normalisation over batch and space") {
+    const Use use("batch_norm");
+    const at::Tensor y = use(x);
+    double mean = 0;
+    double square = 0;
+    for (int n = 0; n < 3; ++n)
+      for (int r = 0; r < 6; ++r)
+        for (int c = 0; c < 6; ++c) {
+          mean += v[n][1][r][c] / 108;
+          square += v[n][1][r][c] * v[n][1][r][c] / 108;
+        }
+    const double scale =
+        use.weights.at("y.weight")[1].item<double>() / std::sqrt(square - mean * mean + 1e-5);
+    REQUIRE(y[2][1][3][3].item<double>() ==
+            Approx((v[2][1][3][3] - mean) * scale + use.weights.at("y.bias")[1].item<double>()));
+  }
+}

@@ -1,0 +1,24 @@
+/// Small real instances of registered things, shared by the conformance tests.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "mosaic/spaces/space.hpp"
+
+namespace mosaic::conformance {
+
+/// Options that make a space small enough to train in a test. A space without an entry is used as
+/// it is.
+inline spaces::Space small_space(const std::string& name,
+                                 const spaces::TaskShape& task = {{1, 28, 28}, 10}) {
+  static const std::map<std::string, std::map<std::string, std::string>> options = {
+      {"resnet-elastic", {{"width", "8"}, {"blocks", "2"}}},
+      {"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "2"}}},
+      {"nasbench201", {{"channels", "4"}, {"cells", "1"}}}};
+  const auto found = options.find(name);
+  return spaces::Space::make(
+      name, task, found == options.end() ? std::map<std::string, std::string>{} : found->second);
+}
+
+}  // namespace mosaic::conformance

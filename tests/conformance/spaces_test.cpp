@@ -1,0 +1,148 @@
+// Runs over every registered space: whoever adds one gets these for nothing.
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/db/database.hpp"
+#include "mosaic/evaluators/evaluator.hpp"
+#include "mosaic/spaces/ops.hpp"
+#include "mosaic/spaces/space.hpp"
+
+using namespace mosaic;
+using spaces::Genotype;
+using spaces::Space;
+
+namespace {
+
+std::vector<Genotype> samples(const Space& space, int count) {
+  core::Stream stream(11, "conformance");
+  std::vector<Genotype> result{space.smallest(), space.largest()};
+  for (int i = 0; i < count; ++i) result.push_back(space.random(stream));
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "every space: text and genotype are inverse, canonical forms are stable, hashes tell networks "
+    "apart") {
+  for (const auto& name : spaces::space_types().names()) {
+    INFO(name);
+    const Space space = Space::make(name);
+    std::set<std::string> hashes;
+    std::set<Genotype> genotypes;
+    for (const auto& genotype : samples(space, 60)) {
+      REQUIRE(space.canonical(genotype) == genotype);
+      REQUIRE(space.parse(space.text(genotype)) == genotype);
+      hashes.insert(space.hash(genotype));
+      genotypes.insert(genotype);
+    }
+    REQUIRE(hashes.size() == genotypes.size());
+    // The same description gives the same identities, in another object too.
+    const Space again = Space::make(name);
+    REQUIRE(again.hash() == space.hash());
+    for (const auto& genotype : genotypes) REQUIRE(again.hash(genotype) == space.hash(genotype));
+  }
+}
+
+TEST_CASE("every space: genes that are reset never change the network") {
+  for (const auto& name : spaces::space_types().names()) {
+    INFO(name);
+    const Space space = Space::make(name);
+    core::Stream stream(5, "idle genes");
+    for (int i = 0; i < 20; ++i) {
+      Genotype raw;
+      for (const auto& gene : space.genes())
+        raw.push_back(static_cast<int>(stream.below(gene.labels.size())));
+      REQUIRE(spaces::function_hash(space.bind(raw)) ==
+              spaces::function_hash(space.bind(space.canonical(raw))));
+    }
+  }
+}
+
+TEST_CASE("every space: bound graphs are whole, within their slots, and survive JSON") {
+  for (const auto& name : spaces::space_types().names()) {
+    INFO(name);
+    const Space space = Space::make(name);
+    for (const auto& genotype : samples(space, 10)) {
+      INFO(space.text(genotype));
+      const spaces::Graph graph = space.bind(genotype);
+      REQUIRE(spaces::count_parameters(graph) > 0);
+      REQUIRE(spaces::count_flops(graph) > 0);
+      REQUIRE(spaces::activation_bytes(graph) > 0);
+      for (const auto& node : graph.nodes) {
+        REQUIRE(spaces::ops().contains(node.op));
+        for (const auto& weight : node.weights)
+          for (std::size_t axis = 0; axis < weight.full.size(); ++axis) {
+            REQUIRE(weight.active[axis] >= 1);
+            REQUIRE(weight.active[axis] <= weight.full[axis]);
+            if (weight.crops[axis] == spaces::Crop::centred)
+              REQUIRE((weight.full[axis] - weight.active[axis]) % 2 == 0);
+          }
+      }
+      const auto& output = graph.nodes[static_cast<std::size_t>(graph.entry().outputs[0])];
+      REQUIRE(output.shape == std::vector<spaces::Dim>{{space.task().classes, {}}});
+      const auto copy =
+          spaces::graph_from_json(nlohmann::json::parse(spaces::to_json(graph).dump()));
+      REQUIRE(spaces::function_hash(copy) == spaces::function_hash(graph));
+      REQUIRE(spaces::count_flops(copy) == spaces::count_flops(graph));
+    }
+  }
+}
+
+TEST_CASE(
+    "every space: encodings lie in [0, 1] and differ between networks of different functions") {
+  for (const auto& name : spaces::space_types().names()) {
+    INFO(name);
+    const Space space = Space::make(name);
+    const spaces::Encoding encoding(space.graph());
+    std::set<std::vector<float>> codes;
+    std::set<Genotype> genotypes;
+    for (const auto& genotype : samples(space, 40)) {
+      const auto code = encoding(genotype);
+      REQUIRE(code.size() == encoding.names().size());
+      for (const float value : code) {
+        REQUIRE(value >= 0);
+        REQUIRE(value <= 1);
+      }
+      codes.insert(code);
+      genotypes.insert(genotype);
+    }
+    REQUIRE(codes.size() == genotypes.size());
+  }
+}
+
+TEST_CASE("every space: networks and their exact metrics survive the database") {
+  const auto path = (std::filesystem::temp_directory_path() / "mosaic_conformance.db").string();
+  for (const auto& name : spaces::space_types().names()) {
+    INFO(name);
+    for (const auto& end : {"", "-wal", "-shm"}) std::filesystem::remove(path + end);
+    const Space space = Space::make(name);
+    db::Database database(path);
+    db::Job job;
+    job.name = name;
+    job.space = name;
+    job.space_hash = space.hash();
+    job.objectives = {{"params", false}, {"flops", true}};
+    database.create_job(job);
+    const auto genotypes = samples(space, 5);
+    for (const auto& metric : evaluators::graph_metrics()) {
+      evaluators::Cached cached(evaluators::graph_evaluator(metric), database, job.id,
+                                space.hash());
+      for (const auto& genotype : genotypes) {
+        const auto candidate = evaluators::make_candidate(space, genotype);
+        REQUIRE(cached.evaluate({&candidate, 1})[0].ok());
+      }
+    }
+    for (const auto& genotype : genotypes) {
+      const auto network = database.network(job.id, space.hash(genotype));
+      REQUIRE(network.has_value());
+      REQUIRE(space.parse(network->arch) == genotype);
+      REQUIRE(network->metrics.at("flops").value == spaces::count_flops(space.bind(genotype)));
+    }
+    REQUIRE_FALSE(database.front(database.job(name)).empty());
+  }
+}

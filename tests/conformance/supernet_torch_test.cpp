@@ -1,0 +1,121 @@
+// Runs over every registered router and space: an extracted subnet computes what the supernet
+// computed.
+#include <torch/torch.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "mosaic/supernet/supernet.hpp"
+#include "samples.hpp"
+
+using namespace mosaic;
+using namespace mosaic::supernet;
+
+namespace {
+
+double relative_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>() / std::max(1e-12, a.abs().max().item<double>());
+}
+
+/// Moves every parameter a little, as training would: routers leave their even mixtures.
+void perturb(const Supernet& net) {
+  torch::NoGradGuard guard;
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(3);
+  for (auto& [name, tensor] : net.parameters()) {
+    at::Tensor target = tensor;
+    target +=
+        0.3 * at::randn(target.sizes(), generator) * (name.rfind("router", 0) == 0 ? 1.0 : 0.1);
+  }
+}
+
+void check_extraction(const spaces::Space& space, const std::string& router,
+                      const std::string& device) {
+  torch::NoGradGuard guard;
+  const Supernet net(space, {.kind = router, .experts = router == "plain" ? 1 : 3, .hidden = 16},
+                     7);
+  perturb(net);
+  const_cast<Supernet&>(net).to(device);
+  core::Stream stream(2, "architectures");
+  for (int i = 0; i < 4; ++i) {
+    const auto genotype = i == 0   ? space.smallest()
+                          : i == 1 ? space.largest()
+                                   : space.random(stream);
+    INFO(router << " " << space.name() << " " << space.text(genotype));
+    const auto graph = space.bind(genotype);
+    const at::Tensor x = random_inputs(graph, "forward", 5, 3, device)[0];
+    NormStats stats;
+    net.forward(graph, genotype, x, NormMode::calibrate, &stats);
+    const at::Tensor expected = net.forward(graph, genotype, x, NormMode::stored, &stats);
+    const Subnet subnet = net.extract(genotype, stats);
+    REQUIRE(relative_difference(expected, subnet.forward(x)) < 1e-5);
+    double entries = 0;
+    for (const auto& [slot, weight] : subnet.weights())
+      entries += static_cast<double>(weight.numel());
+    REQUIRE(entries == spaces::count_parameters(graph));
+
+    const auto folder = (std::filesystem::temp_directory_path() / "mosaic_extracted").string();
+    std::filesystem::remove_all(folder);
+    subnet.save(folder);
+    Subnet copy = Subnet::load(folder);
+    copy.to(device);
+    REQUIRE(at::equal(copy.forward(x), subnet.forward(x)));
+    std::filesystem::remove_all(folder);
+  }
+}
+
+}  // namespace
+
+TEST_CASE(
+    "every router and space: the extracted subnet computes what the supernet computed, after a "
+    "round trip too") {
+  for (const auto& router : routers().names())
+    for (const auto& name : spaces::space_types().names())
+      check_extraction(conformance::small_space(name), router, "cpu");
+}
+
+TEST_CASE(
+    "every router and space on the GPU: the extracted subnet computes what the supernet computed",
+    "[gpu]") {
+  if (!torch::cuda::is_available()) {
+    WARN("skipped: no GPU");
+    return;
+  }
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);
+  for (const auto& router : routers().names())
+    for (const auto& name : spaces::space_types().names())
+      check_extraction(conformance::small_space(name), router, "cuda");
+}
+
+TEST_CASE(
+    "every router: same seed, same weights; every parameter that an architecture uses gets a "
+    "gradient") {
+  const auto space = conformance::small_space("resnet-elastic");
+  for (const auto& router : routers().names()) {
+    INFO(router);
+    const RouterSettings settings{
+        .kind = router, .experts = router == "plain" ? 1 : 2, .hidden = 16};
+    const Supernet net(space, settings, 7);
+    const Supernet again(space, settings, 7);
+    const Supernet other(space, settings, 8);
+    const auto a = net.parameters();
+    const auto b = again.parameters();
+    const auto c = other.parameters();
+    bool differs = false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      REQUIRE(at::equal(a[i].second, b[i].second));
+      differs = differs || !at::equal(a[i].second, c[i].second);
+    }
+    REQUIRE(differs);
+    const auto genotype = space.largest();
+    const auto graph = space.bind(genotype);
+    const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu")[0];
+    net.forward(graph, genotype, x, NormMode::batch, nullptr).pow(2).sum().backward();
+    for (const auto& [name, tensor] : a) {
+      INFO(name);
+      REQUIRE(tensor.grad().defined());
+      REQUIRE(tensor.grad().isfinite().all().item<bool>());
+      if (name.rfind("router", 0) == 0) REQUIRE(tensor.grad().abs().max().item<double>() > 0);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+#include "mosaic/supernet/supernet.hpp"
+
+#include <torch/torch.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/supernet/safetensors.hpp"
+#include "mosaic/supernet/sampler.hpp"
+
+using namespace mosaic;
+using namespace mosaic::supernet;
+
+namespace {
+
+spaces::Space small_space() {
+  return spaces::Space::make("resnet-elastic", {{1, 12, 12}, 10},
+                             {{"width", "8"}, {"blocks", "2"}});
+}
+
+}  // namespace
+
+TEST_CASE("mixed weights agree with the formulas of the mixture-of-supernets, written as loops") {
+  const auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
+  const at::Tensor experts = at::randn({3, 4, 5, 5, 5}, generator);
+  const spaces::WeightRef ref{
+      "weight",
+      "s",
+      {4, 5, 5, 5},
+      {2, 3, 3, 3},
+      {spaces::Crop::leading, spaces::Crop::leading, spaces::Crop::centred, spaces::Crop::centred}};
+  const at::Tensor layer = at::softmax(at::randn({3}, generator), 0);
+  const at::Tensor neuron = at::softmax(at::randn({4, 3}, generator), 1);
+  const at::Tensor by_layer = mixed_weight(experts, layer, ref);
+  const at::Tensor by_neuron = mixed_weight(experts, neuron, ref);
+  const at::Tensor plain = mixed_weight(experts, {}, ref);
+  REQUIRE(by_layer.sizes() == at::IntArrayRef({2, 3, 3, 3}));
+  for (int o = 0; o < 2; ++o)
+    for (int i = 0; i < 3; ++i)
+      for (int r = 0; r < 3; ++r)
+        for (int c = 0; c < 3; ++c) {
+          double sum = 0;
+          double rows = 0;
+          for (int e = 0; e < 3; ++e) {
+            const double entry =
+                experts[e][o][i][r + 1][c + 1].item<double>();  // the centre of 5 x 5
+            sum += layer[e].item<double>() * entry;
+            rows += neuron[o][e].item<double>() * entry;
+          }
+          REQUIRE(by_layer[o][i][r][c].item<double>() == Approx(sum).margin(1e-6));
+          REQUIRE(by_neuron[o][i][r][c].item<double>() == Approx(rows).margin(1e-6));
+          REQUIRE(plain[o][i][r][c].item<double>() ==
+                  experts[0][o][i][r + 1][c + 1].item<double>());
+        }
+}
+
+TEST_CASE("the initial experts differ, and their even mixture has the intended variance") {
+  const auto space =
+      spaces::Space::make("resnet-elastic", {{3, 32, 32}, 10}, {{"width", "64"}, {"blocks", "1"}});
+  for (const std::int64_t experts : {2, 4}) {
+    const Supernet net(space, {.kind = "layer-wise", .experts = experts, .hidden = 8}, 1);
+    for (const auto& [name, tensor] : net.parameters()) {
+      if (name != "bank.stage3.0.conv2.weight") continue;
+      const double intended = std::sqrt(2.0 / (256 * 9));
+      REQUIRE(tensor.mean(0).std().item<double>() == Approx(intended).epsilon(0.02));
+      REQUIRE((tensor[0] - tensor[1]).std().item<double>() > 0.3 * intended);
+    }
+  }
+}
+
+TEST_CASE("architectures of one mixture get different weights from the same slot") {
+  const auto space = small_space();
+  const Supernet net(space, {.kind = "layer-wise", .experts = 2, .hidden = 16}, 3);
+  torch::NoGradGuard guard;
+  const auto a = space.parse("stage2.depth=2,stage2.1.kernel=5");
+  const auto b = space.parse("stage2.depth=2,stage2.1.kernel=3");
+  const auto ref =
+      *space.bind(a).nodes[static_cast<std::size_t>(space.bind(a).find("stage1.0.conv2"))].weight(
+          "weight");
+  REQUIRE_FALSE(at::equal(net.weights(a)(ref), net.weights(b)(ref)));
+  const Supernet plain(space, {.kind = "plain", .experts = 1}, 3);
+  REQUIRE(at::equal(plain.weights(a)(ref), plain.weights(b)(ref)));
+}
+
+TEST_CASE("an input of the wrong shape is refused with the shape the network takes") {
+  const auto space = small_space();
+  const Supernet net(space, {.kind = "plain", .experts = 1}, 3);
+  const auto genotype = space.smallest();
+  REQUIRE_THROWS_WITH(
+      net.forward(space.bind(genotype), genotype, at::zeros({2, 3, 12, 12}), NormMode::batch,
+                  nullptr),
+      Catch::Contains("has shape [2, 3, 12, 12], the network takes [batch, 1, 12, 12]"));
+}
+
+TEST_CASE("a network that was not calibrated says so") {
+  const auto space = small_space();
+  const Supernet net(space, {.kind = "plain", .experts = 1}, 3);
+  const auto genotype = space.smallest();
+  NormStats empty;
+  REQUIRE_THROWS_WITH(net.forward(space.bind(genotype), genotype, at::zeros({2, 1, 12, 12}),
+                                  NormMode::stored, &empty),
+                      Catch::Contains("calibrate the network first"));
+}
+
+TEST_CASE("samplers: uniform draws one, sandwich the extremes and some more") {
+  const auto space = small_space();
+  core::Stream stream(1, "sampler");
+  REQUIRE(make_sampler("uniform", space)->draw(stream).size() == 1);
+  const auto drawn = make_sampler("sandwich(random=3)", space)->draw(stream);
+  REQUIRE(drawn.size() == 5);
+  REQUIRE(drawn[0] == space.largest());
+  REQUIRE(drawn[1] == space.smallest());
+  REQUIRE_THROWS_WITH(make_sampler("sandwhich", space),
+                      Catch::Contains("did you mean 'sandwich'?"));
+  REQUIRE_THROWS_WITH(make_sampler("sandwich(rnd=3)", space), Catch::Contains("random"));
+}
+
+TEST_CASE("a folder that holds no subnet, or a broken one, is refused with advice") {
+  const auto folder = (std::filesystem::temp_directory_path() / "mosaic_subnet_test").string();
+  std::filesystem::remove_all(folder);
+  REQUIRE_THROWS_WITH(Subnet::load(folder), Catch::Contains("config.json is missing"));
+  const auto space = small_space();
+  random_subnet(space.bind(space.smallest()), 1).save(folder);
+  REQUIRE_NOTHROW(Subnet::load(folder));
+
+  random_subnet(space.bind(space.largest()), 1).save(folder + "2");
+  std::filesystem::copy_file(folder + "2/model.safetensors", folder + "/model.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+  REQUIRE_THROWS_WITH(Subnet::load(folder), Catch::Contains("belong to different networks"));
+  std::ofstream(folder + "/config.json") << "{\"format\": \"something else\"}";
+  REQUIRE_THROWS_WITH(Subnet::load(folder), Catch::Contains("no description of a Mosaic subnet"));
+  std::filesystem::remove_all(folder);
+  std::filesystem::remove_all(folder + "2");
+}

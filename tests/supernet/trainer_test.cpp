@@ -1,0 +1,206 @@
+#include "mosaic/supernet/trainer.hpp"
+
+#include <c10/util/Exception.h>
+#include <torch/torch.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/files.hpp"
+#include "mosaic/supernet/safetensors.hpp"
+
+using namespace mosaic;
+using namespace mosaic::supernet;
+
+namespace {
+
+/// Real images: some hundred of Fashion-MNIST. Null where the data is not installed.
+std::unique_ptr<tasks::Task> small_task(std::int64_t limit = 360) {
+  tasks::TaskSettings settings;
+  settings.limit = limit;
+  try {
+    return tasks::tasks().at("fashion-mnist")(settings);
+  } catch (const core::Error& error) {
+    WARN("skipped: " << error.what());
+    return nullptr;
+  }
+}
+
+spaces::Space small_space() {
+  return spaces::Space::make("resnet-elastic", {{1, 28, 28}, 10},
+                             {{"width", "8"}, {"blocks", "2"}});
+}
+
+std::string temporary(const std::string& name) {
+  const auto path = std::filesystem::temp_directory_path() / ("mosaic_trainer_" + name);
+  std::filesystem::remove_all(path);
+  return path.string();
+}
+
+struct Run {
+  spaces::Space space = small_space();
+  Supernet net{space, {.kind = "layer-wise", .experts = 2, .hidden = 16}, 1};
+  TrainSettings settings;
+  TrainHooks hooks;
+
+  explicit Run(const std::string& optimizer) {
+    settings.epochs = 2;
+    settings.batch_size = 64;
+    settings.optimizer = optimizer;
+    settings.learning_rate = optimizer == "sgd" ? 0.05 : 0.002;
+    settings.checkpoint_minutes = 0;  // after every step
+    hooks.identity = "test";
+  }
+  void train(const tasks::Task& task) {
+    const auto trainee = supernet_trainee(net, settings, 1);
+    supernet::train(trainee, task, settings, 1, hooks);
+  }
+};
+
+void require_equal(const Supernet& a, const Supernet& b) {
+  const auto left = a.parameters();
+  const auto right = b.parameters();
+  REQUIRE(left.size() == right.size());
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    INFO(left[i].first);
+    REQUIRE(at::equal(left[i].second, right[i].second));
+  }
+}
+
+struct Stopped : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "training that is cut off and goes on from its checkpoint ends bit for bit where an unbroken "
+    "one does") {
+  const auto task = small_task();
+  if (!task) return;
+  for (const std::string optimizer : {"sgd", "adamw"}) {
+    INFO(optimizer);
+    Run whole(optimizer);
+    whole.train(*task);
+    const auto path = temporary("resume.safetensors");
+    {
+      Run first(optimizer);
+      first.hooks.checkpoint = path;
+      first.hooks.report = [](const TrainProgress& progress) {
+        if (progress.step == 4) throw Stopped("as if killed");
+      };
+      REQUIRE_THROWS_AS(first.train(*task), Stopped);
+      REQUIRE_FALSE(training_complete(path));
+    }
+    Run second(optimizer);
+    second.hooks.checkpoint = path;
+    std::int64_t resumed = 0;
+    second.hooks.resumed = [&](std::int64_t step) { resumed = step; };
+    second.train(*task);
+    REQUIRE(resumed == 3);
+    REQUIRE(training_complete(path));
+    require_equal(whole.net, second.net);
+  }
+}
+
+TEST_CASE("training lowers the loss of real images, and calibrated inherited scores beat chance") {
+  const auto task = small_task(2000);
+  if (!task) return;
+  Run run("sgd");
+  run.settings.epochs = 3;
+  std::vector<double> losses;
+  run.hooks.report = [&](const TrainProgress& progress) { losses.push_back(progress.loss); };
+  run.train(*task);
+  REQUIRE(losses.back() < 0.7 * losses.front());
+  const auto genotype = run.space.largest();
+  const auto graph = run.space.bind(genotype);
+  const auto weights = run.net.weights(genotype);
+  auto stats = calibrate(
+      [&](const at::Tensor& x, NormStats* s) {
+        return execute(graph, "forward", {&x, 1}, weights, NormMode::calibrate, s)[0];
+      },
+      *task, 256);
+  const auto score = evaluate(
+      [&](const at::Tensor& x) {
+        return execute(graph, "forward", {&x, 1}, weights, NormMode::stored, &stats)[0];
+      },
+      *task, tasks::Split::validation, 0);
+  REQUIRE(score.accuracy > 40);
+  REQUIRE(score.images == task->size(tasks::Split::validation));
+}
+
+TEST_CASE("a batch that does not fit in memory is halved and accumulated") {
+  const auto task = small_task();
+  if (!task) return;
+  Run run("sgd");
+  run.settings.epochs = 1;
+  auto trainee = supernet_trainee(run.net, run.settings, 1);
+  std::int64_t largest = 0;
+  const auto inner = trainee.passes;
+  trainee.passes = [&](std::int64_t step) {
+    auto forwards = inner(step);
+    for (auto& forward : forwards)
+      forward = [&, forward](const at::Tensor& inputs) {
+        if (inputs.size(0) > 16) throw std::bad_alloc();
+        largest = std::max(largest, inputs.size(0));
+        return forward(inputs);
+      };
+    return forwards;
+  };
+  std::int64_t steps = 0;
+  run.hooks.report = [&](const TrainProgress& progress) { steps = progress.step; };
+  train(trainee, *task, run.settings, 1, run.hooks);
+  REQUIRE(largest == 16);
+  REQUIRE(steps == task->size(tasks::Split::train) / 64);
+}
+
+TEST_CASE(
+    "a loss that is not finite ends training with advice and leaves the last checkpoint intact") {
+  const auto task = small_task();
+  if (!task) return;
+  Run run("sgd");
+  run.settings.learning_rate = 90;
+  run.settings.clip = 0;
+  run.settings.warmup = 0;
+  run.settings.epochs = 20;
+  run.hooks.checkpoint = temporary("diverged.safetensors");
+  REQUIRE_THROWS_WITH(run.train(*task),
+                      Catch::Contains("not finite") && Catch::Contains("lower learning_rate"));
+  if (std::filesystem::exists(run.hooks.checkpoint))
+    for (const auto& [name, tensor] : load_tensors(run.hooks.checkpoint).tensors)
+      REQUIRE(tensor.isfinite().all().item<bool>());
+}
+
+TEST_CASE("foreign, truncated and damaged checkpoints are refused with advice") {
+  const auto task = small_task();
+  if (!task) return;
+  Run run("sgd");
+  run.settings.epochs = 1;
+  const auto path = temporary("checkpoint.safetensors");
+  run.hooks.checkpoint = path;
+  run.train(*task);
+  const auto parameters = run.net.parameters();
+  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "another"),
+                      Catch::Contains("belongs to another training"));
+
+  const std::string content = core::read_file(path);
+  std::ofstream(path, std::ios::binary) << content.substr(0, content.size() / 2);
+  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+                      Catch::Contains("it ends within tensor"));
+  std::ofstream(path, std::ios::binary) << content.substr(0, 5);
+  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+                      Catch::Contains("it has only 5 bytes"));
+  std::string flipped = content;
+  flipped[flipped.size() - 3] ^= 0x40;
+  std::ofstream(path, std::ios::binary) << flipped;
+  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+                      Catch::Contains("does not match its checksum"));
+  std::ofstream(path, std::ios::binary) << "this is no tensor file at all, is it? it is not.";
+  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+                      Catch::Contains("damaged or no safetensors file"));
+  save_tensors(path, {{{"x", at::ones({2})}}, {}});
+  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+                      Catch::Contains("no checkpoint of Mosaic"));
+}
