@@ -20,9 +20,9 @@ constexpr std::size_t kSide = 32, kPlane = kSide * kSide, kRecord = 1 + 3 * kPla
 constexpr std::size_t kRecordsPerFile = 10'000;
 
 const std::vector<std::string>& class_names() {
-  static const std::vector<std::string> names{"airplane", "automobile", "bird",  "cat",  "deer",
-                                              "dog",      "frog",       "horse", "ship", "truck"};
-  return names;
+  static const std::vector<std::string> kNames{"airplane", "automobile", "bird",  "cat",  "deer",
+                                               "dog",      "frog",       "horse", "ship", "truck"};
+  return kNames;
 }
 
 /// Appends the records of a file: a label, then the red, the green and the blue plane.
@@ -115,7 +115,7 @@ std::unique_ptr<Task> make(const TaskSettings& settings) {
                                                Augmentation{.padding = 4, .flip = true});
 }
 
-const core::Registered entry{
+const core::Registered kEntry{
     tasks(), "cifar10",
     "things: 50,000 + 10,000 colour images 32x32 in 10 classes (binary files or folders of images)",
     TaskFactory(make)};

@@ -41,9 +41,9 @@ std::unique_ptr<Task> make(const TaskSettings& settings) {
                                                Augmentation{.padding = 2, .flip = true});
 }
 
-const core::Registered entry{tasks(), "fashion-mnist",
-                             "clothes: 60,000 + 10,000 grey images 28x28 in 10 classes (IDX files)",
-                             TaskFactory(make)};
+const core::Registered kEntry{
+    tasks(), "fashion-mnist",
+    "clothes: 60,000 + 10,000 grey images 28x28 in 10 classes (IDX files)", TaskFactory(make)};
 
 }  // namespace
 

@@ -19,9 +19,9 @@ std::unique_ptr<Task> make(const TaskSettings& settings) {
       Augmentation{.padding = padding_for(settings.image_size), .flip = true});
 }
 
-const core::Registered entry{tasks(), "image-folder",
-                             "any folder train/<class>/*.{jpg,png}, resized to image_size (RGB)",
-                             TaskFactory(make)};
+const core::Registered kEntry{tasks(), "image-folder",
+                              "any folder train/<class>/*.{jpg,png}, resized to image_size (RGB)",
+                              TaskFactory(make)};
 
 }  // namespace
 
