@@ -24,6 +24,14 @@ Json number(double value) {
   return value;
 }
 
+/// Of an uncertainty six digits are plenty.
+Json uncertainty(double value) {
+  if (!std::isfinite(value) || value == 0) return number(value);
+  const double power = std::pow(10.0, 5 - std::floor(std::log10(std::abs(value))));
+  const double rounded = std::round(value * power) / power;
+  return number(std::isfinite(rounded) ? rounded : value);
+}
+
 /// All networks of a job that have a number of their own, and where each stands in the columns.
 class Networks {
  public:
@@ -90,13 +98,13 @@ Json metric_json(const Networks& networks, const std::string& name) {
     const auto measured = network.metrics.find(name);
     const bool has_value = measured != network.metrics.end();
     values.push_back(has_value ? number(measured->second.value) : Json(nullptr));
-    errors.push_back(has_value ? number(measured->second.standard_error) : Json(nullptr));
+    errors.push_back(has_value ? uncertainty(measured->second.standard_error) : Json(nullptr));
     if (has_value && unit.empty()) unit = measured->second.unit;
     has_errors = has_errors || (has_value && measured->second.standard_error > 0);
     const auto guess = network.predicted.find(name);
     const bool has_guess = guess != network.predicted.end();
     predicted.push_back(has_guess ? number(guess->second.mean) : Json(nullptr));
-    deviations.push_back(has_guess ? number(guess->second.deviation) : Json(nullptr));
+    deviations.push_back(has_guess ? uncertainty(guess->second.deviation) : Json(nullptr));
     has_predicted = has_predicted || has_guess;
   }
   if (unit.empty() && name.ends_with("_ms")) unit = "ms";
@@ -203,8 +211,9 @@ Json timings_json(const db::Reader& database, const db::Job& job, const Networks
     json["arch"].push_back(network < 0 ? texts.place(timed.arch) : -1);
     json["reference"].push_back(measurement.metric == kReferenceMetric ? 1 : 0);
     json["value"].push_back(measurement.ok() ? number(measurement.value) : Json(nullptr));
-    json["error"].push_back(measurement.ok() ? number(measurement.standard_error) : Json(nullptr));
-    json["seconds"].push_back(number(measurement.seconds));
+    json["error"].push_back(measurement.ok() ? uncertainty(measurement.standard_error)
+                                             : Json(nullptr));
+    json["seconds"].push_back(uncertainty(measurement.seconds));
     json["device"].push_back(texts.place(measurement.device));
     json["fidelity"].push_back(texts.place(measurement.fidelity));
     json["message"].push_back(texts.place(measurement.message));

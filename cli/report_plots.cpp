@@ -4,741 +4,886 @@ namespace mosaic::cli {
 
 const char* const kReportPlots = R"js('use strict';
 const Mosaic = (() => {
+  // ---------------------------------------------------------------- elements and numbers as text
 
-// ---------------------------------------------------------------- elements and numbers as text
-
-function make(tag, attributes, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    if (name === 'class') element.className = value;
-    else if (name === 'text') element.textContent = value;
-    else if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
-  return element;
-}
-
-const missing = (value) => typeof value !== 'number' || !Number.isFinite(value);
-
-function whole(value) {
-  return Math.round(value).toLocaleString('en-US');
-}
-
-/** Four significant digits, no exponent unless the number is very small or large. */
-function digits(value, count = 4) {
-  const size = Math.abs(value);
-  if (size === 0) return '0';
-  if (size < 1e-4 || size >= 1e9) return value.toExponential(count - 2).replace('e+', 'e');
-  const places = Math.max(0, count - 1 - Math.floor(Math.log10(size)));
-  return value.toLocaleString('en-US', {minimumFractionDigits: 0, maximumFractionDigits: places});
-}
-
-/** The scale in which numbers up to `largest` of a unit are shown: divisor, suffix, words. */
-function scale(unit, largest) {
-  if (unit === 'bytes') {
-    for (const [name, size] of [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 1024]])
-      if (largest >= size) return {by: size, suffix: ' ' + name, words: name};
-    return {by: 1, suffix: ' B', words: 'bytes'};
-  }
-  if (unit === 'count' || unit === '') {
-    for (const [suffix, words, size] of
-        [['G', 'billions', 1e9], ['M', 'millions', 1e6], ['k', 'thousands', 1e3]])
-      if (largest >= 10 * size || (size > 1e3 && largest >= size))
-        return {by: size, suffix: suffix, words: words};
-    return {by: 1, suffix: '', words: ''};
-  }
-  return {by: 1, suffix: unit === '%' ? '%' : ' ' + unit, words: unit};
-}
-
-/** A value with its unit. */
-function text(value, unit) {
-  if (missing(value)) return '–';
-  if ((unit === 'count' || unit === '') && Number.isInteger(value) && Math.abs(value) < 1e5)
-    return whole(value);
-  const s = scale(unit, Math.abs(value));
-  return (unit === '%' ? value.toFixed(2) : digits(value / s.by)) + s.suffix;
-}
-
-/** Round tick positions within lo..hi, about `count` of them, and their labels. */
-function ticks(lo, hi, count) {
-  const rough = (hi - lo) / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
-  const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  const list = [];
-  for (let k = Math.ceil(lo / step - 1e-9); k * step <= hi + step * 1e-9; ++k) {
-    const at = k * step;
-    const label = places > 6 || Math.abs(at) >= 1e9 ? at.toExponential(2) :
-        at.toLocaleString('en-US', {minimumFractionDigits: places, maximumFractionDigits: places});
-    list.push({at: at, label: label === '-0' ? '0' : label});
-  }
-  return list;
-}
-
-// ---------------------------------------------------------------- tooltip
-
-const tip = make('div', {class: 'tip', hidden: '', role: 'presentation'});
-document.body.append(tip);
-
-/** content: {arch?, title?, rows: [[name, value]], note?}; x, y in the page. */
-function show_tip(content, x, y) {
-  tip.replaceChildren();
-  if (content.arch) tip.append(make('div', {class: 'arch', text: content.arch}));
-  if (content.title) tip.append(make('div', {text: content.title}));
-  const table = make('table');
-  for (const [name, value] of content.rows || [])
-    table.append(make('tr', {}, make('td', {text: name}), make('td', {text: value})));
-  tip.append(table);
-  if (content.note) tip.append(make('p', {class: 'note', text: content.note}));
-  tip.hidden = false;
-  tip.style.left = tip.style.top = '0';
-  const box = tip.getBoundingClientRect();
-  const right = document.documentElement.clientWidth + scrollX - 8;
-  let left = x + 16;
-  if (left + box.width > right) left = x - 16 - box.width;
-  let top = y - box.height - 14;
-  if (top < scrollY + 6) top = y + 18;
-  tip.style.left = Math.max(scrollX + 8, Math.min(left, right - box.width)) + 'px';
-  tip.style.top = top + 'px';
-}
-
-function hide_tip() {
-  tip.hidden = true;
-}
-
-/** What a tooltip shows, as one line for screen readers. */
-function spoken(content) {
-  const rows = (content.rows || []).map(([name, value]) => name + ' ' + value);
-  return [content.arch || content.title || '', ...rows, content.note || ''].filter(Boolean).join(', ');
-}
-
-// ---------------------------------------------------------------- nearest point
-
-/** Buckets points of the screen in a grid of cells: nearest() looks at few of them. */
-class Grid {
-  constructor(xs, ys, width, height, cell = 12) {
-    this.xs = xs;
-    this.ys = ys;
-    this.cell = cell;
-    this.columns = Math.max(1, Math.ceil(width / cell));
-    this.rows = Math.max(1, Math.ceil(height / cell));
-    this.starts = new Int32Array(this.columns * this.rows + 1);
-    const bucket = new Int32Array(xs.length);
-    for (let i = 0; i < xs.length; ++i) {
-      bucket[i] = this.row(ys[i]) * this.columns + this.column(xs[i]);
-      ++this.starts[bucket[i] + 1];
+  function make(tag, attributes, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (name === 'class')
+        element.className = value;
+      else if (name === 'text')
+        element.textContent = value;
+      else if (name.startsWith('on'))
+        element.addEventListener(name.slice(2), value);
+      else
+        element.setAttribute(name, value);
     }
-    for (let b = 1; b < this.starts.length; ++b) this.starts[b] += this.starts[b - 1];
-    const next = this.starts.slice(0, -1);
-    this.items = new Int32Array(xs.length);
-    for (let i = 0; i < xs.length; ++i) this.items[next[bucket[i]]++] = i;
-    this.examined = 0;
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
   }
-  column(x) { return Math.min(this.columns - 1, Math.max(0, Math.floor(x / this.cell))); }
-  row(y) { return Math.min(this.rows - 1, Math.max(0, Math.floor(y / this.cell))); }
 
-  /** Index of the point nearest to x, y (of equally near ones the last), or -1 beyond `reach`. */
-  nearest(x, y, reach) {
-    let best = -1;
-    let distance = reach * reach;
-    const column = this.column(x);
-    const row = this.row(y);
-    for (let ring = 0; ring <= Math.ceil(reach / this.cell) + 1; ++ring) {
-      // Whatever lies in this ring is at least so far away.
-      const least = Math.max(0, ring - 1) * this.cell;
-      if (best >= 0 && least * least > distance) break;
-      for (let r = row - ring; r <= row + ring; ++r) {
-        if (r < 0 || r >= this.rows) continue;
-        const edge = r === row - ring || r === row + ring;
-        for (let c = column - ring; c <= column + ring; c += edge ? 1 : Math.max(1, 2 * ring)) {
-          if (c < 0 || c >= this.columns) continue;
-          const bucket = r * this.columns + c;
-          for (let k = this.starts[bucket]; k < this.starts[bucket + 1]; ++k) {
-            const i = this.items[k];
-            const dx = this.xs[i] - x;
-            const dy = this.ys[i] - y;
-            const d = dx * dx + dy * dy;
-            ++this.examined;
-            if (d < distance || (d === distance && i > best)) {
-              distance = d;
-              best = i;
+  const missing = (value) => typeof value !== 'number' || !Number.isFinite(value);
+
+  function whole(value) {
+    return Math.round(value).toLocaleString('en-US');
+  }
+
+  /** Four significant digits, no exponent unless the number is very small or large. */
+  function digits(value, count = 4) {
+    const size = Math.abs(value);
+    if (size === 0) return '0';
+    if (size < 1e-4 || size >= 1e9) return value.toExponential(count - 2).replace('e+', 'e');
+    const places = Math.max(0, count - 1 - Math.floor(Math.log10(size)));
+    return value.toLocaleString('en-US', {minimumFractionDigits: 0, maximumFractionDigits: places});
+  }
+
+  /** The scale in which numbers up to `largest` of a unit are shown: divisor, suffix, words. */
+  function scale(unit, largest) {
+    if (unit === 'bytes') {
+      for (const [name, size] of [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 1024]])
+        if (largest >= size) return {by: size, suffix: ' ' + name, words: name};
+      return {by: 1, suffix: ' B', words: 'bytes'};
+    }
+    if (unit === 'count' || unit === '') {
+      for (const [suffix, words, size] of [
+               ['G', 'billions', 1e9], ['M', 'millions', 1e6], ['k', 'thousands', 1e3]])
+        if (largest >= 10 * size || (size > 1e3 && largest >= size))
+          return {by: size, suffix: suffix, words: words};
+      return {by: 1, suffix: '', words: ''};
+    }
+    return {by: 1, suffix: unit === '%' ? '%' : ' ' + unit, words: unit};
+  }
+
+  /** A value with its unit. */
+  function text(value, unit) {
+    if (missing(value)) return '–';
+    if ((unit === 'count' || unit === '') && Number.isInteger(value) && Math.abs(value) < 1e5)
+      return whole(value);
+    const s = scale(unit, Math.abs(value));
+    return (unit === '%' ? value.toFixed(2) : digits(value / s.by)) + s.suffix;
+  }
+
+  /** An uncertainty: two significant digits. */
+  function error_text(value, unit) {
+    const s = scale(unit, Math.abs(value));
+    return digits(value / s.by, 2) + s.suffix;
+  }
+
+  /**
+   * A function that writes values of one column alike, with as many places as most of them need.
+   */
+  function column_text(values, unit) {
+    const sizes =
+        Array.from(values).filter((value) => !missing(value)).map(Math.abs).sort((a, b) => a - b);
+    const middle = sizes.length ? sizes[sizes.length >> 1] : 0;
+    if (unit === 'count' || unit === '' || unit === 'bytes' || unit === '%' || middle < 1e-3 ||
+        middle >= 1e6)
+      return (value) => text(value, unit);
+    const places = Math.max(0, 3 - Math.floor(Math.log10(middle)));
+    return (value) => missing(value) ?
+        '–' :
+        value.toLocaleString(
+            'en-US', {minimumFractionDigits: places, maximumFractionDigits: places}) +
+            ' ' + unit;
+  }
+
+  /** Round tick positions within lo..hi, about `count` of them, and their labels. */
+  function ticks(lo, hi, count) {
+    const rough = (hi - lo) / Math.max(1, count);
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
+    const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    const list = [];
+    for (let k = Math.ceil(lo / step - 1e-9); k * step <= hi + step * 1e-9; ++k) {
+      const at = k * step || 0;  // not -0
+      const label = places > 6 || Math.abs(at) >= 1e9 ?
+          at.toExponential(2) :
+          at.toLocaleString(
+              'en-US', {minimumFractionDigits: places, maximumFractionDigits: places});
+      list.push({at: at, label: label});
+    }
+    return list;
+  }
+
+  // ---------------------------------------------------------------- tooltip
+
+  const tip = make('div', {class: 'tip', hidden: '', role: 'presentation'});
+  document.body.append(tip);
+
+  /** content: {arch?, title?, rows: [[name, value]], note?}; x, y in the page. */
+  function show_tip(content, x, y) {
+    tip.replaceChildren();
+    if (content.arch) tip.append(make('div', {class: 'arch', text: content.arch}));
+    if (content.title) tip.append(make('div', {text: content.title}));
+    const table = make('table');
+    for (const [name, value] of content.rows || [])
+      table.append(make('tr', {}, make('td', {text: name}), make('td', {text: value})));
+    tip.append(table);
+    if (content.note) tip.append(make('p', {class: 'note', text: content.note}));
+    tip.hidden = false;
+    tip.style.left = tip.style.top = '0';
+    const box = tip.getBoundingClientRect();
+    const right = document.documentElement.clientWidth + scrollX - 8;
+    let left = x + 16;
+    if (left + box.width > right) left = x - 16 - box.width;
+    let top = y - box.height - 14;
+    if (top < scrollY + 6) top = y + 18;
+    tip.style.left = Math.max(scrollX + 8, Math.min(left, right - box.width)) + 'px';
+    tip.style.top = top + 'px';
+  }
+
+  function hide_tip() {
+    tip.hidden = true;
+  }
+
+  /** What a tooltip shows, as one line for screen readers. */
+  function spoken(content) {
+    const rows = (content.rows || []).map(([name, value]) => name + ' ' + value);
+    return [content.arch || content.title || '', ...rows, content.note || ''].filter(Boolean).join(
+        ', ');
+  }
+
+  // ---------------------------------------------------------------- nearest point
+
+  /** Buckets points of the screen in a grid of cells: nearest() looks at few of them. */
+  class Grid {
+    constructor(xs, ys, width, height, cell = 12) {
+      this.xs = xs;
+      this.ys = ys;
+      this.cell = cell;
+      this.columns = Math.max(1, Math.ceil(width / cell));
+      this.rows = Math.max(1, Math.ceil(height / cell));
+      this.starts = new Int32Array(this.columns * this.rows + 1);
+      const bucket = new Int32Array(xs.length);
+      for (let i = 0; i < xs.length; ++i) {
+        bucket[i] = this.row(ys[i]) * this.columns + this.column(xs[i]);
+        ++this.starts[bucket[i] + 1];
+      }
+      for (let b = 1; b < this.starts.length; ++b) this.starts[b] += this.starts[b - 1];
+      const next = this.starts.slice(0, -1);
+      this.items = new Int32Array(xs.length);
+      for (let i = 0; i < xs.length; ++i) this.items[next[bucket[i]]++] = i;
+      this.examined = 0;
+    }
+    column(x) {
+      return Math.min(this.columns - 1, Math.max(0, Math.floor(x / this.cell)));
+    }
+    row(y) {
+      return Math.min(this.rows - 1, Math.max(0, Math.floor(y / this.cell)));
+    }
+
+    /** Index of the point nearest to x, y (of equally near ones the last), or -1 beyond `reach`. */
+    nearest(x, y, reach) {
+      let best = -1;
+      let distance = reach * reach;
+      const column = this.column(x);
+      const row = this.row(y);
+      for (let ring = 0; ring <= Math.ceil(reach / this.cell) + 1; ++ring) {
+        // Whatever lies in this ring is at least so far away.
+        const least = Math.max(0, ring - 1) * this.cell;
+        if (best >= 0 && least * least > distance) break;
+        for (let r = row - ring; r <= row + ring; ++r) {
+          if (r < 0 || r >= this.rows) continue;
+          const edge = r === row - ring || r === row + ring;
+          for (let c = column - ring; c <= column + ring; c += edge ? 1 : Math.max(1, 2 * ring)) {
+            if (c < 0 || c >= this.columns) continue;
+            const bucket = r * this.columns + c;
+            for (let k = this.starts[bucket]; k < this.starts[bucket + 1]; ++k) {
+              const i = this.items[k];
+              const dx = this.xs[i] - x;
+              const dy = this.ys[i] - y;
+              const d = dx * dx + dy * dy;
+              ++this.examined;
+              if (d < distance || (d === distance && i > best)) {
+                distance = d;
+                best = i;
+              }
             }
           }
         }
       }
+      return best;
     }
-    return best;
-  }
-}
-
-// ---------------------------------------------------------------- plot
-
-const plots = [];
-const font = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-const dense = 4000;  // points of a series beyond which they are drawn smaller and see-through
-
-/**
- * A plot on two canvases: what is there, and what is pointed at. Keys: arrows, Home, End, Escape.
- * series: {name, kind: points|line|step|step-before, x, y (Float64Array), id?: Int32Array, colour,
- * shape: disc|ring, size, main, quiet}; x and y hold finite numbers only. `main`: what the arrow keys
- * walk along. `quiet`: not pointed at.
- */
-class Plot {
-  constructor(parent, options) {
-    this.options = options;
-    this.under = make('canvas');
-    this.over = make('canvas', {'aria-hidden': 'true'});
-    this.reset = make('button', {class: 'reset', type: 'button', text: 'Reset zoom', hidden: '',
-                                 onclick: () => this.zoom(null)});
-    this.host = make('div', {class: 'plot', tabindex: '0', role: 'img'}, this.under, this.over, this.reset);
-    parent.append(this.host);
-    this.series = [];
-    this.view = null;
-    this.at = -1;
-    this.drawn = {};
-    this.listen();
-    plots.push(this);
   }
 
-  /** content: {series, x: {label, unit, whole?}, y: ..., tip(series, i), equal?, summary} */
-  set(content) {
-    Object.assign(this, content);
-    this.view = null;
-    this.reset.hidden = true;
-    this.host.setAttribute('aria-label', (content.summary || '') +
-        ' Arrow keys step through the points; the numbers are also in a table below.');
-    this.draw();
-  }
+  // ---------------------------------------------------------------- plot
 
-  visible() { return this.series.filter((series) => !series.hidden); }
+  const plots = [];
+  const font = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+  const dense = 4000;  // points of a series beyond which they are drawn as a cloud
 
-  range(axis) {
-    let lo = Infinity;
-    let hi = -Infinity;
-    const shown = this.visible().length ? this.visible() : this.series;
-    for (const series of shown) {
-      const values = series[axis];
-      for (let i = 0; i < values.length; ++i) {
-        if (values[i] < lo) lo = values[i];
-        if (values[i] > hi) hi = values[i];
-      }
+  /**
+   * A plot on two canvases: what is there, and what is pointed at. Keys: arrows, Home, End, Escape.
+   * series: {name, kind: points|line|step|step-before, x, y (Float64Array), id?: Int32Array,
+   * colour, shape: disc|ring, size, main, quiet}; x and y hold finite numbers only. `main`: what
+   * the arrow keys walk along. `quiet`: not pointed at.
+   */
+  class Plot {
+    constructor(parent, options) {
+      this.options = options;
+      this.under = make('canvas');
+      this.over = make('canvas', {'aria-hidden': 'true'});
+      this.reset = make('button', {
+        class: 'reset',
+        type: 'button',
+        text: 'Reset zoom',
+        hidden: '',
+        onclick: () => this.zoom(null)
+      });
+      const square = options.square ? ' square' : '';
+      this.host = make(
+          'div', {class: 'plot' + square, tabindex: '0', role: 'img'}, this.under, this.over,
+          this.reset);
+      parent.append(this.host);
+      this.series = [];
+      this.view = null;
+      this.at = -1;
+      this.drawn = {};
+      this.listen();
+      plots.push(this);
     }
-    return lo <= hi ? [lo, hi] : [0, 1];
-  }
 
-  padded([lo, hi], axis) {
-    if (lo === hi) {
-      const around = Math.abs(lo) * 0.05 || 1;
-      return [lo - around, hi + around];
+    /** content: {series, x: {label, unit, whole?}, y: ..., tip(series, i), equal?, summary} */
+    set(content) {
+      Object.assign(this, content);
+      this.view = null;
+      this.reset.hidden = true;
+      this.host.setAttribute(
+          'aria-label',
+          (content.summary || '') +
+              ' Arrow keys step through the points; the numbers are also in a table below.');
+      this.draw();
     }
-    const pad = (hi - lo) * 0.04;
-    const zero = axis.zero && lo >= 0;
-    return [zero ? 0 : lo >= 0 && lo - pad < 0 ? 0 : lo - pad, hi + pad];
-  }
 
-  frame() {
-    const width = Math.max(200, this.host.clientWidth);
-    const wanted = this.options.height || 380;
-    const height = Math.round(Math.min(wanted, Math.max(wanted * 0.6, width * 0.72)));
-    this.host.style.height = height + 'px';
-    this.width = width;
-    this.height = height;
-    let x = this.view ? this.view.x : this.padded(this.range('x'), this.x);
-    let y = this.view ? this.view.y : this.padded(this.range('y'), this.y);
-    if (this.equal && !this.view) x = y = [Math.min(x[0], y[0]), Math.max(x[1], y[1])];
-    this.xs = scale(this.x.unit, Math.max(Math.abs(x[0]), Math.abs(x[1])));
-    this.ys = scale(this.y.unit, Math.max(Math.abs(y[0]), Math.abs(y[1])));
-    const pen = this.under.getContext('2d');
-    pen.font = font;
-    this.yticks = ticks(y[0] / this.ys.by, y[1] / this.ys.by, (height - 60) / 46);
-    const widest = Math.max(20, ...this.yticks.map((tick) => pen.measureText(tick.label).width));
-    this.left = Math.ceil(widest) + 12;
-    this.top = 30;
-    this.right = width - 14;
-    this.bottom = height - 44;
-    this.xticks = ticks(x[0] / this.xs.by, x[1] / this.xs.by, (this.right - this.left) / 84);
-    if (this.x.whole) this.xticks = this.xticks.filter((tick) => Number.isInteger(tick.at));
-    this.lo = [x[0], y[0]];
-    this.hi = [x[1], y[1]];
-    this.fx = (this.right - this.left) / (x[1] - x[0]);
-    this.fy = (this.bottom - this.top) / (y[1] - y[0]);
-  }
-
-  px(x) { return this.left + (x - this.lo[0]) * this.fx; }
-  py(y) { return this.bottom - (y - this.lo[1]) * this.fy; }
-
-  draw() {
-    if (!this.series.length) return;
-    const started = performance.now();
-    this.frame();
-    const ratio = window.devicePixelRatio || 1;
-    for (const canvas of [this.under, this.over]) {
-      canvas.width = Math.round(this.width * ratio);
-      canvas.height = Math.round(this.height * ratio);
-      canvas.getContext('2d').setTransform(ratio, 0, 0, ratio, 0, 0);
+    visible() {
+      return this.series.filter((series) => !series.hidden);
     }
-    const style = getComputedStyle(document.documentElement);
-    this.colour = (name) => style.getPropertyValue('--' + name).trim();
-    const pen = this.under.getContext('2d');
-    this.axes(pen);
-    pen.save();
-    pen.beginPath();
-    pen.rect(this.left - 1, this.top - 6, this.right - this.left + 7, this.bottom - this.top + 7);
-    pen.clip();
-    if (this.equal) this.diagonal(pen);
-    this.drawn = {};
-    for (const series of this.visible())
-      this.drawn[series.name] = (this.drawn[series.name] || 0) +
-          (series.kind === 'points' ? this.points(pen, series, ratio) : this.line(pen, series));
-    pen.restore();
-    this.grid = null;
-    this.unpoint();
-    this.milliseconds = performance.now() - started;
-  }
 
-  axis_label(axis, scaled) {
-    const unit = scaled.words ? ', ' + scaled.words : '';
-    return axis.label + unit + (axis.better ? ' (' + axis.better + ' is better)' : '');
-  }
-
-  axes(pen) {
-    pen.font = font;
-    pen.lineWidth = 1;
-    pen.fillStyle = this.colour('soft');
-    pen.strokeStyle = this.colour('grid');
-    pen.textBaseline = 'middle';
-    pen.textAlign = 'right';
-    pen.beginPath();
-    for (const tick of this.yticks) {
-      const y = Math.round(this.py(tick.at * this.ys.by)) + 0.5;
-      pen.moveTo(this.left, y);
-      pen.lineTo(this.right, y);
-      pen.fillText(tick.label, this.left - 8, y);
-    }
-    for (const tick of this.xticks) {
-      const x = Math.round(this.px(tick.at * this.xs.by)) + 0.5;
-      pen.moveTo(x, this.top);
-      pen.lineTo(x, this.bottom);
-    }
-    pen.stroke();
-    pen.textAlign = 'center';
-    pen.textBaseline = 'top';
-    for (const tick of this.xticks) {
-      const half = pen.measureText(tick.label).width / 2;
-      pen.fillText(tick.label, Math.min(this.px(tick.at * this.xs.by), this.width - half - 2), this.bottom + 7);
-    }
-    pen.strokeStyle = this.colour('line');
-    pen.beginPath();
-    pen.moveTo(this.left + 0.5, this.top);
-    pen.lineTo(this.left + 0.5, this.bottom + 0.5);
-    pen.lineTo(this.right, this.bottom + 0.5);
-    pen.stroke();
-    pen.fillStyle = this.colour('ink');
-    pen.textAlign = 'right';
-    pen.fillText(this.axis_label(this.x, this.xs), this.right, this.height - 16);
-    pen.textAlign = 'left';
-    pen.fillText(this.axis_label(this.y, this.ys), 2, 4);
-  }
-
-  diagonal(pen) {
-    const lo = Math.max(this.lo[0], this.lo[1]);
-    const hi = Math.min(this.hi[0], this.hi[1]);
-    pen.strokeStyle = this.colour('soft');
-    pen.setLineDash([5, 4]);
-    pen.beginPath();
-    pen.moveTo(this.px(lo), this.py(lo));
-    pen.lineTo(this.px(hi), this.py(hi));
-    pen.stroke();
-    pen.setLineDash([]);
-  }
-
-  /** A picture of one point, stamped many times. */
-  stamp(series, radius, ratio) {
-    const side = Math.ceil((radius + 1.5) * 2 * ratio);
-    const picture = document.createElement('canvas');
-    picture.width = picture.height = side;
-    const pen = picture.getContext('2d');
-    pen.scale(ratio, ratio);
-    pen.beginPath();
-    pen.arc(side / ratio / 2, side / ratio / 2, radius, 0, 2 * Math.PI);
-    pen.fillStyle = pen.strokeStyle = this.colour(series.colour);
-    if (series.shape === 'ring') {
-      pen.lineWidth = 1.25;
-      pen.stroke();
-    } else {
-      pen.fill();
-      if (series.main) {  // set off from what lies below
-        pen.lineWidth = 1.25;
-        pen.strokeStyle = this.colour('paper');
-        pen.stroke();
-      }
-    }
-    return picture;
-  }
-
-  points(pen, series, ratio) {
-    const many = series.x.length > dense;
-    const radius = (series.size || 3) * (many ? 0.6 : 1);
-    const picture = this.stamp(series, radius, ratio);
-    const side = picture.width / ratio;
-    pen.globalAlpha = series.main ? 1 : many ? 0.45 : 0.8;
-    let count = 0;
-    for (let i = 0; i < series.x.length; ++i) {
-      const x = this.px(series.x[i]);
-      const y = this.py(series.y[i]);
-      if (x < this.left - 2 || x > this.right + 2 || y < this.top - 2 || y > this.bottom + 2) continue;
-      pen.drawImage(picture, x - side / 2, y - side / 2, side, side);
-      ++count;
-    }
-    pen.globalAlpha = 1;
-    return count;
-  }
-
-  /** Lines of very many points: of each column of pixels the first, least, greatest and last. */
-  line(pen, series) {
-    pen.strokeStyle = this.colour(series.colour);
-    pen.lineWidth = series.width || 1.75;
-    pen.lineJoin = 'round';
-    pen.beginPath();
-    const n = series.x.length;
-    let previous = null;
-    const to = (i) => {
-      const x = this.px(series.x[i]);
-      const y = this.py(series.y[i]);
-      if (!previous) pen.moveTo(x, y);
-      else if (series.kind === 'step') pen.lineTo(x, previous[1]);
-      else if (series.kind === 'step-before') pen.lineTo(previous[0], y);
-      if (previous) pen.lineTo(x, y);
-      previous = [x, y];
-    };
-    if (n <= dense) {
-      for (let i = 0; i < n; ++i) to(i);
-    } else {
-      for (let first = 0; first < n;) {
-        const column = Math.floor(this.px(series.x[first]));
-        let last = first;
-        let least = first;
-        let most = first;
-        while (last + 1 < n && Math.floor(this.px(series.x[last + 1])) === column) {
-          ++last;
-          if (series.y[last] < series.y[least]) least = last;
-          if (series.y[last] > series.y[most]) most = last;
+    range(axis) {
+      let lo = Infinity;
+      let hi = -Infinity;
+      const shown = this.visible().length ? this.visible() : this.series;
+      for (const series of shown) {
+        const values = series[axis];
+        for (let i = 0; i < values.length; ++i) {
+          if (values[i] < lo) lo = values[i];
+          if (values[i] > hi) hi = values[i];
         }
-        for (const i of [...new Set([first, Math.min(least, most), Math.max(least, most), last])]) to(i);
-        first = last + 1;
       }
+      return lo <= hi ? [lo, hi] : [0, 1];
     }
-    pen.stroke();
-    return n;
-  }
 
-  // ---- pointing
+    padded([lo, hi], axis) {
+      if (lo === hi) {
+        const around = Math.abs(lo) * 0.05 || 1;
+        return [lo - around, hi + around];
+      }
+      const pad = (hi - lo) * 0.04;
+      const zero = axis.zero && lo >= 0;
+      return [zero ? 0 : lo >= 0 && lo - pad < 0 ? 0 : lo - pad, hi + pad];
+    }
 
-  /** Points that can be pointed at, in the order in which they are drawn. */
-  index() {
-    if (this.grid) return this.grid;
-    const shown = this.visible().filter((series) => !series.quiet);
-    const total = shown.reduce((sum, series) => sum + series.x.length, 0);
-    const xs = new Float64Array(total);
-    const ys = new Float64Array(total);
-    this.owner = new Int32Array(total);
-    this.within = new Int32Array(total);
-    let count = 0;
-    shown.forEach((series, s) => {
+    frame() {
+      const width = Math.max(200, this.host.clientWidth);
+      const wanted = this.options.height || 380;
+      const height = this.options.square ?
+          Math.min(wanted, width) :
+          Math.round(Math.min(wanted, Math.max(wanted * 0.6, width * 0.85)));
+      this.host.style.height = height + 'px';
+      this.width = width;
+      this.height = height;
+      let x = this.view ? this.view.x : this.padded(this.range('x'), this.x);
+      let y = this.view ? this.view.y : this.padded(this.range('y'), this.y);
+      if (this.equal && !this.view) x = y = [Math.min(x[0], y[0]), Math.max(x[1], y[1])];
+      this.xs = scale(this.x.unit, Math.max(Math.abs(x[0]), Math.abs(x[1])));
+      this.ys = scale(this.y.unit, Math.max(Math.abs(y[0]), Math.abs(y[1])));
+      const pen = this.under.getContext('2d');
+      pen.font = font;
+      this.yticks = ticks(y[0] / this.ys.by, y[1] / this.ys.by, (height - 60) / 38);
+      const widest = Math.max(20, ...this.yticks.map((tick) => pen.measureText(tick.label).width));
+      this.left = Math.ceil(widest) + 12;
+      this.top = 30;
+      this.right = width - 14;
+      this.bottom = height - 44;
+      const across = Math.max(4, (this.right - this.left) / 84);
+      this.xticks = ticks(x[0] / this.xs.by, x[1] / this.xs.by, across);
+      if (this.x.whole) this.xticks = this.xticks.filter((tick) => Number.isInteger(tick.at));
+      this.lo = [x[0], y[0]];
+      this.hi = [x[1], y[1]];
+      this.fx = (this.right - this.left) / (x[1] - x[0]);
+      this.fy = (this.bottom - this.top) / (y[1] - y[0]);
+    }
+
+    px(x) {
+      return this.left + (x - this.lo[0]) * this.fx;
+    }
+    py(y) {
+      return this.bottom - (y - this.lo[1]) * this.fy;
+    }
+
+    draw() {
+      if (!this.series.length) return;
+      const started = performance.now();
+      this.frame();
+      const ratio = window.devicePixelRatio || 1;
+      for (const canvas of [this.under, this.over]) {
+        canvas.width = Math.round(this.width * ratio);
+        canvas.height = Math.round(this.height * ratio);
+        canvas.getContext('2d').setTransform(ratio, 0, 0, ratio, 0, 0);
+      }
+      const style = getComputedStyle(document.documentElement);
+      this.colour = (name) => style.getPropertyValue('--' + name).trim();
+      const pen = this.under.getContext('2d');
+      this.axes(pen);
+      pen.save();
+      pen.beginPath();
+      pen.rect(this.left - 1, this.top - 6, this.right - this.left + 7, this.bottom - this.top + 7);
+      pen.clip();
+      if (this.equal) this.diagonal(pen);
+      this.drawn = {};
+      for (const series of this.visible())
+        this.drawn[series.name] = (this.drawn[series.name] || 0) +
+            (series.kind === 'points' ? this.points(pen, series, ratio) : this.line(pen, series));
+      pen.restore();
+      this.grid = null;
+      this.unpoint();
+      this.milliseconds = performance.now() - started;
+    }
+
+    axis_label(axis, scaled) {
+      const unit = scaled.words ? ', ' + scaled.words : '';
+      return axis.label + unit + (axis.better ? ' (' + axis.better + ' is better)' : '');
+    }
+
+    axes(pen) {
+      pen.font = font;
+      pen.lineWidth = 1;
+      pen.fillStyle = this.colour('soft');
+      pen.strokeStyle = this.colour('grid');
+      pen.textBaseline = 'middle';
+      pen.textAlign = 'right';
+      pen.beginPath();
+      for (const tick of this.yticks) {
+        const y = Math.round(this.py(tick.at * this.ys.by)) + 0.5;
+        pen.moveTo(this.left, y);
+        pen.lineTo(this.right, y);
+        pen.fillText(tick.label, this.left - 8, y);
+      }
+      for (const tick of this.xticks) {
+        const x = Math.round(this.px(tick.at * this.xs.by)) + 0.5;
+        pen.moveTo(x, this.top);
+        pen.lineTo(x, this.bottom);
+      }
+      pen.stroke();
+      pen.textAlign = 'center';
+      pen.textBaseline = 'top';
+      for (const tick of this.xticks) {
+        const half = pen.measureText(tick.label).width / 2;
+        pen.fillText(
+            tick.label, Math.min(this.px(tick.at * this.xs.by), this.width - half - 2),
+            this.bottom + 7);
+      }
+      pen.strokeStyle = this.colour('line');
+      pen.beginPath();
+      pen.moveTo(this.left + 0.5, this.top);
+      pen.lineTo(this.left + 0.5, this.bottom + 0.5);
+      pen.lineTo(this.right, this.bottom + 0.5);
+      pen.stroke();
+      pen.fillStyle = this.colour('ink');
+      pen.textAlign = 'right';
+      pen.fillText(this.axis_label(this.x, this.xs), this.right, this.height - 16);
+      pen.textAlign = 'left';
+      pen.fillText(this.axis_label(this.y, this.ys), 2, 4);
+    }
+
+    diagonal(pen) {
+      const lo = Math.max(this.lo[0], this.lo[1]);
+      const hi = Math.min(this.hi[0], this.hi[1]);
+      pen.strokeStyle = this.colour('soft');
+      pen.setLineDash([5, 4]);
+      pen.beginPath();
+      pen.moveTo(this.px(lo), this.py(lo));
+      pen.lineTo(this.px(hi), this.py(hi));
+      pen.stroke();
+      pen.setLineDash([]);
+    }
+
+    /** A picture of one point, stamped many times. */
+    stamp(series, radius, ratio) {
+      const side = Math.ceil((radius + 1.5) * 2 * ratio);
+      const picture = document.createElement('canvas');
+      picture.width = picture.height = side;
+      const pen = picture.getContext('2d');
+      pen.scale(ratio, ratio);
+      pen.beginPath();
+      pen.arc(side / ratio / 2, side / ratio / 2, radius, 0, 2 * Math.PI);
+      pen.fillStyle = pen.strokeStyle = this.colour(series.colour);
+      if (series.shape === 'ring') {
+        pen.lineWidth = 1.25;
+        pen.stroke();
+      } else {
+        pen.fill();
+        if (series.main) {  // set off from what lies below
+          pen.lineWidth = 1.25;
+          pen.strokeStyle = this.colour('paper');
+          pen.stroke();
+        }
+      }
+      return picture;
+    }
+
+    /** Very many points as a picture: the more lie on a pixel, the more opaque it is. */
+    cloud(pen, series, ratio) {
+      const width = this.under.width;
+      const height = this.under.height;
+      const counts = new Uint16Array(width * height);
+      const reach = Math.max(1, Math.round(ratio));  // a point is a square of 2 reach + 1
+      let count = 0;
       for (let i = 0; i < series.x.length; ++i) {
         const x = this.px(series.x[i]);
         const y = this.py(series.y[i]);
-        if (x < this.left - 2 || x > this.right + 2 || y < this.top - 2 || y > this.bottom + 2) continue;
-        xs[count] = x;
-        ys[count] = y;
-        this.owner[count] = s;
-        this.within[count++] = i;
+        if (x < this.left - 2 || x > this.right + 2 || y < this.top - 2 || y > this.bottom + 2)
+          continue;
+        ++count;
+        const column = Math.round(x * ratio);
+        const row = Math.round(y * ratio);
+        for (let r = Math.max(0, row - reach); r <= Math.min(height - 1, row + reach); ++r)
+          for (let c = Math.max(0, column - reach); c <= Math.min(width - 1, column + reach); ++c)
+            if (counts[r * width + c] < 65535) ++counts[r * width + c];
       }
-    });
-    this.shown = shown;
-    this.walk = null;
-    this.grid = new Grid(xs.subarray(0, count), ys.subarray(0, count), this.width, this.height);
-    return this.grid;
-  }
-
-  point(at, speak) {
-    const grid = this.index();
-    if (at < 0) return this.unpoint();
-    this.at = at;
-    const x = grid.xs[at];
-    const y = grid.ys[at];
-    const pen = this.over.getContext('2d');
-    pen.clearRect(0, 0, this.width, this.height);
-    pen.strokeStyle = this.colour('soft');
-    pen.globalAlpha = 0.6;
-    pen.lineWidth = 1;
-    pen.setLineDash([2, 3]);
-    pen.beginPath();
-    pen.moveTo(Math.round(x) + 0.5, y);
-    pen.lineTo(Math.round(x) + 0.5, this.bottom);
-    pen.moveTo(this.left, Math.round(y) + 0.5);
-    pen.lineTo(x, Math.round(y) + 0.5);
-    pen.stroke();
-    pen.setLineDash([]);
-    pen.globalAlpha = 1;
-    pen.strokeStyle = this.colour('ink');
-    pen.lineWidth = 1.75;
-    pen.beginPath();
-    pen.arc(x, y, 6.5, 0, 2 * Math.PI);
-    pen.stroke();
-    const content = this.tip(this.shown[this.owner[at]], this.within[at]);
-    const box = this.host.getBoundingClientRect();
-    show_tip(content, box.left + scrollX + x, box.top + scrollY + y);
-    if (speak) document.getElementById('spoken').textContent = spoken(content);
-  }
-
-  unpoint() {
-    if (this.at >= 0) hide_tip();
-    this.at = -1;
-    this.over.getContext('2d').clearRect(0, 0, this.width, this.height);
-  }
-
-  /** Where the point with this id lies on the host, or null if it is not drawn. */
-  locate(id) {
-    const grid = this.index();
-    for (let k = 0; k < grid.xs.length; ++k) {
-      const series = this.shown[this.owner[k]];
-      if (series.id && series.id[this.within[k]] === id) return {at: k, x: grid.xs[k], y: grid.ys[k]};
-    }
-    return null;
-  }
-
-  mark(id) {
-    const place = this.locate(id);
-    if (place) this.point(place.at, false);
-  }
-
-  step(key) {
-    const grid = this.index();
-    if (!this.walk) {
-      const all = [...grid.xs.keys()];
-      const main = all.filter((k) => this.shown[this.owner[k]].main);
-      this.walk = (main.length ? main : all).sort((a, b) => grid.xs[a] - grid.xs[b] || a - b);
-    }
-    const last = this.walk.length - 1;
-    if (last < 0) return;
-    let place = this.walk.indexOf(this.at);
-    if (key === 'Home') place = 0;
-    else if (key === 'End') place = last;
-    else if (key === 'ArrowRight' || key === 'ArrowUp') place = Math.min(last, place + 1);
-    else place = place < 0 ? last : Math.max(0, place - 1);
-    this.point(this.walk[place], true);
-  }
-
-  zoom(view) {
-    this.view = view;
-    this.reset.hidden = !view;
-    this.draw();
-  }
-
-  listen() {
-    const where = (event) => {
-      const box = this.host.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
-    };
-    let from = null;
-    const canvas = this.under;
-    canvas.addEventListener('pointerdown', (event) => {
-      if (event.pointerType === 'touch') {
-        this.point(this.index().nearest(...where(event), 60), false);
-      } else if (event.button === 0) {
-        from = where(event);
-        canvas.setPointerCapture(event.pointerId);
+      const picture = document.createElement('canvas');
+      picture.width = width;
+      picture.height = height;
+      const brush = picture.getContext('2d');
+      brush.fillStyle = this.colour(series.colour);
+      const [red, green, blue] =
+          [1, 3, 5].map((at) => parseInt(brush.fillStyle.slice(at, at + 2), 16));
+      const image = brush.createImageData(width, height);
+      const most = counts.reduce((largest, n) => Math.max(largest, n), 1);
+      const alphas = Uint8Array.from(
+          {length: most + 1},
+          (_, n) => n ? 255 * (0.4 + 0.6 * Math.log(n) / Math.log(most + 1)) : 0);
+      for (let p = 0; p < counts.length; ++p) {
+        if (!counts[p]) continue;
+        image.data[4 * p] = red;
+        image.data[4 * p + 1] = green;
+        image.data[4 * p + 2] = blue;
+        image.data[4 * p + 3] = alphas[counts[p]];
       }
-    });
-    canvas.addEventListener('pointermove', (event) => {
-      if (event.pointerType === 'touch' || !this.series.length) return;
-      const [x, y] = where(event);
-      if (!from) return this.point(this.index().nearest(x, y, 40), false);
-      this.unpoint();
-      const pen = this.over.getContext('2d');
-      pen.fillStyle = this.colour('accent');
-      pen.globalAlpha = 0.14;
-      pen.fillRect(from[0], from[1], x - from[0], y - from[1]);
+      brush.putImageData(image, 0, 0);
+      pen.drawImage(picture, 0, 0, this.width, this.height);
+      return count;
+    }
+
+    points(pen, series, ratio) {
+      if (series.x.length > dense) return this.cloud(pen, series, ratio);
+      const picture = this.stamp(series, series.size || 3, ratio);
+      const side = picture.width / ratio;
+      pen.globalAlpha = series.main ? 1 : 0.8;
+      let count = 0;
+      for (let i = 0; i < series.x.length; ++i) {
+        const x = this.px(series.x[i]);
+        const y = this.py(series.y[i]);
+        if (x < this.left - 2 || x > this.right + 2 || y < this.top - 2 || y > this.bottom + 2)
+          continue;
+        pen.drawImage(picture, x - side / 2, y - side / 2, side, side);
+        ++count;
+      }
       pen.globalAlpha = 1;
-    });
-    canvas.addEventListener('pointerup', (event) => {
-      if (!from) return;
-      const [x, y] = where(event);
-      const [a, b] = from;
-      from = null;
-      if (Math.abs(x - a) < 8 || Math.abs(y - b) < 8) return this.unpoint();
-      const vx = (p) => this.lo[0] + (Math.min(this.right, Math.max(this.left, p)) - this.left) / this.fx;
-      const vy = (p) => this.lo[1] + (this.bottom - Math.min(this.bottom, Math.max(this.top, p))) / this.fy;
-      this.zoom({x: [vx(Math.min(a, x)), vx(Math.max(a, x))], y: [vy(Math.max(b, y)), vy(Math.min(b, y))]});
-    });
-    canvas.addEventListener('pointercancel', () => { from = null; });
-    canvas.addEventListener('dblclick', () => this.zoom(null));
-    this.host.addEventListener('pointerleave', (event) => {
-      if (event.pointerType !== 'touch') this.unpoint();
-    });
-    this.host.addEventListener('focusout', () => this.unpoint());
-    this.host.addEventListener('keydown', (event) => {
-      if (event.target !== this.host) return;
-      if (event.key === 'Escape') return this.view ? this.zoom(null) : this.unpoint();
-      if (!/^(Arrow|Home$|End$)/.test(event.key)) return;
-      event.preventDefault();
-      this.step(event.key);
-    });
-  }
-}
-
-function redraw() {
-  for (const plot of plots) plot.draw();
-}
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
-let pending = 0;
-let known_width = innerWidth;
-addEventListener('resize', () => {
-  if (innerWidth === known_width) return;  // phones resize as their bars come and go
-  known_width = innerWidth;
-  cancelAnimationFrame(pending);
-  pending = requestAnimationFrame(redraw);
-});
-
-/** Buttons that show and hide the series of a plot. */
-function legend(plot, entries) {
-  return make('div', {class: 'legend'}, ...entries.map((entry) => {
-    const swatch = make('span', {class: 'swatch ' + (entry.shape || '')});
-    const set = entry.shape === 'ring' ? 'borderColor' : 'background';
-    swatch.style[set] = 'var(--' + entry.colour + ')';
-    const button = make('button', {type: 'button', 'aria-pressed': String(!entry.hidden())}, swatch,
-                        entry.label);
-    button.addEventListener('click', () => {
-      entry.toggle();
-      button.setAttribute('aria-pressed', String(!entry.hidden()));
-      plot.draw();
-    });
-    return button;
-  }));
-}
-
-// ---------------------------------------------------------------- table
-
-async function copy(value, button) {
-  let done = true;
-  try {
-    await navigator.clipboard.writeText(value);
-  } catch {  // older browsers, and pages opened where there is no clipboard
-    const area = make('textarea', {});
-    area.value = value;
-    document.body.append(area);
-    area.select();
-    done = document.execCommand('copy');
-    area.remove();
-  }
-  button.textContent = done ? 'Copied' : 'Select and copy by hand';
-  setTimeout(() => { button.textContent = 'Copy'; }, 1400);
-}
-
-/**
- * A table sorted by a click on its heads, some rows at a time.
- * columns: [{title, value(i) -> number|string|null, show?(i) -> string, error?(i), number, arch, wide}]
- * rows: a list of whatever `value` takes.
- */
-class Table {
-  constructor(parent, options) {
-    Object.assign(this, {page: 50, sort: null, descending: false, first: 0}, options);
-    this.rows = Array.from(options.rows);
-    this.order = this.rows;
-    this.head = make('tr');
-    this.body = make('tbody');
-    this.buttons = this.columns.map((column, c) => {
-      const button = make('button', {type: 'button', text: column.title, onclick: () => this.sort_by(c)});
-      this.head.append(make('th', {scope: 'col', class: column.number ? 'num' : ''}, button));
-      return button;
-    });
-    const caption = make('caption', {class: 'spoken', text: this.caption || ''});
-    parent.append(make('div', {class: 'scroll'},
-                       make('table', {class: 'data'}, caption, make('thead', {}, this.head), this.body)));
-    this.where = make('span');
-    this.back = make('button', {type: 'button', text: 'Previous', onclick: () => this.turn(-1)});
-    this.next = make('button', {type: 'button', text: 'Next', onclick: () => this.turn(1)});
-    this.pager = make('div', {class: 'pager'}, this.back, this.next, this.where);
-    parent.append(this.pager);
-    if (this.sort !== null) this.sort_by(this.sort, this.descending);
-    else this.fill();
-  }
-
-  sort_by(c, descending) {
-    const again = this.sorted === c;
-    this.descending = descending !== undefined ? descending : again ? !this.descending : false;
-    this.sorted = c;
-    this.first = 0;
-    const value = this.columns[c].value;
-    const keyed = this.rows.map((row, place) => ({row: row, key: value(row), place: place}));
-    const sign = this.descending ? -1 : 1;
-    const empty = (key) => key === null || key === undefined || key === '';
-    keyed.sort((a, b) => {
-      if (empty(a.key) || empty(b.key)) return empty(a.key) - empty(b.key) || a.place - b.place;
-      if (a.key === b.key) return a.place - b.place;
-      return (a.key < b.key ? -1 : 1) * sign;
-    });
-    this.order = keyed.map((entry) => entry.row);
-    [...this.head.children].forEach((head, k) => {
-      if (k === c) head.setAttribute('aria-sort', this.descending ? 'descending' : 'ascending');
-      else head.removeAttribute('aria-sort');
-    });
-    this.fill();
-  }
-
-  turn(by) {
-    this.first = Math.max(0, Math.min(this.first + by * this.page, this.rows.length - 1));
-    this.fill();
-  }
-
-  cell(column, row) {
-    if (column.arch) {
-      const name = column.value(row);
-      const button = make('button', {type: 'button', text: 'Copy', 'aria-label': 'Copy the architecture'});
-      button.addEventListener('click', () => copy(name, button));
-      return make('td', {}, make('div', {class: 'archcell'},
-                                 make('span', {class: 'arch', title: name, text: name}), button));
+      return count;
     }
-    const value = column.value(row);
-    const nothing = value === null || value === undefined || value === '';
-    const shown = nothing ? '–' : column.show ? column.show(row) : String(value);
-    const cell = make('td', {class: (column.number ? 'num' : '') + (column.wide ? ' wide' : ''), text: shown});
-    const error = column.error && !nothing ? column.error(row) : null;
-    if (error) cell.append(make('span', {class: 'pm', text: ' ± ' + error}));
-    return cell;
-  }
 
-  fill() {
-    const last = Math.min(this.first + this.page, this.order.length);
-    this.body.replaceChildren(...this.order.slice(this.first, last).map((row) => {
-      const line = make('tr', {}, ...this.columns.map((column) => this.cell(column, row)));
-      if (this.point) {
-        line.addEventListener('mouseenter', () => this.point(row));
-        line.addEventListener('mouseleave', () => this.point(null));
+    /** Lines of very many points: of each column of pixels the first, least, greatest and last. */
+    line(pen, series) {
+      pen.strokeStyle = this.colour(series.colour);
+      pen.lineWidth = series.width || 1.75;
+      pen.lineJoin = 'round';
+      pen.beginPath();
+      const n = series.x.length;
+      let previous = null;
+      const to = (i) => {
+        const x = this.px(series.x[i]);
+        const y = this.py(series.y[i]);
+        if (!previous)
+          pen.moveTo(x, y);
+        else if (series.kind === 'step')
+          pen.lineTo(x, previous[1]);
+        else if (series.kind === 'step-before')
+          pen.lineTo(previous[0], y);
+        if (previous) pen.lineTo(x, y);
+        previous = [x, y];
+      };
+      if (n <= dense) {
+        for (let i = 0; i < n; ++i) to(i);
+      } else {
+        for (let first = 0; first < n;) {
+          const column = Math.floor(this.px(series.x[first]));
+          let last = first;
+          let least = first;
+          let most = first;
+          while (last + 1 < n && Math.floor(this.px(series.x[last + 1])) === column) {
+            ++last;
+            if (series.y[last] < series.y[least]) least = last;
+            if (series.y[last] > series.y[most]) most = last;
+          }
+          for (const i of [...new Set([first, Math.min(least, most), Math.max(least, most), last])])
+            to(i);
+          first = last + 1;
+        }
       }
-      return line;
-    }));
-    this.pager.hidden = this.order.length <= this.page;
-    this.pager.style.display = this.pager.hidden ? 'none' : '';
-    this.where.textContent = whole(this.first + 1) + '–' + whole(last) + ' of ' + whole(this.order.length);
-    this.back.disabled = this.first === 0;
-    this.next.disabled = last >= this.order.length;
+      pen.stroke();
+      return n;
+    }
+
+    // ---- pointing
+
+    /** Points that can be pointed at, in the order in which they are drawn. */
+    index() {
+      if (this.grid) return this.grid;
+      const shown = this.visible().filter((series) => !series.quiet);
+      const total = shown.reduce((sum, series) => sum + series.x.length, 0);
+      const xs = new Float64Array(total);
+      const ys = new Float64Array(total);
+      this.owner = new Int32Array(total);
+      this.within = new Int32Array(total);
+      let count = 0;
+      shown.forEach((series, s) => {
+        for (let i = 0; i < series.x.length; ++i) {
+          const x = this.px(series.x[i]);
+          const y = this.py(series.y[i]);
+          if (x < this.left - 2 || x > this.right + 2 || y < this.top - 2 || y > this.bottom + 2)
+            continue;
+          xs[count] = x;
+          ys[count] = y;
+          this.owner[count] = s;
+          this.within[count++] = i;
+        }
+      });
+      this.shown = shown;
+      this.walk = null;
+      this.grid = new Grid(xs.subarray(0, count), ys.subarray(0, count), this.width, this.height);
+      return this.grid;
+    }
+
+    point(at, speak) {
+      const grid = this.index();
+      if (at < 0) return this.unpoint();
+      this.at = at;
+      const x = grid.xs[at];
+      const y = grid.ys[at];
+      const pen = this.over.getContext('2d');
+      pen.clearRect(0, 0, this.width, this.height);
+      pen.strokeStyle = this.colour('soft');
+      pen.globalAlpha = 0.6;
+      pen.lineWidth = 1;
+      pen.setLineDash([2, 3]);
+      pen.beginPath();
+      pen.moveTo(Math.round(x) + 0.5, y);
+      pen.lineTo(Math.round(x) + 0.5, this.bottom);
+      pen.moveTo(this.left, Math.round(y) + 0.5);
+      pen.lineTo(x, Math.round(y) + 0.5);
+      pen.stroke();
+      pen.setLineDash([]);
+      pen.globalAlpha = 1;
+      pen.strokeStyle = this.colour('ink');
+      pen.lineWidth = 1.75;
+      pen.beginPath();
+      pen.arc(x, y, 6.5, 0, 2 * Math.PI);
+      pen.stroke();
+      const content = this.tip(this.shown[this.owner[at]], this.within[at]);
+      const box = this.host.getBoundingClientRect();
+      show_tip(content, box.left + scrollX + x, box.top + scrollY + y);
+      if (speak) document.getElementById('spoken').textContent = spoken(content);
+    }
+
+    unpoint() {
+      if (this.at >= 0) hide_tip();
+      this.at = -1;
+      this.over.getContext('2d').clearRect(0, 0, this.width, this.height);
+    }
+
+    /** Where the point with this id lies on the host, or null if it is not drawn. */
+    locate(id) {
+      const grid = this.index();
+      for (let k = 0; k < grid.xs.length; ++k) {
+        const series = this.shown[this.owner[k]];
+        if (series.id && series.id[this.within[k]] === id)
+          return {at: k, x: grid.xs[k], y: grid.ys[k]};
+      }
+      return null;
+    }
+
+    mark(id) {
+      const place = this.locate(id);
+      if (place) this.point(place.at, false);
+    }
+
+    step(key) {
+      const grid = this.index();
+      if (!this.walk) {
+        const all = [...grid.xs.keys()];
+        const main = all.filter((k) => this.shown[this.owner[k]].main);
+        this.walk = (main.length ? main : all).sort((a, b) => grid.xs[a] - grid.xs[b] || a - b);
+      }
+      const last = this.walk.length - 1;
+      if (last < 0) return;
+      let place = this.walk.indexOf(this.at);
+      if (key === 'Home')
+        place = 0;
+      else if (key === 'End')
+        place = last;
+      else if (key === 'ArrowRight' || key === 'ArrowUp')
+        place = Math.min(last, place + 1);
+      else
+        place = place < 0 ? last : Math.max(0, place - 1);
+      this.point(this.walk[place], true);
+    }
+
+    zoom(view) {
+      this.view = view;
+      this.reset.hidden = !view;
+      this.draw();
+    }
+
+    listen() {
+      const where = (event) => {
+        const box = this.host.getBoundingClientRect();
+        return [event.clientX - box.left, event.clientY - box.top];
+      };
+      let from = null;
+      const canvas = this.under;
+      canvas.addEventListener('pointerdown', (event) => {
+        if (event.pointerType === 'touch') {
+          this.point(this.index().nearest(...where(event), 60), false);
+        } else if (event.button === 0) {
+          from = where(event);
+          canvas.setPointerCapture(event.pointerId);
+        }
+      });
+      canvas.addEventListener('pointermove', (event) => {
+        if (event.pointerType === 'touch' || !this.series.length) return;
+        const [x, y] = where(event);
+        if (!from) return this.point(this.index().nearest(x, y, 40), false);
+        this.unpoint();
+        const pen = this.over.getContext('2d');
+        pen.fillStyle = this.colour('accent');
+        pen.globalAlpha = 0.14;
+        pen.fillRect(from[0], from[1], x - from[0], y - from[1]);
+        pen.globalAlpha = 1;
+      });
+      canvas.addEventListener('pointerup', (event) => {
+        if (!from) return;
+        const [x, y] = where(event);
+        const [a, b] = from;
+        from = null;
+        if (Math.abs(x - a) < 8 || Math.abs(y - b) < 8) return this.unpoint();
+        const vx = (p) =>
+            this.lo[0] + (Math.min(this.right, Math.max(this.left, p)) - this.left) / this.fx;
+        const vy = (p) =>
+            this.lo[1] + (this.bottom - Math.min(this.bottom, Math.max(this.top, p))) / this.fy;
+        this.zoom({
+          x: [vx(Math.min(a, x)), vx(Math.max(a, x))],
+          y: [vy(Math.max(b, y)), vy(Math.min(b, y))]
+        });
+      });
+      canvas.addEventListener('pointercancel', () => {
+        from = null;
+      });
+      canvas.addEventListener('dblclick', () => this.zoom(null));
+      this.host.addEventListener('pointerleave', (event) => {
+        if (event.pointerType !== 'touch') this.unpoint();
+      });
+      this.host.addEventListener('focusout', () => this.unpoint());
+      this.host.addEventListener('keydown', (event) => {
+        if (event.target !== this.host) return;
+        if (event.key === 'Escape') return this.view ? this.zoom(null) : this.unpoint();
+        if (!/^(Arrow|Home$|End$)/.test(event.key)) return;
+        event.preventDefault();
+        this.step(event.key);
+      });
+    }
   }
-}
 
-/** A table made when it is first unfolded. */
-function folded(parent, title, options) {
-  const details = make('details', {}, make('summary', {text: title}));
-  let table = null;
-  details.addEventListener('toggle', () => {
-    if (details.open && !table) table = new Table(details, options());
+  function redraw() {
+    for (const plot of plots) plot.draw();
+  }
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+  let pending = 0;
+  let known_width = innerWidth;
+  addEventListener('resize', () => {
+    if (innerWidth === known_width) return;  // phones resize as their bars come and go
+    known_width = innerWidth;
+    cancelAnimationFrame(pending);
+    pending = requestAnimationFrame(redraw);
   });
-  parent.append(details);
-}
 
-return {make, missing, whole, digits, text, scale, Plot, Grid, Table, folded, legend, plots, tip, hide_tip};
+  /** Buttons that show and hide the series of a plot. */
+  function legend(plot, entries) {
+    return make('div', {class: 'legend'}, ...entries.map((entry) => {
+      const swatch = make('span', {class: 'swatch ' + (entry.shape || '')});
+      const set = entry.shape === 'ring' ? 'borderColor' : 'background';
+      swatch.style[set] = 'var(--' + entry.colour + ')';
+      const button = make(
+          'button', {type: 'button', 'aria-pressed': String(!entry.hidden())}, swatch, entry.label);
+      button.addEventListener('click', () => {
+        entry.toggle();
+        button.setAttribute('aria-pressed', String(!entry.hidden()));
+        plot.draw();
+      });
+      return button;
+    }));
+  }
+
+  // ---------------------------------------------------------------- table
+
+  async function copy(value, button) {
+    let done = true;
+    try {
+      await navigator.clipboard.writeText(value);
+    } catch {  // older browsers, and pages opened where there is no clipboard
+      const area = make('textarea', {});
+      area.value = value;
+      document.body.append(area);
+      area.select();
+      done = document.execCommand('copy');
+      area.remove();
+    }
+    button.textContent = done ? 'Copied' : 'Select and copy by hand';
+    setTimeout(() => {
+      button.textContent = 'Copy';
+    }, 1400);
+  }
+
+  /**
+   * A table sorted by a click on its heads, some rows at a time.
+   * columns: [{title, value(i) -> number|string|null, show?(i) -> string, error?(i), number, arch,
+   * wide}] rows: a list of whatever `value` takes.
+   */
+  class Table {
+    constructor(parent, options) {
+      Object.assign(this, {page: 50, sort: null, descending: false, first: 0}, options);
+      this.rows = Array.from(options.rows);
+      this.order = this.rows;
+      this.head = make('tr');
+      this.body = make('tbody');
+      this.buttons = this.columns.map((column, c) => {
+        const button =
+            make('button', {type: 'button', text: column.title, onclick: () => this.sort_by(c)});
+        this.head.append(make('th', {scope: 'col', class: column.number ? 'num' : ''}, button));
+        return button;
+      });
+      const caption = make('caption', {class: 'spoken', text: this.caption || ''});
+      parent.append(make(
+          'div', {class: 'scroll'},
+          make('table', {class: 'data'}, caption, make('thead', {}, this.head), this.body)));
+      this.where = make('span');
+      this.back = make('button', {type: 'button', text: 'Previous', onclick: () => this.turn(-1)});
+      this.next = make('button', {type: 'button', text: 'Next', onclick: () => this.turn(1)});
+      this.pager = make('div', {class: 'pager'}, this.back, this.next, this.where);
+      parent.append(this.pager);
+      if (this.sort !== null)
+        this.sort_by(this.sort, this.descending);
+      else
+        this.fill();
+    }
+
+    sort_by(c, descending) {
+      const again = this.sorted === c;
+      this.descending = descending !== undefined ? descending : again ? !this.descending : false;
+      this.sorted = c;
+      this.first = 0;
+      const value = this.columns[c].value;
+      const keyed = this.rows.map((row, place) => ({row: row, key: value(row), place: place}));
+      const sign = this.descending ? -1 : 1;
+      const empty = (key) => key === null || key === undefined || key === '';
+      keyed.sort((a, b) => {
+        if (empty(a.key) || empty(b.key)) return empty(a.key) - empty(b.key) || a.place - b.place;
+        if (a.key === b.key) return a.place - b.place;
+        return (a.key < b.key ? -1 : 1) * sign;
+      });
+      this.order = keyed.map((entry) => entry.row);
+      [...this.head.children].forEach((head, k) => {
+        if (k === c)
+          head.setAttribute('aria-sort', this.descending ? 'descending' : 'ascending');
+        else
+          head.removeAttribute('aria-sort');
+      });
+      this.fill();
+    }
+
+    turn(by) {
+      this.first = Math.max(0, Math.min(this.first + by * this.page, this.rows.length - 1));
+      this.fill();
+    }
+
+    cell(column, row) {
+      if (column.arch) {
+        const name = column.value(row);
+        const button =
+            make('button', {type: 'button', text: 'Copy', 'aria-label': 'Copy the architecture'});
+        button.addEventListener('click', () => copy(name, button));
+        return make(
+            'td', {},
+            make(
+                'div', {class: 'archcell'}, make('span', {class: 'arch', title: name, text: name}),
+                button));
+      }
+      const value = column.value(row);
+      const nothing = value === null || value === undefined || value === '';
+      const shown = nothing ? '–' : column.show ? column.show(row) : String(value);
+      const cell = make(
+          'td', {class: (column.number ? 'num' : '') + (column.wide ? ' wide' : ''), text: shown});
+      const error = column.error && !nothing ? column.error(row) : null;
+      if (error) cell.append(make('span', {class: 'pm', text: ' ± ' + error}));
+      return cell;
+    }
+
+    fill() {
+      const last = Math.min(this.first + this.page, this.order.length);
+      this.body.replaceChildren(...this.order.slice(this.first, last).map((row) => {
+        const line = make('tr', {}, ...this.columns.map((column) => this.cell(column, row)));
+        if (this.point) {
+          line.addEventListener('mouseenter', () => this.point(row));
+          line.addEventListener('mouseleave', () => this.point(null));
+        }
+        return line;
+      }));
+      this.pager.hidden = this.order.length <= this.page;
+      this.pager.style.display = this.pager.hidden ? 'none' : '';
+      this.where.textContent =
+          whole(this.first + 1) + '–' + whole(last) + ' of ' + whole(this.order.length);
+      this.back.disabled = this.first === 0;
+      this.next.disabled = last >= this.order.length;
+    }
+  }
+
+  /** A table made when it is first unfolded. */
+  function folded(parent, title, options) {
+    const details = make('details', {}, make('summary', {text: title}));
+    let table = null;
+    details.addEventListener('toggle', () => {
+      if (details.open && !table) table = new Table(details, options());
+    });
+    parent.append(details);
+  }
+
+  return {
+    make,
+    missing,
+    whole,
+    digits,
+    text,
+    error_text,
+    column_text,
+    Plot,
+    Grid,
+    Table,
+    folded,
+    legend,
+    plots,
+    tip,
+    hide_tip
+  };
 })();
 )js";
 

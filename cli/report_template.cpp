@@ -33,7 +33,10 @@ body {
 main { max-width: 1080px; margin: 0 auto; padding: 36px 24px 72px; }
 code, pre, .arch { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .kind { margin: 0; color: var(--soft); font-size: 13px; }
-h1 { margin: 2px 0 6px; font-size: 28px; line-height: 1.2; font-weight: 650; overflow-wrap: anywhere; }
+h1 {
+  margin: 2px 0 6px; font-size: 28px; line-height: 1.2; font-weight: 650;
+  overflow-wrap: anywhere;
+}
 h2 { margin: 0 0 4px; font-size: 19px; font-weight: 650; }
 h3 { margin: 22px 0 6px; font-size: 14px; font-weight: 600; }
 p { margin: 0 0 10px; max-width: 74ch; }
@@ -64,7 +67,10 @@ pre {
   margin: 10px 0 0; padding: 14px 16px; max-width: none; background: var(--raised);
   border-radius: 6px; color: var(--soft);
 }
-.bar { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; margin: 12px 0 4px; font-size: 13px; }
+.bar {
+  display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; margin: 12px 0 4px;
+  font-size: 13px;
+}
 .bar label { display: inline-flex; align-items: center; gap: 6px; color: var(--soft); }
 select, button {
   font: inherit; font-size: 13px; color: var(--ink); background: var(--paper);
@@ -76,7 +82,9 @@ button:disabled { opacity: .45; cursor: default; border-color: var(--line); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .legend { display: flex; flex-wrap: wrap; gap: 6px; margin-left: auto; }
 .legend button { display: inline-flex; align-items: center; gap: 6px; border-radius: 20px; }
-.legend button[aria-pressed=false] { color: var(--soft); text-decoration: line-through; opacity: .7; }
+.legend button[aria-pressed=false] {
+  color: var(--soft); text-decoration: line-through; opacity: .7;
+}
 .swatch { width: 9px; height: 9px; border-radius: 50%; flex: none; }
 .swatch.ring { background: none !important; border: 1.5px solid; }
 .swatch.line { height: 2px; width: 14px; border-radius: 0; }
@@ -85,10 +93,12 @@ button:disabled { opacity: .45; cursor: default; border-color: var(--line); }
 .plot canvas + canvas { pointer-events: none; }
 .plot .reset { position: absolute; top: 8px; right: 14px; }
 .plot { touch-action: pan-y; }
+.plot.square { max-width: 540px; }
 .tip {
   position: absolute; z-index: 9; max-width: min(360px, calc(100vw - 24px)); padding: 9px 12px;
   background: var(--paper); color: var(--ink); border: 1px solid var(--line); border-radius: 6px;
-  box-shadow: 0 4px 18px rgb(0 0 0 / 16%); font-size: 12.5px; line-height: 1.45; pointer-events: none;
+  box-shadow: 0 4px 18px rgb(0 0 0 / 16%); font-size: 12.5px; line-height: 1.45;
+  pointer-events: none;
 }
 .tip .arch { font-size: 11.5px; overflow-wrap: anywhere; margin-bottom: 4px; }
 .tip table { border-collapse: collapse; width: 100%; }
@@ -103,9 +113,12 @@ button:disabled { opacity: .45; cursor: default; border-color: var(--line); }
 .scroll { overflow-x: auto; margin-top: 10px; }
 table.data { border-collapse: collapse; width: 100%; font-size: 13px; }
 table.data th, table.data td {
-  padding: 5px 12px 5px 0; border-bottom: 1px solid var(--grid); text-align: left; white-space: nowrap;
+  padding: 5px 12px 5px 0; border-bottom: 1px solid var(--grid); text-align: left;
+  white-space: nowrap;
 }
-table.data th { border-bottom-color: var(--line); font-weight: 500; color: var(--soft); vertical-align: bottom; }
+table.data th {
+  border-bottom-color: var(--line); font-weight: 500; color: var(--soft); vertical-align: bottom;
+}
 table.data th button {
   border: 0; padding: 0; background: none; color: inherit; font-weight: 500; text-align: inherit;
   white-space: pre-line; line-height: 1.3;
@@ -123,9 +136,14 @@ td .archcell .arch {
 }
 td .archcell button { padding: 0 7px; font-size: 12px; color: var(--soft); }
 .pm { color: var(--soft); }
-.pager { display: flex; align-items: center; gap: 8px; margin-top: 8px; font-size: 13px; color: var(--soft); }
+.pager {
+  display: flex; align-items: center; gap: 8px; margin-top: 8px; font-size: 13px;
+  color: var(--soft);
+}
 .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-.broken { padding: 12px 16px; border: 1px solid var(--warn); border-radius: 6px; color: var(--warn); }
+.broken {
+  padding: 12px 16px; border: 1px solid var(--warn); border-radius: 6px; color: var(--warn);
+}
 @media (max-width: 640px) {
   main { padding: 22px 16px 48px; }
   h1 { font-size: 23px; }
@@ -133,7 +151,9 @@ td .archcell button { padding: 0 7px; font-size: 12px; color: var(--soft); }
   .facts { grid-template-columns: 1fr 1fr; gap: 10px 16px; }
   .legend { margin-left: 0; }
   .tiles { gap: 8px 24px; }
+  td .archcell .arch { width: 104px; }
 }
+@media (hover: none) { .mouse { display: none; } }
 @media print { .bar, .pager, td .archcell button { display: none; } }
 </style>
 <script>
