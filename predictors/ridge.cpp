@@ -12,6 +12,14 @@ namespace {
 
 constexpr std::size_t kMostTerms =
     400;  // beyond this many, degree=auto does not try squares and products
+constexpr double kProductScale =
+    0.1;  // products are held back a hundred times harder than plain features
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
 
 /// Appends all squares and products of two columns.
 Features with_products(const Features& row) {
@@ -38,11 +46,17 @@ struct Terms {
   std::vector<Features> operator()(const std::vector<Features>& rows) const {
     std::vector<Features> result;
     result.reserve(rows.size());
-    for (const auto& row : rows) result.push_back(products(raw(row)));
+    for (const auto& row : rows) {
+      result.push_back(products(raw(row)));
+      for (std::size_t column = own_terms(); column < result.back().size(); ++column)
+        result.back()[column] *= kProductScale;
+    }
     return result;
   }
 
  private:
+  /// Standardised features never vanish when standardised again, so they come first, all of them.
+  std::size_t own_terms() const { return features.outputs(); }
   Features raw(const Features& row) const {
     return degree == 2 ? with_products(features(row)) : features(row);
   }
@@ -75,6 +89,7 @@ Model make_model(const std::vector<Features>& rows, const std::vector<double>& t
   model.fit = fit_ridge(model.terms(rows), scaled, lambda);
 
   const bool relative = *std::min_element(targets.begin(), targets.end()) > 0;
+  const double typical = median(targets);
   std::vector<double> errors;
   std::vector<double> spreads;
   double sum = 0;
@@ -82,7 +97,7 @@ Model make_model(const std::vector<Features>& rows, const std::vector<double>& t
     const double left_out = scaled[i] - model.fit.leave_one_out[i];
     const double predicted = log ? std::exp(left_out) : left_out;
     errors.push_back(predicted - targets[i]);
-    sum += std::abs(errors.back()) / (relative ? targets[i] : 1);
+    sum += std::abs(errors.back()) / (relative ? targets[i] + typical : 1);
     // 1 + the leverage of a record that was left out is 1 / (1 - h) of the fit that had it.
     const double spread = 1 / std::sqrt(std::max(1e-12, 1 - model.fit.leverage[i]));
     spreads.push_back(log ? spread * predicted : spread);
