@@ -91,8 +91,9 @@ const Mosaic = (() => {
   function ticks(lo, hi, count) {
     const rough = (hi - lo) / Math.max(1, count);
     const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
-    const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((size) => size >= rough * 0.9);
+    let places = 0;
+    while (places < 8 && Math.abs(step * 10 ** places % 1 - 0.5) < 0.5 - 1e-6) ++places;
     const list = [];
     for (let k = Math.ceil(lo / step - 1e-9); k * step <= hi + step * 1e-9; ++k) {
       const at = k * step || 0;  // not -0
@@ -307,7 +308,8 @@ const Mosaic = (() => {
       this.bottom = height - 44;
       const across = Math.max(4, (this.right - this.left) / 84);
       this.xticks = ticks(x[0] / this.xs.by, x[1] / this.xs.by, across);
-      if (this.x.whole) this.xticks = this.xticks.filter((tick) => Number.isInteger(tick.at));
+      const is_whole = (tick) => Number.isInteger(tick.at * this.xs.by);
+      if (this.x.whole) this.xticks = this.xticks.filter(is_whole);
       this.lo = [x[0], y[0]];
       this.hi = [x[1], y[1]];
       this.fx = (this.right - this.left) / (x[1] - x[0]);

@@ -25,6 +25,7 @@ const char* const kReportScript = R"js('use strict';
   const section = (id) => document.getElementById(id);
   const lead = (id, ...words) => section(id).append(make('p', {class: 'lead'}, ...words));
   const nothing = (id, words) => section(id).append(make('p', {class: 'missing', text: words}));
+  const spaced = (how) => how.replace(/,(?! )/g, ', ');  // so that lines can break
   const list = (words) =>
       words.length < 2 ? words.join('') : words.slice(0, -1).join(', ') + ' and ' + words.at(-1);
   const plural = (n, word) => whole(n) + ' ' + word + (n === 1 ? '' : 's');
@@ -643,10 +644,11 @@ const char* const kReportScript = R"js('use strict';
     lead(
         'timings',
         'Every timing in the order in which it was taken. A reference network is timed again ' +
-            'every few measurements: where its time rises, the device was slower, and the timings ' +
-            'around it are too long.');
+            'every few measurements: where its time rises, the device was slower, and the ' +
+            'timings around it are too long.');
     const failed = all.filter((k) => missing(t.value[k])).length;
     const latency = column_text(t.value, 'ms');
+    const how = (k) => t.texts[t.fidelity[k]];
     const tip = (k) => ({
       arch: arch(k),
       title: t.reference[k] ? 'Reference network' : '',
@@ -739,7 +741,7 @@ const char* const kReportScript = R"js('use strict';
               error: (k) => t.error[k] ? digits(t.error[k], 2) : ''
             },
             {title: 'Device', value: (k) => t.texts[t.device[k]]},
-            {title: 'How', value: (k) => t.texts[t.fidelity[k]], wide: true},
+            {title: 'How', value: how, show: (k) => spaced(how(k)), wide: true},
             {title: 'Note', value: (k) => t.texts[t.message[k]], wide: true},
           ]
         }));
@@ -756,7 +758,7 @@ const char* const kReportScript = R"js('use strict';
       caption: 'Kinds of measurement',
       columns: [
         {title: 'Metric', value: (row) => label(row.metric)},
-        {title: 'How', value: (row) => row.fidelity, wide: true},
+        {title: 'How', value: (row) => row.fidelity, show: (row) => spaced(row.fidelity), wide: true},
         {title: 'Device', value: (row) => row.device, wide: true},
         {title: 'Good', number: true, value: (row) => row.good, show: (row) => whole(row.good)},
         {
