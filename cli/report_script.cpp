@@ -758,7 +758,8 @@ const char* const kReportScript = R"js('use strict';
       caption: 'Kinds of measurement',
       columns: [
         {title: 'Metric', value: (row) => label(row.metric)},
-        {title: 'How', value: (row) => row.fidelity, show: (row) => spaced(row.fidelity), wide: true},
+        {title: 'How', wide: true, value: (row) => row.fidelity,
+         show: (row) => spaced(row.fidelity)},
         {title: 'Device', value: (row) => row.device, wide: true},
         {title: 'Good', number: true, value: (row) => row.good, show: (row) => whole(row.good)},
         {
