@@ -33,7 +33,7 @@ void throw_sqlite(int code, int system_error, const std::string& path, const std
     case SQLITE_NOTADB:
       throw core::Error(path + " is damaged (" + detail + ")",
                         "go back to a copy, or save what can be read with `sqlite3 " + path +
-                            " .recover | sqlite3 rescued.db`");
+                            " .dump > rescued.sql`");
     case SQLITE_READONLY:
     case SQLITE_PERM:
       throw core::Error("cannot write to " + path + " (" + cause + ")",

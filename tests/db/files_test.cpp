@@ -114,7 +114,7 @@ TEST_CASE("truncated and damaged databases are noticed, with the way to save wha
     spill(folder.file(), whole.substr(0, size));
     for (const auto& look : {reading, writing})
       CHECK_THAT(look(folder.file()), Contains("is damaged (truncated: " + std::to_string(size)) &&
-                                          Contains(".recover | sqlite3 rescued.db`"));
+                                          Contains(".dump > rescued.sql`"));
   }
   auto damaged = whole;
   for (std::size_t i = 4096; i < damaged.size(); ++i) damaged[i] = static_cast<char>(i * 31);
