@@ -1,0 +1,130 @@
+#include <catch2/catch.hpp>
+
+#include "support.hpp"
+
+using namespace mosaic;
+using namespace mosaic::predictors;
+using namespace mosaic::predictors::testing;
+
+namespace {
+
+/// Straight from the definition: O(n^2).
+double kendall_by_pairs(const std::vector<double>& predicted, const std::vector<double>& truth) {
+  double balance = 0;
+  double pairs = 0;
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (truth[i] == truth[j]) continue;
+      pairs += 1;
+      const double product = (truth[i] - truth[j]) * (predicted[i] - predicted[j]);
+      balance += product > 0 ? 1 : product < 0 ? -1 : 0;
+    }
+  }
+  return pairs == 0 ? 0 : balance / pairs;
+}
+
+}  // namespace
+
+TEST_CASE("Kendall's tau counts the pairs that a double loop counts") {
+  core::Stream stream(7, "test");
+  for (const std::uint64_t levels : {2u, 5u, 1000u}) {
+    for (const std::size_t count : {1u, 2u, 17u, 200u}) {
+      std::vector<double> predicted;
+      std::vector<double> truth;
+      for (std::size_t i = 0; i < count; ++i) {
+        predicted.push_back(static_cast<double>(stream.below(levels)));
+        truth.push_back(predicted.back() / 3 + static_cast<double>(stream.below(levels)));
+      }
+      INFO(count << " values of " << levels << " levels");
+      CHECK(kendall_tau(predicted, truth) ==
+            Approx(kendall_by_pairs(predicted, truth)).margin(1e-15));
+    }
+  }
+}
+
+TEST_CASE(
+    "Kendall's tau gives nothing for ties of the prediction and leaves ties of the truth out") {
+  CHECK(kendall_tau(std::vector<double>{1, 2, 3}, std::vector<double>{10, 20, 30}) == 1);
+  CHECK(kendall_tau(std::vector<double>{3, 2, 1}, std::vector<double>{10, 20, 30}) == -1);
+  CHECK(kendall_tau(std::vector<double>{5, 5, 5}, std::vector<double>{10, 20, 30}) == 0);
+  // Pairs (1,3) and (2,3) count, the tie of truth (1,2) does not.
+  CHECK(kendall_tau(std::vector<double>{9, 1, 10}, std::vector<double>{4, 4, 8}) == 1);
+  // One concordant pair, one tied, one discordant.
+  CHECK(kendall_tau(std::vector<double>{2, 2, 1}, std::vector<double>{1, 2, 1.5}) == 0);
+  CHECK(kendall_tau(std::vector<double>{1, 2}, std::vector<double>{4, 4}) == 0);
+}
+
+TEST_CASE("Spearman's rho is the correlation of average ranks") {
+  CHECK(spearman_rho(std::vector<double>{1, 10, 100}, std::vector<double>{-5, 0, 70}) == Approx(1));
+  // Ranks 1 2 3 4 5 against 2 1 4 3 5: 1 - 6 * 4 / (5 * 24) = 0.8.
+  CHECK(spearman_rho(std::vector<double>{1, 2, 3, 4, 5}, std::vector<double>{2, 1, 4, 3, 5}) ==
+        Approx(0.8));
+  // Ranks 1 2.5 2.5 4 against 1 2 3 4: 4.5 / sqrt(4.5 * 5).
+  CHECK(spearman_rho(std::vector<double>{1, 7, 7, 9}, std::vector<double>{1, 2, 3, 4}) ==
+        Approx(4.5 / std::sqrt(22.5)));
+  CHECK(spearman_rho(std::vector<double>{1, 1, 1}, std::vector<double>{1, 2, 3}) == 0);
+}
+
+TEST_CASE("scores are what a hand computes") {
+  const std::vector<Prediction> predicted{{11, 1}, {18, 1}, {33, 2}, {40, 0}};
+  const std::vector<double> truth{10, 20, 30, 40};
+  const Scores scores = score(predicted, truth);
+  CHECK(scores.records == 4);
+  CHECK(scores.mape == Approx((10 + 10 + 10 + 0) / 4.0));
+  CHECK(scores.rmse == Approx(std::sqrt((1 + 4 + 9 + 0) / 4.0)));
+  CHECK(scores.kendall == 1);
+  CHECK(scores.spearman == Approx(1));
+  CHECK(scores.coverage == Approx(0.75));  // 2 is more than 1.645 deviations of 1
+}
+
+TEST_CASE("a truth of zero does not make the percentage error infinite") {
+  const std::vector<Prediction> predicted{{1, 1}, {22, 1}};
+  CHECK(score(predicted, std::vector<double>{0, 20}).mape == Approx(10));
+}
+
+TEST_CASE("scores of lists of unequal length are refused") {
+  const std::vector<Prediction> predicted{{1, 1}, {22, 1}};
+  CHECK(message_of([&] { score(predicted, std::vector<double>{1}); }) ==
+        "cannot compare 2 predictions with 1 true values: give one prediction for each true value, "
+        "and at least one");
+}
+
+TEST_CASE("cross-validation scores each record by a model that did not see it") {
+  // Targets that no feature explains: a model that saw them would do better than the spread of the
+  // targets.
+  core::Stream stream(3, "test");
+  std::vector<Features> rows;
+  std::vector<double> targets;
+  for (int i = 0; i < 40; ++i) {
+    Features row(60);
+    for (double& value : row) value = stream.normal();
+    rows.push_back(row);
+    targets.push_back(stream.normal());
+  }
+  CHECK(cross_validate("ridge", rows, targets, 5, 1).rmse > 0.8);
+
+  const Records easy = linear_records(60, 3, 0.01, 1);
+  const Scores scores = cross_validate("ridge", easy.rows, easy.targets, 5, 1);
+  CHECK(scores.records == 60);
+  CHECK(scores.rmse < 0.02);
+  CHECK(scores.kendall > 0.98);
+  CHECK(scores.coverage == Approx(0.9).margin(0.1));
+}
+
+TEST_CASE("cross-validation is deterministic in its seed") {
+  const Records records = linear_records(30, 3, 1, 1);
+  const auto rmse = [&](std::uint64_t seed) {
+    return cross_validate("ridge", records.rows, records.targets, 3, seed).rmse;
+  };
+  CHECK(rmse(1) == rmse(1));
+  CHECK(rmse(1) != rmse(2));
+}
+
+TEST_CASE("cross-validation with impossible folds says which are possible") {
+  const Records records = linear_records(8, 3, 1, 1);
+  for (const std::size_t folds : {0u, 1u, 9u})
+    CHECK(message_of([&] { cross_validate("ridge", records.rows, records.targets, folds, 1); }) ==
+          "cannot split 8 records into " + std::to_string(folds) +
+              " folds: use from 2 folds to one for each record, so that at least 4 are left to "
+              "learn from");
+}
