@@ -99,7 +99,7 @@ Cell number_cell(double value, const char* format) {
 
 void print_table(const db::Table& table, const OutputOptions& options) {
   if (options.json) {
-    json rows = json::array();
+    auto rows = nlohmann::ordered_json::array();
     for (const auto& row : table.rows) {
       nlohmann::ordered_json object;
       for (std::size_t i = 0; i < row.size(); ++i) object[table.columns[i]] = json_of(row[i]);
