@@ -65,6 +65,9 @@ void setup_eval(CLI::App& app) {
   app.add_option("--device", options->device, "auto, cpu or cuda")->capture_default_str();
   app.add_option("--db", options->db,
                  "note the result in this database, as metric <split>_accuracy");
+  app.add_option(
+      "--outputs", options->outputs,
+      "write the first eight inputs (x) and the network's outputs (y) to this safetensors file");
   app.add_flag("--json", options->json, "print JSON");
   app.callback([options] { eval_subnet(*options); });
 }

@@ -11,7 +11,9 @@ struct EvalOptions {
   std::string split = "test";
   std::string path;  ///< of the data, where it lies elsewhere than when the network was made
   std::string device = "auto";
-  std::string db;  ///< database to note the result in; empty: none
+  std::string db;       ///< database to note the result in; empty: none
+  std::string outputs;  ///< safetensors file for the first inputs "x" and what the network makes of
+                        ///< them "y"; empty: none
   bool json = false;
 };
 void eval_subnet(const EvalOptions& options);

@@ -12,6 +12,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
+#include "mosaic/supernet/safetensors.hpp"
 #include "output.hpp"
 #include "pipeline.hpp"
 #include "session.hpp"
@@ -199,6 +200,11 @@ void eval_subnet(const EvalOptions& options) {
                          split_of(options.split), 0);
   const double share = score.accuracy / 100;
   const double error = 100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
+  if (!options.outputs.empty()) {
+    torch::NoGradGuard guard;
+    const at::Tensor inputs = task->batch(split_of(options.split), 0, 8).inputs;
+    supernet::save_tensors(options.outputs, {{{"x", inputs}, {"y", subnet.forward(inputs)}}, {}});
+  }
   if (!options.db.empty()) {
     db::Database database(options.db);
     const db::Job job = database.job(subnet.info().job);
