@@ -52,18 +52,10 @@ class Store {
   bool other_jobs_;
 };
 
-}  // namespace
-
-Cached::Cached(std::unique_ptr<Evaluator> inner, db::Database& database, std::int64_t job,
-               std::string space_hash)
-    : inner_(std::move(inner)),
-      database_(database),
-      job_(job),
-      space_hash_(std::move(space_hash)) {}
-
-std::vector<core::Measurement> Cached::evaluate(std::span<const Candidate> candidates,
-                                                const Sink& sink) {
-  Store store(*inner_, database_, job_, space_hash_);
+/// Measures what the store does not have, each network once.
+std::vector<core::Measurement> evaluate_through(Store& store, Evaluator& inner,
+                                                std::span<const Candidate> candidates,
+                                                const Evaluator::Sink& sink) {
   std::vector<core::Measurement> results(candidates.size());
 
   // Networks nobody measured yet, each once, and who asks for them.
@@ -95,11 +87,31 @@ std::vector<core::Measurement> Cached::evaluate(std::span<const Candidate> candi
       if (sink) sink(i, measurement);
     }
   };
-  const auto measured = inner_->evaluate(missing, keep);
+  const auto measured = inner.evaluate(missing, keep);
   if (measured.size() != missing.size())
-    throw std::logic_error("evaluator of " + metric() + " gave " + std::to_string(measured.size()) +
-                           " measurements for " + std::to_string(missing.size()) + " networks");
+    throw std::logic_error("evaluator of " + inner.metric() + " gave " +
+                           std::to_string(measured.size()) + " measurements for " +
+                           std::to_string(missing.size()) + " networks");
   for (std::size_t m = 0; m < measured.size(); ++m) keep(m, measured[m]);
+  return results;
+}
+
+}  // namespace
+
+Cached::Cached(std::unique_ptr<Evaluator> inner, db::Database& database, std::int64_t job,
+               std::string space_hash)
+    : inner_(std::move(inner)),
+      database_(database),
+      job_(job),
+      space_hash_(std::move(space_hash)) {}
+
+std::vector<core::Measurement> Cached::evaluate(std::span<const Candidate> candidates,
+                                                const Sink& sink) {
+  Store store(*inner_, database_, job_, space_hash_);
+  if (!inner_->exact()) return evaluate_through(store, *inner_, candidates, sink);
+  // A count costs less than a commit, and one that is lost is counted again: all at once.
+  std::vector<core::Measurement> results;
+  database_.transaction([&] { results = evaluate_through(store, *inner_, candidates, sink); });
   return results;
 }
 

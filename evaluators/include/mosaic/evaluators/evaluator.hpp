@@ -56,8 +56,8 @@ std::unique_ptr<Evaluator> graph_evaluator(const std::string& metric);
 /// The metrics that graph_evaluator() knows.
 std::vector<std::string> graph_metrics();
 
-/// Decorator: looks each network up in the database first and commits every new measurement as soon as it is
-/// made. Cached by genotype, metric and fidelity; timed metrics within the job only.
+/// Decorator: looks each network up in the database first and commits every new measurement when it is made (exact
+/// counts by the batch). Cached by genotype, metric and fidelity; timed metrics within the job only.
 class Cached : public Evaluator {
  public:
   Cached(std::unique_ptr<Evaluator> inner, db::Database& database, std::int64_t job, std::string space_hash);
