@@ -15,7 +15,7 @@ struct GraphMetric {
 };
 
 const std::map<std::string, GraphMetric>& known_metrics() {
-  static const std::map<std::string, GraphMetric> metrics = {
+  static const std::map<std::string, GraphMetric> kMetrics = {
       {"activation_bytes",
        {"bytes", "exact(float32, batch=1)",
         [](const spaces::Graph& graph) { return spaces::activation_bytes(graph); }}},
@@ -26,7 +26,7 @@ const std::map<std::string, GraphMetric>& known_metrics() {
        {"count", "exact",
         [](const spaces::Graph& graph) { return spaces::count_parameters(graph); }}},
   };
-  return metrics;
+  return kMetrics;
 }
 
 /// A count over the Graph of a candidate.

@@ -15,7 +15,7 @@ std::string state_identity(const core::Call& call, const spaces::Space& space,
                            const AlgorithmSettings& settings) {
   std::string text = call.name + "(";
   for (const auto& [key, value] : call.arguments)
-    text += (text.back() == '(' ? "" : ", ") + key + "=" + value;
+    text.append(text.back() == '(' ? "" : ", ").append(key).append("=").append(value);
   return text + ") on " + space.name() + " " + space.hash() +
          " population=" + std::to_string(settings.population) +
          " objectives=" + std::to_string(settings.objectives) +
@@ -32,7 +32,7 @@ std::string read_state(const std::string& identity, const std::string& state) {
     const auto end = state.find('\n', begin);
     if (end == std::string::npos)
       throw core::Error("the saved search state is truncated", "start the search again");
-    const std::string text = state.substr(begin, end - begin);
+    std::string text = state.substr(begin, end - begin);
     begin = end + 1;
     return text;
   };

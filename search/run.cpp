@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <stdexcept>
 
@@ -77,13 +78,12 @@ class Search {
 
   SearchOutcome run() {
     restore();
-    core::Progress progress("search", settings_.evaluations, standing_.evaluations);
-    progress_ = &progress;
+    progress_.emplace("search", settings_.evaluations, standing_.evaluations);
     while (standing_.stopped_by.empty()) {
       core::check_interrupt();
       generation();
     }
-    progress.finish(note());
+    progress_->finish(note());
     return {standing_.evaluations, standing_.generation, archive_.hypervolume(),
             standing_.stopped_by};
   }
@@ -228,7 +228,7 @@ class Search {
   Standing standing_;
   std::optional<spaces::Space::Size> size_;
   std::vector<std::int64_t> new_rows_;  // of this generation, in the order proposed
-  core::Progress* progress_ = nullptr;
+  std::optional<core::Progress> progress_;
   evaluators::Evaluator::Sink tick_;
   std::size_t ticks_ = 0;
 };
