@@ -12,6 +12,7 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/progress.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/supernet/sampler.hpp"
 #include "optimizer.hpp"
 
@@ -175,16 +176,27 @@ class Training {
     now.accuracy = 100 * correct_window_.item<double>() / static_cast<double>(passes_window_);
     now.learning_rate = learning_rate_at(step_ - 1, steps_, settings_);
     now.images_per_second = static_cast<double>(steps_window_ * batch_size_) / window_.seconds();
-    if (!std::isfinite(now.loss))
-      throw core::Error("the training loss is not finite after " + std::to_string(step_) + " steps",
-                        "lower learning_rate (now " + std::to_string(settings_.learning_rate) +
-                            ") or clip (now " + std::to_string(settings_.clip) +
-                            "), or lengthen warmup; the last checkpoint is intact");
+    if (!std::isfinite(now.loss)) diverged("the training loss is");
     if (hooks_.report) hooks_.report(now);
     reset_window();
     char note[64];
     std::snprintf(note, sizeof note, "loss %.3f, accuracy %.1f%%", now.loss, now.accuracy);
     return note;
+  }
+
+  void check_finite() const {
+    torch::NoGradGuard guard;
+    std::vector<at::Tensor> parameters;
+    for (const auto& [name, tensor] : trainee_.parameters) parameters.push_back(tensor);
+    if (!at::stack(at::_foreach_norm(parameters)).isfinite().all().item<bool>())
+      diverged("the weights are");
+  }
+
+  [[noreturn]] void diverged(const std::string& what) const {
+    throw core::Error(what + " not finite after " + std::to_string(step_) + " steps",
+                      "lower learning_rate (now " + core::format_double(settings_.learning_rate) +
+                          ") or clip (now " + core::format_double(settings_.clip) +
+                          "), or lengthen warmup; the last checkpoint is intact");
   }
 
   void reset_window() {
@@ -197,7 +209,8 @@ class Training {
   }
 
   void checkpoint() {
-    report();  // a loss that is not finite must not overwrite the last good checkpoint
+    report();
+    check_finite();  // what has diverged must not overwrite the last good checkpoint
     if (hooks_.checkpoint.empty()) return;
     core::crash_point("before checkpoint");
     save_checkpoint(hooks_.checkpoint, trainee_.parameters, optimizer_,

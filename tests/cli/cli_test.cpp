@@ -245,10 +245,10 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
   REQUIRE_THAT(message("[job]\nseed = 1\n"), Contains("name"));
   std::string wrong = kJob;
   wrong.replace(wrong.find("population = 8"), 14, "population = 30");
-  REQUIRE_THAT(message(wrong), Contains("job.toml:32") && Contains("use 28 or 32"));
+  REQUIRE_THAT(message(wrong), Contains("job.toml:30") && Contains("use 28 or 32"));
   wrong = kJob;
   wrong.replace(wrong.find("epochs"), 6, "epoch ");
-  REQUIRE_THAT(message(wrong), Contains("job.toml:19") && Contains("did you mean 'epochs'?"));
+  REQUIRE_THAT(message(wrong), Contains("job.toml:18") && Contains("did you mean 'epochs'?"));
   wrong = kJob;
   wrong.replace(wrong.find("layer-wise"), 10, "layer-wide");
   REQUIRE_THAT(message(wrong), Contains("did you mean 'layer-wise'?"));

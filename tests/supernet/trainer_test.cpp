@@ -106,10 +106,10 @@ TEST_CASE(
 }
 
 TEST_CASE("training lowers the loss of real images, and calibrated inherited scores beat chance") {
-  const auto task = small_task(2000);
+  const auto task = small_task(3000);
   if (!task) return;
   Run run("sgd");
-  run.settings.epochs = 3;
+  run.settings.epochs = 5;
   std::vector<double> losses;
   run.hooks.report = [&](const TrainProgress& progress) { losses.push_back(progress.loss); };
   run.train(*task);
