@@ -96,13 +96,16 @@ class Bench:
                                     stderr=log)
 
     def finish(self, place, command):
-        """Runs to the end; gives the seconds it took."""
+        """Runs to the end; gives the seconds until the work began and until it ended."""
         begin = time.monotonic()
         process = self.start(place, command)
+        while process.poll() is None and not rows(place / "results.db", "SELECT 1 FROM jobs WHERE phase != 'begin'"):
+            time.sleep(0.01)
+        started = time.monotonic() - begin
         if process.wait() != 0:
             tail = (place / "log.txt").read_text(errors="replace").splitlines()[-15:]
             sys.exit("\n".join([f"mosaic failed with status {process.returncode}:", *tail]))
-        return time.monotonic() - begin
+        return started, time.monotonic() - begin
 
 
 def main():
@@ -123,9 +126,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="mosaic-kill-") as name:
         bench = Bench(arguments, pathlib.Path(name))
         unbroken = bench.fresh("unbroken")
-        seconds = bench.finish(unbroken, arguments.command)
+        started, seconds = bench.finish(unbroken, arguments.command)
         expected = contents(unbroken / "results.db", timed)
-        print(f"unbroken run: {seconds:.1f} s, {len(expected['evaluations'])} networks, "
+        print(f"unbroken run: {seconds:.1f} s ({started:.1f} s until work begins), {len(expected['evaluations'])} networks, "
               f"{len(expected['generations'])} generations, {len(measured(unbroken / 'results.db'))} measurements",
               flush=True)
         print(f"{'kill':>4} {'after s':>8} {'phase':>10} {'networks':>9} {'measured':>9} {'lost':>5} {'twice':>6}  same")
@@ -136,9 +139,9 @@ def main():
             place = bench.fresh(f"run{run}")
             database = place / "results.db"
             pending = []  # (line, measurements at the kill) of this run
-            span = seconds if arguments.per_run == 1 else 2 * seconds / arguments.per_run
+            span = (seconds - started) * (1 if arguments.per_run == 1 else 2 / arguments.per_run)
             while len(pending) < arguments.per_run and number < arguments.kills:
-                wait = moments.uniform(0, span)
+                wait = started + moments.uniform(0, span)
                 process = bench.start(place, "resume")
                 try:
                     process.wait(timeout=wait)
