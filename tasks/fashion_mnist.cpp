@@ -1,4 +1,5 @@
 // Fashion-MNIST (Xiao et al. 2017): 60,000 + 10,000 grey images 28x28 of clothes in 10 classes.
+#include <cstdlib>
 #include <filesystem>
 
 #include "idx.hpp"
@@ -11,6 +12,14 @@ namespace mosaic::tasks {
 namespace {
 
 constexpr const char* kDebianFolder = "/usr/share/datasets/fashion-mnist";
+
+/// Where the data lies if the job does not say: Debian's folder, else $MOSAIC_DATA_DIR/fashion-mnist.
+std::string default_folder() {
+  const char* data = std::getenv("MOSAIC_DATA_DIR");
+  std::error_code ignored;
+  if (!data || std::filesystem::exists(kDebianFolder, ignored)) return kDebianFolder;
+  return std::string(data) + "/fashion-mnist";
+}
 
 /// `folder/name.gz`, or `folder/name` where only that is there.
 std::string find(const std::string& folder, const std::string& name) {
@@ -26,7 +35,7 @@ std::string find(const std::string& folder, const std::string& name) {
 
 std::unique_ptr<Task> make(const TaskSettings& settings) {
   expect_default_image_size("fashion-mnist", settings);
-  const std::string folder = settings.path.empty() ? kDebianFolder : settings.path;
+  const std::string folder = settings.path.empty() ? default_folder() : settings.path;
   const std::string train_images = find(folder, "train-images-idx3-ubyte");
   const std::string train_labels = find(folder, "train-labels-idx1-ubyte");
   const std::string test_images = find(folder, "t10k-images-idx3-ubyte");

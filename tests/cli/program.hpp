@@ -85,8 +85,9 @@ class Folder {
 };
 
 inline bool has_fashion_mnist() {
-  return std::filesystem::exists("/usr/share/dataset-fashion-mnist") ||
-         std::getenv("MOSAIC_DATA_DIR") != nullptr;
+  const char* data = std::getenv("MOSAIC_DATA_DIR");
+  return std::filesystem::exists("/usr/share/datasets/fashion-mnist") ||
+         (data && std::filesystem::exists(std::filesystem::path(data) / "fashion-mnist"));
 }
 
 }  // namespace mosaic::cli::test
