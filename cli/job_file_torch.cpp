@@ -7,9 +7,29 @@
 namespace mosaic::cli {
 namespace {
 
-ObjectiveFile read_objective(core::Section section) {
+/// A key that has no default: one of `choices`.
+std::string required_choice(core::Section& section, const std::string& key,
+                            const std::vector<std::string>& choices) {
+  if (!section.has(key))
+    section.fail("", "the key '" + key + "' is missing", "give one of: " + core::join(choices));
+  return section.one_of(key, "", choices);
+}
+
+/// Runs a check of a key's value; what is wrong is reported at the key's line.
+template <class Check>
+void checked(const core::Section& section, const std::string& key, Check check) {
+  try {
+    check();
+  } catch (const core::UsageError& error) {
+    section.fail(key, error.message(), error.advice());
+  }
+}
+
+/// `fresh`: the job begins on this machine, so its devices must be there. (A job's own copy may be
+/// read elsewhere, to extract from its supernet.)
+ObjectiveFile read_objective(core::Section section, bool fresh) {
   ObjectiveFile objective;
-  objective.metric = section.one_of("metric", "", evaluators::evaluators().names());
+  objective.metric = required_choice(section, "metric", evaluators::evaluators().names());
   const auto& type = evaluators::evaluators().at(objective.metric);
   objective.maximise =
       section.one_of("goal", type.maximise ? "max" : "min", {"max", "min"}) == "max";
@@ -24,8 +44,9 @@ ObjectiveFile read_objective(core::Section section) {
     objective.samples = section.integer("samples", objective.samples, 10, 1000000);
     objective.predictor = section.string("predictor", "ridge");
     objective.predicted = objective.predictor != "none";
+    if (fresh) checked(section, "device", [&] { supernet::resolve_device(m.device); });
     if (objective.predicted)
-      predictors::make_predictor(objective.predictor);  // a bad name fails now, not hours later
+      checked(section, "predictor", [&] { predictors::make_predictor(objective.predictor); });
   }
   if (type.needs_supernet) {
     m.images = section.integer("images", m.images, 0, 1 << 30);
@@ -34,7 +55,7 @@ ObjectiveFile read_objective(core::Section section) {
   return objective;
 }
 
-JobFile read(core::Config config, const std::string& path) {
+JobFile read(core::Config config, const std::string& path, bool fresh) {
   JobFile job;
   job.path = path;
   job.text = config.text();
@@ -52,7 +73,7 @@ JobFile read(core::Config config, const std::string& path) {
   job.folder = head.string("folder", "");
 
   core::Section space = root.section("space");
-  job.space = space.one_of("name", "", spaces::space_types().names());
+  job.space = required_choice(space, "name", spaces::space_types().names());
   for (const auto& [key, value] : space.scalars_except({"name"})) job.space_options[key] = value;
 
   if (root.has("task")) job.task = tasks::TaskSettings::read(root.section("task"), job.seed);
@@ -67,10 +88,16 @@ JobFile read(core::Config config, const std::string& path) {
                    "remove the key, or choose another router");
     job.router = router;
     job.train = supernet::TrainSettings::read(section);
+    checked(section, "sampler",
+            [&] { supernet::samplers().at(core::parse_call(job.train.sampler).name); });
+    if (fresh && job.train.precision == "bfloat16" && supernet::resolve_device(job.device) == "cpu")
+      section.fail("precision", "bfloat16 needs a GPU", "use \"auto\" or \"float32\"");
+    if (!job.task)
+      root.fail("supernet", "a supernet needs data to be trained on", "add a [task] section");
   }
 
   for (const auto& section : root.sections("objective"))
-    job.objectives.push_back(read_objective(section));
+    job.objectives.push_back(read_objective(section, fresh));
   if (job.objectives.empty())
     root.fail("", "the job has no objective",
               "add at least one [[objective]] with a metric, one of: " +
@@ -92,10 +119,10 @@ JobFile read(core::Config config, const std::string& path) {
 }  // namespace
 
 JobFile JobFile::from_file(const std::string& path) {
-  return read(core::Config::from_file(path), path);
+  return read(core::Config::from_file(path), path, true);
 }
 JobFile JobFile::from_text(const std::string& text, const std::string& path) {
-  return read(core::Config::from_text(text, path), path);
+  return read(core::Config::from_text(text, path), path, false);
 }
 
 }  // namespace mosaic::cli

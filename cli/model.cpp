@@ -87,7 +87,6 @@ void setup_finetune(CLI::App& app) {
   app.add_option("--path", options->path,
                  "where the data lies, if elsewhere than when the network was made");
   app.add_option("--device", options->device, "auto, cpu or cuda")->capture_default_str();
-  app.add_option("--seed", options->seed, "random seed")->capture_default_str();
   app.callback([options] { finetune_subnet(*options); });
 }
 

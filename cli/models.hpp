@@ -26,7 +26,6 @@ struct FinetuneOptions {
   std::int64_t epochs = 2;
   std::int64_t batch_size = 128;
   double learning_rate = 0.02;
-  std::uint64_t seed = 1;
 };
 void finetune_subnet(const FinetuneOptions& options);
 

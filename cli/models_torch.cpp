@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/supernet/safetensors.hpp"
@@ -46,7 +47,14 @@ std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const s
   settings.limit = kept.at("limit");
   settings.augment = kept.at("augment");
   settings.image_size = kept.at("image_size");
-  return tasks::tasks().at(settings.name)(settings);
+  auto task = tasks::tasks().at(settings.name)(settings);
+  const auto expected = json::parse(info.provenance).at("data_checksum").get<std::string>();
+  if (task->checksum() != expected)
+    throw core::Error(
+        "the data of task '" + settings.name + "' is not what the network was made with",
+        "its splits would mix training and test images: give the folder of the same data with "
+        "--path");
+  return task;
 }
 
 tasks::Split split_of(const std::string& name) {
@@ -98,6 +106,17 @@ supernet::NormStats calibrated(const supernet::Supernet& net,
       task, images);
 }
 
+/// Of the weights before, and of how they are trained.
+std::string finetune_identity(const supernet::Subnet& subnet,
+                              const supernet::TrainSettings& settings) {
+  core::Hasher hasher;
+  hasher.add(subnet.info().hash).add(settings.epochs).add(settings.batch_size);
+  hasher.add(core::format_double(settings.learning_rate)).add(subnet.device());
+  for (const auto& [name, weight] : subnet.weights())
+    hasher.add(name).add(core::format_double(weight.to(at::kDouble).sum().item<double>()));
+  return hasher.hex();
+}
+
 std::string provenance(const db::Job& job) {
   return json({{"job", job.name},
                {"seed", job.seed},
@@ -130,8 +149,9 @@ void extract_subnet(const ExtractOptions& options) {
   for (const auto& objective : job.objectives)
     if (objective.metric == metric) maximise = objective.maximise;
 
-  const Workplace work =
-      Workplace::open(file, job.threads, job.device.substr(0, job.device.find(':')));
+  // The network may be extracted on another machine than the one that trained it.
+  Workplace work = Workplace::open(file, job.threads, "auto");
+  work.trained_device = job.device.substr(0, job.device.find(':'));
   spaces::Genotype genotype;
   if (!options.arch.empty()) {
     const auto known = database.network(job.id, options.arch);
@@ -141,10 +161,11 @@ void extract_subnet(const ExtractOptions& options) {
   }
   const auto candidate = evaluators::make_candidate(*work.space, genotype);
   const auto net = work.make_supernet();
-  if (!supernet::training_complete(supernet_path(job.folder)))
+  const std::string checkpoint = supernet_path(existing_folder(job, file, options.db));
+  if (!supernet::training_complete(checkpoint))
     throw core::Error("the supernet of job '" + job.name + "' is not trained to the end",
                       "go on with: mosaic resume " + job.name + " --db " + options.db);
-  supernet::load_checkpoint(supernet_path(job.folder), net->parameters(), work.training_identity());
+  supernet::load_checkpoint(checkpoint, net->parameters(), work.training_identity());
 
   std::int64_t calibration = evaluators::MeasureSettings().calibration;
   for (const auto& objective : file.objectives)
@@ -180,7 +201,8 @@ void extract_subnet(const ExtractOptions& options) {
         "this is a bug: please report it with the job file");
 
   std::cout << "extracted " << candidate.arch << "\n";
-  print_networks({*database.network(job.id, candidate.hash)}, job, {}, false);
+  if (const auto known = database.network(job.id, candidate.hash))
+    print_networks({*known}, job, {}, false);
   std::cout << "it computes what the supernet computes (largest relative difference "
             << core::format_double(difference) << ")\nwritten to " << options.out
             << ": model.safetensors, config.json\n"
@@ -258,7 +280,18 @@ void finetune_subnet(const FinetuneOptions& options) {
   settings.learning_rate = options.learning_rate;
   supernet::TrainHooks hooks;
   hooks.label = "finetune";
-  supernet::train(supernet::subnet_trainee(subnet), *task, settings, options.seed, hooks);
+  hooks.checkpoint = options.out + "/finetune.safetensors";
+  hooks.identity = finetune_identity(subnet, settings);
+  hooks.resumed = [](std::int64_t step) {
+    core::log_info("fine-tuning goes on from the checkpoint at step " + std::to_string(step));
+  };
+  std::filesystem::create_directories(options.out);
+  try {
+    supernet::train(supernet::subnet_trainee(subnet), *task, settings, hooks);
+  } catch (const core::Interrupted&) {
+    throw core::Interrupted("stopped while fine-tuning",
+                            "the same command goes on from the checkpoint in " + options.out);
+  }
   subnet.stats() = supernet::calibrate(
       [&](const at::Tensor& inputs, supernet::NormStats* stats) {
         return subnet.forward(inputs, supernet::NormMode::calibrate, stats);
@@ -268,6 +301,7 @@ void finetune_subnet(const FinetuneOptions& options) {
   subnet.info().passes +=
       ", finetune(" + std::to_string(options.epochs) + " epochs), calibrate(2048 images)";
   subnet.save(options.out);
+  std::filesystem::remove(hooks.checkpoint);
   std::printf("validation accuracy %.2f%% -> %.2f%%; written to %s\n", before, after,
               options.out.c_str());
 }

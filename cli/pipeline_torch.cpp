@@ -4,7 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -83,6 +83,7 @@ class Pipeline {
  private:
   void set_status(const std::string& status, const std::string& phase) {
     job_.status = status;
+    if (status == "running") job_.message.clear();
     job_.phase = phase;
     database_.update_job(job_);
   }
@@ -93,14 +94,18 @@ class Pipeline {
   }
 
   // ---- train
-  // -------------------------------------------------------------------------------------
 
   void train() {
     supernet_ = work_.make_supernet();
     const auto& settings = work_.file.train;
     const std::string checkpoint = supernet_path(job_.folder);
+    if (database_.state(job_.id, "trained") && !std::filesystem::exists(checkpoint))
+      throw core::Error(
+          "the supernet of job '" + job_.name + "' is gone: " + checkpoint + " does not exist",
+          "restore the file, or begin a new job");
     if (supernet::training_complete(checkpoint)) {
       supernet::load_checkpoint(checkpoint, supernet_->parameters(), work_.training_identity());
+      database_.save_state(job_.id, "trained", work_.training_identity());
       return;
     }
     set_status("running", "train");
@@ -124,7 +129,8 @@ class Pipeline {
       database_.truncate_training(job_.id, step);
     };
     if (!std::filesystem::exists(checkpoint)) database_.truncate_training(job_.id, 0);
-    supernet::train(trainee, *work_.task, settings, work_.file.seed, hooks);
+    supernet::train(trainee, *work_.task, settings, hooks);
+    database_.save_state(job_.id, "trained", work_.training_identity());
   }
 
   void announce(const supernet::Trainee& trainee) {
@@ -140,7 +146,6 @@ class Pipeline {
   }
 
   // ---- measure
-  // -----------------------------------------------------------------------------------
 
   evaluators::EvaluatorContext context(const evaluators::MeasureSettings& settings) {
     evaluators::EvaluatorContext result;
@@ -150,6 +155,13 @@ class Pipeline {
     if (work_.file.router) result.checkpoint = work_.training_identity().substr(0, 12);
     result.settings = settings;
     result.seed = work_.file.seed;
+    result.best_reference = [this](const std::string& fidelity) {
+      double best = std::numeric_limits<double>::infinity();
+      for (const auto& timed : database_.measurements(job_.id, "latency_reference_ms"))
+        if (timed.measurement.ok() && timed.measurement.fidelity == fidelity)
+          best = std::min(best, timed.measurement.value);
+      return best;
+    };
     result.reference = [this](const Candidate& candidate, const core::Measurement& measurement) {
       database_.add_measurement(
           job_.id, database_.architecture(work_.space->hash(), candidate.arch, candidate.hash),
@@ -165,14 +177,21 @@ class Pipeline {
         work_.space->hash());
   }
 
-  /// The smallest and the largest network, then random ones, all different.
+  /// The smallest and the largest network, then random ones, all different; all of a space that has
+  /// no more than `count`.
   std::vector<spaces::Genotype> sample_architectures(std::size_t count) const {
-    std::vector<spaces::Genotype> result{work_.space->smallest(), work_.space->largest()};
-    std::set<spaces::Genotype> seen(result.begin(), result.end());
+    if (const auto all = work_.space->enumerate(10 * count); all && all->size() <= count)
+      return *all;
+    std::vector<spaces::Genotype> result;
+    std::set<spaces::Genotype> seen;
+    const auto take = [&](spaces::Genotype genotype) {
+      if (seen.insert(genotype).second) result.push_back(std::move(genotype));
+    };
+    take(work_.space->smallest());
+    take(work_.space->largest());
     core::Stream stream(work_.file.seed, "latency samples");
     for (std::size_t tries = 0; result.size() < count && tries < 50 * count; ++tries)
-      if (auto genotype = work_.space->random(stream); seen.insert(genotype).second)
-        result.push_back(genotype);
+      take(work_.space->random(stream));
     return result;
   }
 
@@ -200,6 +219,12 @@ class Pipeline {
       progress.update(static_cast<std::int64_t>(&genotype - genotypes.data()) + 1);
     }
     progress.finish();
+    const auto size = work_.space->size();
+    if (size.exact && size.architectures <= static_cast<double>(genotypes.size())) {
+      core::log_info("all " + std::to_string(genotypes.size()) +
+                     " networks of the space were measured: no predictor needed");
+      return;
+    }
     if (rows.size() < 10)
       throw core::Error("only " + std::to_string(rows.size()) + " of " +
                             std::to_string(genotypes.size()) + " networks could be timed",
@@ -238,7 +263,6 @@ class Pipeline {
   }
 
   // ---- search
-  // ------------------------------------------------------------------------------------
 
   std::vector<search::SearchObjective> search_objectives() {
     std::vector<search::SearchObjective> result;
@@ -247,7 +271,7 @@ class Pipeline {
       made.metric = objective.metric;
       made.maximise = objective.maximise;
       made.evaluator = evaluator(objective.metric, objective.measure);
-      if (objective.predicted) {
+      if (objective.predicted && predictors_.count(objective.metric)) {
         made.predictor = objective.predictor;
         made.predict = [predictor = predictors_.at(objective.metric),
                         features = predictors::FeatureExtractor(*work_.space)](
@@ -270,6 +294,7 @@ class Pipeline {
       if (std::none_of(objectives.begin(), objectives.end(),
                        [&](const auto& o) { return o.metric == metric; }))
         extra.push_back(evaluator(metric, {}));
+    announce_search();
     const auto outcome = search::run_search(*work_.space, objectives, extra, work_.file.search,
                                             work_.file.seed, database_, job_);
     core::log_info("search: " + std::to_string(outcome.evaluations) + " networks in " +
@@ -281,6 +306,27 @@ class Pipeline {
     if (measured > 0)
       core::log_info("front: " + std::to_string(measured) +
                      " networks measured until the measured front was stable");
+  }
+
+  /// How long the search will take, from one evaluation of the largest network that is not
+  /// recorded.
+  void announce_search() {
+    const Candidate largest = evaluators::make_candidate(*work_.space, work_.space->largest());
+    double seconds = 0;
+    for (const auto& objective : work_.file.objectives)
+      if (!objective.predicted && !evaluators::evaluators().at(objective.metric).timed) {
+        const auto measured =
+            evaluators::evaluators().at(objective.metric).make(context(objective.measure));
+        const core::Stopwatch watch;
+        measured->evaluate({&largest, 1});
+        seconds += watch.seconds();
+      }
+    const auto done = database_.evaluations(job_.id).size();
+    const auto left =
+        static_cast<double>(work_.file.search.evaluations) - static_cast<double>(done);
+    core::log_info("searching " + std::to_string(work_.file.search.evaluations) +
+                   " networks: at most about " +
+                   core::human_seconds(seconds * std::max(0.0, left)));
   }
 
   Workplace work_;
@@ -313,7 +359,7 @@ db::Job new_job(const Workplace& work, const std::string& db) {
   job.version = core::version();
   job.revision = core::revision();
   job.libraries = libraries();
-  job.folder = job_folder(file, db);
+  job.folder = std::filesystem::absolute(job_folder(file, db)).string();
   for (const auto& objective : file.objectives)
     job.objectives.push_back({objective.metric, objective.maximise});
   return job;
@@ -329,6 +375,13 @@ Workplace reopen(const JobFile& file, const db::Job& job) {
                                " threads, not " + std::to_string(file.threads),
                            "restore [job] threads, or begin a new job: results depend on it");
   Workplace work = Workplace::open(file, job.threads, device_kind(job));
+  if (const auto found = supernet::describe_device(work.device); found != job.device)
+    throw core::UsageError(
+        "job '" + job.name + "' began on " + job.device + ", this is " + found,
+        "go on where it began, or begin a new job: results depend on the device");
+  if (job.libraries != libraries())
+    core::log_warning("job '" + job.name + "' began with " + job.libraries + ", this is " +
+                      libraries() + ": results may differ in the last digits");
   if (work.task && work.task->checksum() != job.data_checksum)
     throw core::Error(
         "the data of task '" + job.task + "' changed since job '" + job.name + "' began",
@@ -338,6 +391,13 @@ Workplace reopen(const JobFile& file, const db::Job& job) {
                       "go on with the version of Mosaic that began it (" + job.version + ", " +
                           job.revision + "), or begin a new job");
   return work;
+}
+
+bool is_done(const db::Job& job) { return job.status == "finished" && job.phase == "done"; }
+
+void say_done(const db::Job& job, const std::string& db) {
+  core::log_info("job '" + job.name + "' is finished: mosaic front --job " + job.name + " --db " +
+                 db);
 }
 
 std::string report_path(const std::string& given, const std::string& db) {
@@ -357,13 +417,18 @@ void run_job(const RunOptions& options, Goal goal) {
             options.job_file + " has now",
         "give the changed job another name, or go on as it began: mosaic resume " + file.name +
             " --db " + options.db);
-  if (known && goal == Goal::run)
+  // A job that was begun by a single step (train, measure, search) may be taken further by any
+  // command.
+  if (known && goal == Goal::run && database.state(known->id, "goal").value_or("run") == "run")
     throw core::UsageError(
         "job '" + file.name + "' is in " + options.db + " already (" + known->status + ")",
-        known->status == "finished" && known->phase == "done"
-            ? "see it with: mosaic front --job " + file.name + " --db " + options.db +
-                  "; to run it again give it another name"
-            : "go on with: mosaic resume " + file.name + " --db " + options.db);
+        is_done(*known) ? "see it with: mosaic front --job " + file.name + " --db " + options.db +
+                              "; to run it again give it another name"
+                        : "go on with: mosaic resume " + file.name + " --db " + options.db);
+  if (known && is_done(*known)) {
+    say_done(*known, options.db);
+    return;
+  }
   Workplace work = known ? reopen(file, *known) : Workplace::open(file);
   db::Job job = known ? *known : new_job(work, options.db);
   if (!known) database.create_job(job);
@@ -382,9 +447,13 @@ void resume_job(const std::string& db, const std::optional<std::string>& name,
                            "give the one that the job was begun with: --db FILE");
   db::Database database(db);
   const db::Job job = database.job(name);
-  if (job.status == "finished" && job.phase == "done") {
-    core::log_info("job '" + job.name + "' is finished: mosaic front --job " + job.name + " --db " +
-                   db);
+  if (is_done(job)) {
+    say_done(job, db);
+    return;
+  }
+  if (job.status == "finished") {
+    core::log_info("job '" + job.name + "' has finished its step '" + job.phase +
+                   "'; take it further with: mosaic run " + job.config_path + " --db " + db);
     return;
   }
   if (std::filesystem::exists(job.config_path) &&
@@ -407,16 +476,25 @@ void measure_list(const RunOptions& options, const std::string& archs, const std
     throw core::UsageError(options.job_file + " has no objective that is timed",
                            "add an [[objective]] with metric = \"latency_ms\"");
   std::vector<Candidate> candidates;
-  for (const auto& line : core::split(core::read_file(archs), '\n'))
-    if (!core::trim(line).empty())
+  std::int64_t number = 0;
+  for (const auto& line : core::split(core::read_file(archs), '\n')) {
+    ++number;
+    if (core::trim(line).empty()) continue;
+    try {
       candidates.push_back(evaluators::make_candidate(
           *work.space, work.space->parse(std::string(core::trim(line)))));
+    } catch (const core::UsageError& error) {
+      throw core::UsageError(archs + ":" + std::to_string(number) + ": " + error.message(),
+                             error.advice());
+    }
+  }
+  std::ofstream file(out);
+  if (!file) throw core::Error("cannot write " + out, "choose another --out");
   evaluators::EvaluatorContext context;
   context.space = work.space.get();
   context.settings = objective->measure;
   context.seed = work.file.seed;
   const auto evaluator = evaluators::evaluators().at(objective->metric).make(context);
-  std::ofstream file(out);
   core::write_csv_row(
       file, std::vector<std::string>{"arch", objective->metric, "standard_error", "note"});
   core::Progress progress("measure " + objective->metric,

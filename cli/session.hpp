@@ -14,7 +14,8 @@ namespace mosaic::cli {
 /// What a job works on, without a database: enough to rebuild its supernet.
 struct Workplace {
   JobFile file;
-  std::string device;
+  std::string device;                 ///< where tensors are
+  std::string trained_device;         ///< kind of device that the supernet is (or was) trained on
   std::unique_ptr<tasks::Task> task;  ///< null where the job has none
   std::unique_ptr<spaces::Space> space;
 
@@ -30,6 +31,9 @@ struct Workplace {
 
 /// Folder of a job's checkpoints: [job] folder, or "<database without extension>-files/<job>".
 std::string job_folder(const JobFile& file, const std::string& db);
+/// Folder in which a job's checkpoints are: where they were written, or, on another machine, beside
+/// the database.
+std::string existing_folder(const db::Job& job, const JobFile& file, const std::string& db);
 /// File of a job's supernet in its folder.
 std::string supernet_path(const std::string& folder);
 

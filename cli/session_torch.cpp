@@ -9,8 +9,9 @@
 namespace mosaic::cli {
 
 Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
-  Workplace work{std::move(file), {}, nullptr, nullptr};
+  Workplace work{std::move(file), {}, {}, nullptr, nullptr};
   work.device = supernet::resolve_device(device.empty() ? work.file.device : device);
+  work.trained_device = work.device;
   supernet::set_threads(threads.value_or(static_cast<int>(work.file.threads)));
   spaces::TaskShape shape;
   if (work.file.task) {
@@ -44,8 +45,8 @@ std::string Workplace::training_identity() const {
         .add(file.task->limit)
         .add(file.task->augment ? 1 : 0);
   }
-  hasher.add(static_cast<std::int64_t>(file.seed)).add(device);
-  if (device == "cpu") hasher.add(supernet::threads());
+  hasher.add(static_cast<std::int64_t>(file.seed)).add(trained_device);
+  if (trained_device == "cpu") hasher.add(supernet::threads());
   return hasher.hex();
 }
 
@@ -60,6 +61,10 @@ std::string job_folder(const JobFile& file, const std::string& db) {
   std::filesystem::path base(db);
   base.replace_extension();
   return base.string() + "-files/" + file.name;
+}
+
+std::string existing_folder(const db::Job& job, const JobFile& file, const std::string& db) {
+  return std::filesystem::exists(job.folder) ? job.folder : job_folder(file, db);
 }
 
 std::string supernet_path(const std::string& folder) { return folder + "/supernet.safetensors"; }

@@ -11,7 +11,7 @@ EvaluatorType counted(const std::string& metric, const std::string& unit) {
 const core::Registered params{evaluators(), "params", "trainable parameters",
                               counted("params", "count")};
 const core::Registered flops{evaluators(), "flops", "multiply-accumulates of one example",
-                             counted("flops", "count")};
+                             counted("flops", "multiply-adds")};
 const core::Registered bytes{evaluators(), "activation_bytes",
                              "peak bytes of live activations of one example, float32",
                              counted("activation_bytes", "bytes")};

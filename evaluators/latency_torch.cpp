@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <thread>
 
 #include "mosaic/core/error.hpp"
@@ -16,7 +17,7 @@ namespace mosaic::evaluators {
 namespace {
 
 /// The reference network may take so much longer than at first before the device counts as slow.
-constexpr double kSlow = 1.10;
+constexpr double kSlow = 1.15;
 constexpr int kPatience = 3;
 
 struct Timing {
@@ -45,7 +46,7 @@ Timing summarise(std::vector<double> times) {
 /// Times forward passes of a stand-alone network with random weights (latency does not depend on
 /// their values), normalisation with stored statistics, float32. Every few measurements a reference
 /// network, the largest of the space, is timed again: while it runs slow the device is throttled or
-/// shared, and what was just measured is taken again after a pause; what stays slow carries a note.
+/// shared: Mosaic waits for it to recover, and what is measured while it stays slow carries a note.
 class Latency : public Evaluator {
  public:
   explicit Latency(const EvaluatorContext& context) : context_(context) {
@@ -75,20 +76,24 @@ class Latency : public Evaluator {
 
  private:
   core::Measurement measure(const Candidate& candidate) {
-    if (taken_++ % context_.settings.reference_every == 0) slowness_ = time_reference();
-    Timing timing = time(candidate.graph);
-    for (int attempt = 0; slowness_ > kSlow && attempt < kPatience; ++attempt) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(500 << attempt));
+    if (taken_++ % context_.settings.reference_every == 0) {
       slowness_ = time_reference();
-      timing = time(candidate.graph);
+      // Wait for a device that is slow to recover; one that stays slow is noted until the next look at it.
+      for (int attempt = 0; slowness_ > kSlow && attempt < kPatience; ++attempt) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(500 << attempt));
+        slowness_ = time_reference();
+      }
     }
+    const Timing timing = time(candidate.graph);
     return measurement(timing, slowness_);
   }
 
   /// Ratio of the reference network's time to the least that it took so far.
   double time_reference() {
-    if (reference_.arch.empty())
+    if (reference_.arch.empty()) {
       reference_ = make_candidate(*context_.space, context_.space->largest());
+      if (context_.best_reference) best_reference_ = context_.best_reference(fidelity());
+    }
     const Timing timing = time(reference_.graph);
     best_reference_ = std::min(best_reference_, timing.median);
     const double slowness = timing.median / best_reference_;
@@ -154,7 +159,7 @@ class Latency : public Evaluator {
   std::string unit_ = "ms";
   std::string device_;
   Candidate reference_;
-  double best_reference_ = 1e30;
+  double best_reference_ = std::numeric_limits<double>::infinity();
   double slowness_ = 1;
   std::int64_t taken_ = 0;
 };

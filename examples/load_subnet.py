@@ -88,7 +88,7 @@ def main():
         if "y" in tensors:
             difference = (y - tensors["y"]).abs().max() / tensors["y"].abs().max()
             print(f"largest relative difference {difference:.2e}")
-            sys.exit(difference > 1e-5)
+            sys.exit(int(difference > 1e-5))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,11 @@ std::vector<Dim> dims_of(const Shape& shape, const Genotype& genotype) {
   return result;
 }
 
+bool has_bias(const Node& node) {
+  return std::any_of(node.weights.begin(), node.weights.end(),
+                     [](const WeightUse& use) { return use.role == "bias"; });
+}
+
 /// One pass forward resolves conditions, selects and dead values; one pass backward keeps what
 /// reaches an output.
 class Binder {
@@ -53,8 +58,9 @@ class Binder {
     }
     source_[i] = static_cast<int>(i);
     const auto& spec = ops().at(current.op);
+    const bool revived = spec.bias_revives && has_bias(current);
     dead_[i] =
-        current.op == "zeros" || (spec.keeps_zero && !current.inputs.empty() &&
+        current.op == "zeros" || (spec.keeps_zero && !revived && !current.inputs.empty() &&
                                   std::all_of(current.inputs.begin(), current.inputs.end(),
                                               [&](int input) { return is_dead(source(input)); }));
   }

@@ -26,19 +26,29 @@ std::string graph_hash(const std::string& name, const SuperGraph& graph) {
     for (const auto& label : gene.labels) hasher.add(label);
   }
   for (const auto& slot : graph.slots) {
-    hasher.add(slot.name).add(slot.group);
+    hasher.add(slot.name).add(slot.group).add(static_cast<std::int64_t>(slot.init));
     for (const auto size : slot.shape) hasher.add(size);
   }
   for (const auto& node : graph.nodes) {
     hasher.add(node.name).add(node.op);
     for (const int input : node.inputs) hasher.add(input);
     for (const auto& [key, extent] : node.attributes) add_extent(hasher.add(key), extent);
-    for (const auto& use : node.weights)
+    for (const auto& [key, value] : node.reals) hasher.add(key).add(core::format_double(value));
+    for (const auto& use : node.weights) {
+      hasher.add(use.role).add(use.slot);
       for (const auto& extent : use.extents) add_extent(hasher, extent);
+      for (const auto crop : use.crops) hasher.add(static_cast<std::int64_t>(crop));
+    }
     for (const auto& extent : node.shape) add_extent(hasher, extent);
     add_extent(hasher, node.condition);
   }
   return hasher.hex();
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::vector<std::string> parts;
+  for (const auto size : shape) parts.push_back(std::to_string(size));
+  return core::join(parts, "x");
 }
 
 /// Does any option of `gene` change the extent, all other genes fixed?
@@ -135,6 +145,10 @@ Space Space::make(const std::string& name, const TaskShape& task,
     space.graph_ = builder.finish();
   } catch (const core::UsageError& error) {
     throw core::UsageError("space '" + name + "': " + error.message(), error.advice());
+  } catch (const std::logic_error& error) {
+    throw core::UsageError("space '" + name + "' does not fit its options and an input of " +
+                               shape_text(task.input) + ": " + error.what(),
+                           "choose other options of the space, or another input size");
   }
   space.hash_ = graph_hash(name, space.graph_);
   return space;

@@ -17,8 +17,8 @@ CheckpointHeader header_of(const std::string& path, const TensorFile& file) {
   if (format == file.metadata.end() || format->second != kFormat)
     throw core::Error(path + " is no checkpoint of Mosaic",
                       "give the job's own folder, or delete the file");
-  return {std::stoll(file.metadata.at("step")), std::stoll(file.metadata.at("steps")),
-          file.metadata.at("identity")};
+  const auto number = [&](const char* key) { return std::stoll(file.metadata.at(key)); };
+  return {number("step"), number("steps"), number("pieces"), file.metadata.at("identity")};
 }
 
 }  // namespace
@@ -31,6 +31,7 @@ void save_checkpoint(const std::string& path, const NamedTensors& parameters,
   file.metadata = {{"format", kFormat},
                    {"step", std::to_string(header.step)},
                    {"steps", std::to_string(header.steps)},
+                   {"pieces", std::to_string(header.pieces)},
                    {"identity", header.identity}};
   save_tensors(path, file);
 }

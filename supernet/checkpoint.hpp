@@ -10,7 +10,8 @@ namespace mosaic::supernet {
 
 struct CheckpointHeader {
   std::int64_t step = 0;
-  std::int64_t steps = 0;  ///< of the whole training
+  std::int64_t steps = 0;   ///< of the whole training
+  std::int64_t pieces = 1;  ///< in which a batch is taken because it did not fit in memory
   std::string identity;
 };
 

@@ -15,6 +15,8 @@ void set_threads(int threads) {
   // Convolutions must give the same weights twice, or a resumed job would end elsewhere.
   at::globalContext().setDeterministicCuDNN(true);
   at::globalContext().setBenchmarkCuDNN(false);
+  // "float32" means float32: TF32 would change scores in the third digit.
+  at::globalContext().setAllowTF32CuDNN(false);
 }
 
 int threads() { return at::get_num_threads(); }

@@ -3,8 +3,10 @@
 #include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <numbers>
 
 #include "checkpoint.hpp"
@@ -106,8 +108,10 @@ class Training {
  private:
   void resume() {
     if (hooks_.checkpoint.empty() || !std::filesystem::exists(hooks_.checkpoint)) return;
-    step_ =
-        load_checkpoint(hooks_.checkpoint, trainee_.parameters, &optimizer_, hooks_.identity).step;
+    const auto header =
+        load_checkpoint(hooks_.checkpoint, trainee_.parameters, &optimizer_, hooks_.identity);
+    step_ = header.step;
+    pieces_ = header.pieces;
     if (hooks_.resumed) hooks_.resumed(step_);
   }
 
@@ -214,7 +218,7 @@ class Training {
     if (hooks_.checkpoint.empty()) return;
     core::crash_point("before checkpoint");
     save_checkpoint(hooks_.checkpoint, trainee_.parameters, optimizer_,
-                    {step_, steps_, hooks_.identity});
+                    {step_, steps_, pieces_, hooks_.identity});
     core::crash_point("after checkpoint");
   }
 
@@ -235,6 +239,30 @@ class Training {
   std::int64_t steps_window_ = 0;
   core::Stopwatch window_;
 };
+
+/// Forward and backward passes of a few steps; the first ones pay for allocations and kernel
+/// choice.
+double median_step_seconds(const Trainee& trainee, const tasks::Task& task,
+                           const TrainSettings& settings, std::int64_t batch_size) {
+  constexpr std::int64_t kWarmUp = 3;
+  constexpr std::int64_t kTimed = 7;
+  const bool bfloat16 = settings.precision != "float32" && trainee.device != "cpu";
+  const auto batch = task.training_batch(0, 0, batch_size);
+  std::vector<double> seconds;
+  for (std::int64_t step = 0; step < kWarmUp + kTimed; ++step) {
+    const core::Stopwatch watch;
+    for (const auto& forward : trainee.passes(step)) {
+      const Autocast autocast(bfloat16);
+      auto loss =
+          task.loss(forward(batch.inputs).to(at::kFloat), batch.targets, settings.label_smoothing);
+      loss.backward();
+      (void)loss.item<double>();
+    }
+    if (step >= kWarmUp) seconds.push_back(watch.seconds());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[seconds.size() / 2];
+}
 
 }  // namespace
 
@@ -257,7 +285,7 @@ TrainSettings TrainSettings::read(core::Section& section) {
 }
 
 void train(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
-           std::uint64_t, const TrainHooks& hooks) {
+           const TrainHooks& hooks) {
   Training(trainee, task, settings, hooks).run();
 }
 
@@ -281,22 +309,14 @@ TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
   }
   result.bytes = copies * parameters + activations * static_cast<double>(result.batch_size);
 
-  constexpr std::int64_t kSteps = 6;
-  const bool bfloat16 = settings.precision != "float32" && trainee.device != "cpu";
-  const auto batch = task.training_batch(0, 0, result.batch_size);
-  core::Stopwatch watch;
-  for (std::int64_t step = 0; step < kSteps; ++step) {
-    if (step == 2) watch = {};  // the first passes pay for allocations and kernel choice
-    for (const auto& forward : trainee.passes(step)) {
-      const Autocast autocast(bfloat16);
-      auto loss =
-          task.loss(forward(batch.inputs).to(at::kFloat), batch.targets, settings.label_smoothing);
-      loss.backward();
-      (void)loss.item<double>();
-    }
+  try {
+    result.seconds = median_step_seconds(trainee, task, settings, result.batch_size) *
+                     static_cast<double>(result.steps);
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+    result.seconds =
+        std::numeric_limits<double>::quiet_NaN();  // training itself will halve the batch
   }
-  result.seconds =
-      watch.seconds() / static_cast<double>(kSteps - 2) * static_cast<double>(result.steps);
   for (const auto& [name, tensor] : trainee.parameters) at::Tensor(tensor).mutable_grad().reset();
   return result;
 }

@@ -15,10 +15,8 @@ double linear_flops(const GraphNode&, const std::vector<Dims>& inputs, const Dim
   return elements(output) * static_cast<double>(inputs[0].back());
 }
 
-// Its bias makes something of nothing, so a dead input gets real zeros.
-const core::Registered entry{
-    ops(), "linear", "x W^T + b over the last axis; weight [out, in]",
-    OpSpec{.shape = linear_shape, .flops = linear_flops, .keeps_zero = false}};
+const core::Registered entry{ops(), "linear", "x W^T + b over the last axis; weight [out, in]",
+                             OpSpec{.shape = linear_shape, .flops = linear_flops}};
 
 }  // namespace
 }  // namespace mosaic::spaces

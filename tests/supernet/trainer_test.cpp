@@ -55,7 +55,7 @@ struct Run {
   }
   void train(const tasks::Task& task) {
     const auto trainee = supernet_trainee(net, settings, 1);
-    supernet::train(trainee, task, settings, 1, hooks);
+    supernet::train(trainee, task, settings, hooks);
   }
 };
 
@@ -151,7 +151,7 @@ TEST_CASE("a batch that does not fit in memory is halved and accumulated") {
   };
   std::int64_t steps = 0;
   run.hooks.report = [&](const TrainProgress& progress) { steps = progress.step; };
-  train(trainee, *task, run.settings, 1, run.hooks);
+  train(trainee, *task, run.settings, run.hooks);
   REQUIRE(largest == 16);
   REQUIRE(steps == task->size(tasks::Split::train) / 64);
 }

@@ -38,6 +38,9 @@ struct EvaluatorContext {
       checkpoint;  ///< identity of the supernet's weights, part of the fidelity of inherited scores
   MeasureSettings settings;
   std::uint64_t seed = 1;
+  /// Least time of the reference network that is known for a fidelity (infinity: none), so that a
+  /// device that is slow from the start of this process is noticed too. May be empty.
+  std::function<double(const std::string& fidelity)> best_reference;
   /// Receives every timing of the reference network.
   std::function<void(const Candidate&, const core::Measurement&)> reference;
 };

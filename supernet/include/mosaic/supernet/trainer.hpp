@@ -65,13 +65,14 @@ struct TrainHooks {
 /// passes through. A loss that is not finite is a core::Error with advice. The last checkpoint
 /// stays.
 void train(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
-           std::uint64_t seed, const TrainHooks& hooks);
+           const TrainHooks& hooks);
 
 /// What a training will cost, before it begins.
 struct TrainEstimate {
   std::int64_t steps = 0;
   std::int64_t batch_size = 0;
-  double seconds = 0;  ///< from a few timed forward and backward passes; nothing is changed
+  double seconds = 0;  ///< NaN where a batch does not fit in memory; from a few timed forward and
+                       ///< backward passes; nothing is changed
   double bytes =
       0;  ///< parameters, gradients, optimiser state and the activations of the largest network
 };
