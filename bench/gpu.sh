@@ -44,10 +44,19 @@ done
 round(min(t.images_per_second)) AS slowest, round(max(t.images_per_second)) AS fastest FROM training t \
 JOIN jobs j ON j.id = t.job WHERE t.epoch > 0.2 GROUP BY j.name ORDER BY j.id"
 
+echo "== the same training twice: losses of the last report"
+sed 's/^epochs = .*/epochs = 1/; s/^name = "fashion-front".*/name = "again"/; s/^router = .*/router = "layer-wise"/' "$here/examples/fashion.toml" \
+  >"$out/again.toml"
+"$mosaic" -q train "$out/again.toml" --db "$out/routers2.db" >/dev/null 2>&1 || failed=1
+for db in routers routers2; do
+  "$mosaic" query --db "$out/$db.db" --csv "SELECT loss FROM training t JOIN jobs j ON j.id = t.job \
+WHERE j.name IN ('layer-wise', 'again') ORDER BY step DESC LIMIT 1" | tail -1
+done
+
 if python3 -c 'import torch, safetensors' 2>/dev/null; then
   echo "== the subnet in plain PyTorch"
   "$mosaic" eval "$out/tuned" --split validation --outputs "$out/xy.safetensors" --device cpu
   python3 "$here/examples/load_subnet.py" "$out/tuned" --input "$out/xy.safetensors" | tail -2 || failed=1
 fi
-rm -rf "$out"/results-files "$out"/routers-files "$out"/routers.db*
+rm -rf "$out"/results-files "$out"/routers-files "$out"/routers2-files "$out"/routers*.db*
 exit $failed

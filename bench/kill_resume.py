@@ -86,8 +86,8 @@ class Bench:
         return pathlib.Path(shutil.copytree(self.prepared, self.folder / name))
 
     def start(self, place, command):
-        """One process; `resume` where the job has begun."""
-        begun = rows(place / "results.db", "SELECT name FROM jobs")
+        """One process; `resume` where the job has begun (a finished preparation is taken further by the command)."""
+        begun = rows(place / "results.db", "SELECT name FROM jobs WHERE status != 'finished'")
         words = ["resume", begun[0][0]] if begun and command == "resume" else [
             self.command if command == "resume" else command, str(self.job)]
         log = open(place / "log.txt", "ab")

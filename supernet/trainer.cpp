@@ -3,7 +3,6 @@
 #include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -240,28 +239,26 @@ class Training {
   core::Stopwatch window_;
 };
 
-/// Forward and backward passes of a few steps; the first ones pay for allocations and kernel
-/// choice.
-double median_step_seconds(const Trainee& trainee, const tasks::Task& task,
-                           const TrainSettings& settings, std::int64_t batch_size) {
-  constexpr std::int64_t kWarmUp = 3;
-  constexpr std::int64_t kTimed = 7;
+/// Mean time of the forward and backward passes of a few steps. Each step runs twice and its second
+/// run is timed: the first one pays for allocations, kernel loading and kernel choice.
+double mean_step_seconds(const Trainee& trainee, const tasks::Task& task,
+                         const TrainSettings& settings, std::int64_t batch_size) {
+  constexpr std::int64_t kSteps = 6;
   const bool bfloat16 = settings.precision != "float32" && trainee.device != "cpu";
   const auto batch = task.training_batch(0, 0, batch_size);
-  std::vector<double> seconds;
-  for (std::int64_t step = 0; step < kWarmUp + kTimed; ++step) {
+  double seconds = 0;
+  for (std::int64_t run = 0; run < 2 * kSteps; ++run) {
     const core::Stopwatch watch;
-    for (const auto& forward : trainee.passes(step)) {
+    for (const auto& forward : trainee.passes(run / 2)) {
       const Autocast autocast(bfloat16);
       auto loss =
           task.loss(forward(batch.inputs).to(at::kFloat), batch.targets, settings.label_smoothing);
       loss.backward();
       (void)loss.item<double>();
     }
-    if (step >= kWarmUp) seconds.push_back(watch.seconds());
+    if (run % 2 == 1) seconds += watch.seconds();
   }
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[seconds.size() / 2];
+  return seconds / static_cast<double>(kSteps);
 }
 
 }  // namespace
@@ -310,7 +307,7 @@ TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
   result.bytes = copies * parameters + activations * static_cast<double>(result.batch_size);
 
   try {
-    result.seconds = median_step_seconds(trainee, task, settings, result.batch_size) *
+    result.seconds = mean_step_seconds(trainee, task, settings, result.batch_size) *
                      static_cast<double>(result.steps);
   } catch (const std::exception& error) {
     if (!is_out_of_memory(error)) throw;
