@@ -78,7 +78,8 @@ class Latency : public Evaluator {
   core::Measurement measure(const Candidate& candidate) {
     if (taken_++ % context_.settings.reference_every == 0) {
       slowness_ = time_reference();
-      // Wait for a device that is slow to recover; one that stays slow is noted until the next look at it.
+      // Wait for a device that is slow to recover; one that stays slow is noted until the next look
+      // at it.
       for (int attempt = 0; slowness_ > kSlow && attempt < kPatience; ++attempt) {
         std::this_thread::sleep_for(std::chrono::milliseconds(500 << attempt));
         slowness_ = time_reference();

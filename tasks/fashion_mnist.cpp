@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* kDebianFolder = "/usr/share/datasets/fashion-mnist";
 
-/// Where the data lies if the job does not say: Debian's folder, else $MOSAIC_DATA_DIR/fashion-mnist.
+/// Where the data lies if the job does not say: Debian's folder, else
+/// $MOSAIC_DATA_DIR/fashion-mnist.
 std::string default_folder() {
   const char* data = std::getenv("MOSAIC_DATA_DIR");
   std::error_code ignored;

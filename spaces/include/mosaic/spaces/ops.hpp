@@ -22,7 +22,8 @@ struct OpSpec {
   /// Zeros in, zeros out: a node all of whose inputs are dead is dead itself. Normalisation counts
   /// as such by convention (its shift is ignored on a dead branch).
   bool keeps_zero = true;
-  /// A weight of the role "bias" makes something of nothing, so that the node is not dead after all.
+  /// A weight of the role "bias" makes something of nothing, so that the node is not dead after
+  /// all.
   bool bias_revives = true;
   /// The output may share memory with the first input (no activation of its own).
   bool is_view = false;
