@@ -94,14 +94,14 @@ void setup_report(CLI::App& app) {
   });
 }
 
-const core::Registered jobs{commands(), "jobs", "list the jobs of a database",
-                            CommandSetup(setup_jobs)};
-const core::Registered front{commands(), "front", "the Pareto front of a job",
-                             CommandSetup(setup_front)};
-const core::Registered query{commands(), "query", "ask the database in SQL",
-                             CommandSetup(setup_query)};
-const core::Registered report{commands(), "report", "one self-contained HTML page about a job",
-                              CommandSetup(setup_report)};
+const core::Registered kJobs{commands(), "jobs", "list the jobs of a database",
+                             CommandSetup(setup_jobs)};
+const core::Registered kFront{commands(), "front", "the Pareto front of a job",
+                              CommandSetup(setup_front)};
+const core::Registered kQuery{commands(), "query", "ask the database in SQL",
+                              CommandSetup(setup_query)};
+const core::Registered kReport{commands(), "report", "one self-contained HTML page about a job",
+                               CommandSetup(setup_report)};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -135,27 +135,27 @@ void setup_spaces(CLI::App& app) {
   });
 }
 
-const core::Registered spaces_entry{commands(), "spaces", "list the search spaces, or explain one",
+const core::Registered kSpacesEntry{commands(), "spaces", "list the search spaces, or explain one",
                                     CommandSetup(setup_spaces)};
-const core::Registered tasks_entry{
+const core::Registered kTasksEntry{
     commands(), "tasks", "list the tasks",
     CommandSetup([](CLI::App& app) { setup_list(app, tasks::tasks()); })};
-const core::Registered ops_entry{
+const core::Registered kOpsEntry{
     commands(), "ops", "list the operations networks are made of",
     CommandSetup([](CLI::App& app) { setup_list(app, spaces::ops()); })};
-const core::Registered routers_entry{
+const core::Registered kRoutersEntry{
     commands(), "routers", "list the ways weights are shared",
     CommandSetup([](CLI::App& app) { setup_list(app, supernet::routers()); })};
-const core::Registered samplers_entry{
+const core::Registered kSamplersEntry{
     commands(), "samplers", "list the ways training steps choose architectures",
     CommandSetup([](CLI::App& app) { setup_list(app, supernet::samplers()); })};
-const core::Registered metrics_entry{
+const core::Registered kMetricsEntry{
     commands(), "metrics", "list the metrics an objective can have",
     CommandSetup([](CLI::App& app) { setup_list(app, evaluators::evaluators()); })};
-const core::Registered predictors_entry{
+const core::Registered kPredictorsEntry{
     commands(), "predictors", "list the learned predictors",
     CommandSetup([](CLI::App& app) { setup_list(app, predictors::predictors()); })};
-const core::Registered algorithms_entry{
+const core::Registered kAlgorithmsEntry{
     commands(), "algorithms", "list the search algorithms",
     CommandSetup([](CLI::App& app) { setup_list(app, search::algorithms()); })};
 

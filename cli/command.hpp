@@ -17,7 +17,7 @@ namespace mosaic::cli {
 /// Adds options to the subcommand's parser and sets the callback that runs it.
 using CommandSetup = std::function<void(CLI::App& app)>;
 
-/// `const core::Registered entry{commands(), "jobs", "list the jobs of a database",
+/// `const core::Registered kEntry{commands(), "jobs", "list the jobs of a database",
 /// CommandSetup(setup)};`
 core::Registry<CommandSetup>& commands();
 

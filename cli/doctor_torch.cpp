@@ -58,8 +58,8 @@ void setup(CLI::App& app) {
   });
 }
 
-const core::Registered entry{commands(), "doctor", "what this machine has, and what is missing",
-                             CommandSetup(setup)};
+const core::Registered kEntry{commands(), "doctor", "what this machine has, and what is missing",
+                              CommandSetup(setup)};
 
 }  // namespace
 }  // namespace mosaic::cli

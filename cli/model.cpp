@@ -90,13 +90,13 @@ void setup_finetune(CLI::App& app) {
   app.callback([options] { finetune_subnet(*options); });
 }
 
-const core::Registered extract{commands(), "extract",
-                               "hand over the best network under given bounds",
-                               CommandSetup(setup_extract)};
-const core::Registered eval{commands(), "eval", "true accuracy of an extracted network",
-                            CommandSetup(setup_eval)};
-const core::Registered finetune{commands(), "finetune", "train an extracted network further",
-                                CommandSetup(setup_finetune)};
+const core::Registered kExtract{commands(), "extract",
+                                "hand over the best network under given bounds",
+                                CommandSetup(setup_extract)};
+const core::Registered kEval{commands(), "eval", "true accuracy of an extracted network",
+                             CommandSetup(setup_eval)};
+const core::Registered kFinetune{commands(), "finetune", "train an extracted network further",
+                                 CommandSetup(setup_finetune)};
 
 }  // namespace
 }  // namespace mosaic::cli

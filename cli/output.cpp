@@ -64,11 +64,10 @@ json metrics_json(const db::Network& network) {
   return metrics;
 }
 
-json predicted_json(const db::Network& network) {
+/// Per metric that was predicted: the mean, or the standard deviation.
+json predicted_json(const db::Network& network, double db::Network::Predicted::*part) {
   json predicted = json::object();
-  for (const auto& [name, value] : network.predicted)
-    predicted[name] = {
-        {"mean", value.mean}, {"deviation", value.deviation}, {"predictor", value.predictor}};
+  for (const auto& [name, value] : network.predicted) predicted[name] = value.*part;
   return predicted;
 }
 
@@ -128,7 +127,8 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
            {"hash", network.hash},
            {"evaluation", network.evaluation ? json(*network.evaluation) : json(nullptr)},
            {"metrics", metrics_json(network)},
-           {"predicted", predicted_json(network)}});
+           {"predicted", predicted_json(network, &db::Network::Predicted::mean)},
+           {"deviation", predicted_json(network, &db::Network::Predicted::deviation)}});
     std::cout << result.dump(1) << "\n";
     return;
   }

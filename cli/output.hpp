@@ -19,7 +19,8 @@ db::Table::Cell number_cell(double value, const char* format = "%.6g");
 db::Table::Cell null_cell();
 
 /// A front: one row a network, measured and predicted values side by side. JSON: one object a
-/// network with `arch`, `hash`, `evaluation`, `metrics` (measured) and `predicted`.
+/// network with `arch`, `hash`, `evaluation`, `metrics` (measured), `predicted` and `deviation` (of
+/// the prediction).
 void print_networks(const std::vector<db::Network>& networks, const db::Job& job,
                     const OutputOptions& options, bool wide);
 

@@ -77,18 +77,18 @@ void setup_resume(CLI::App& app) {
   });
 }
 
-const core::Registered run{commands(), "run",
-                           "the whole job: train, measure, search, re-measure, report",
-                           CommandSetup(setup_run)};
-const core::Registered train{commands(), "train", "train the supernet of a job",
-                             CommandSetup(setup_train)};
-const core::Registered measure{commands(), "measure", "measure latencies on this device",
-                               CommandSetup(setup_measure)};
-const core::Registered search{commands(), "search",
-                              "search of a job, with a trained supernet or none",
-                              CommandSetup(setup_search)};
-const core::Registered resume{commands(), "resume", "go on where a stopped or killed job stood",
-                              CommandSetup(setup_resume)};
+const core::Registered kRun{commands(), "run",
+                            "the whole job: train, measure, search, re-measure, report",
+                            CommandSetup(setup_run)};
+const core::Registered kTrain{commands(), "train", "train the supernet of a job",
+                              CommandSetup(setup_train)};
+const core::Registered kMeasure{commands(), "measure", "measure latencies on this device",
+                                CommandSetup(setup_measure)};
+const core::Registered kSearch{commands(), "search",
+                               "search of a job, with a trained supernet or none",
+                               CommandSetup(setup_search)};
+const core::Registered kResume{commands(), "resume", "go on where a stopped or killed job stood",
+                               CommandSetup(setup_resume)};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -8,13 +8,13 @@ EvaluatorType counted(const std::string& metric, const std::string& unit) {
           .unit = unit};
 }
 
-const core::Registered params{evaluators(), "params", "trainable parameters",
-                              counted("params", "count")};
-const core::Registered flops{evaluators(), "flops", "multiply-accumulates of one example",
-                             counted("flops", "multiply-adds")};
-const core::Registered bytes{evaluators(), "activation_bytes",
-                             "peak bytes of live activations of one example, float32",
-                             counted("activation_bytes", "bytes")};
+const core::Registered kParams{evaluators(), "params", "trainable parameters",
+                               counted("params", "count")};
+const core::Registered kFlops{evaluators(), "flops", "multiply-accumulates of one example",
+                              counted("flops", "MACs")};
+const core::Registered kBytes{evaluators(), "activation_bytes",
+                              "peak bytes of live activations of one example, float32",
+                              counted("activation_bytes", "bytes")};
 
 }  // namespace
 

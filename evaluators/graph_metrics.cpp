@@ -20,7 +20,7 @@ const std::map<std::string, GraphMetric>& known_metrics() {
        {"bytes", "exact(float32, batch=1)",
         [](const spaces::Graph& graph) { return spaces::activation_bytes(graph); }}},
       {"flops",
-       {"multiply-adds", "exact(batch=1)",
+       {"MACs", "exact(batch=1)",
         [](const spaces::Graph& graph) { return spaces::count_flops(graph); }}},
       {"params",
        {"count", "exact",

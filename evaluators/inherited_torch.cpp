@@ -84,11 +84,11 @@ EvaluatorType inherited(bool loss) {
           .needs_supernet = true};
 }
 
-const core::Registered accuracy{evaluators(), "accuracy",
-                                "validation accuracy with inherited weights, percent",
-                                inherited(false)};
-const core::Registered loss{evaluators(), "loss", "validation cross-entropy with inherited weights",
-                            inherited(true)};
+const core::Registered kAccuracy{evaluators(), "accuracy",
+                                 "validation accuracy with inherited weights, percent",
+                                 inherited(false)};
+const core::Registered kLoss{evaluators(), "loss",
+                             "validation cross-entropy with inherited weights", inherited(true)};
 
 }  // namespace
 }  // namespace mosaic::evaluators

@@ -165,7 +165,7 @@ class Latency : public Evaluator {
   std::int64_t taken_ = 0;
 };
 
-const core::Registered entry{
+const core::Registered kEntry{
     evaluators(), "latency_ms", "time of one forward pass on this machine, trimmed median",
     EvaluatorType{
         .make = [](const EvaluatorContext& context) { return std::make_unique<Latency>(context); },

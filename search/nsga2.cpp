@@ -143,12 +143,12 @@ std::unique_ptr<SearchAlgorithm> make_nsga2(const core::Call& call, const spaces
                                  state_identity(call, space, settings));
 }
 
-const core::Registered entry{
+const core::Registered kEntry{
     algorithms(), "nsga2",
     "NSGA-II: nondominated sorting and crowding (Deb et al. 2002); cr=0.95 crossover probability, "
     "eta_c=10 its distribution index, m=1/genes mutation probability of a gene, eta_m=50",
     AlgorithmFactory(make_nsga2)};
-const core::Registered rules{
+const core::Registered kRulesEntry{
     algorithm_rules(), "nsga2", "",
     AlgorithmRules{.arguments = check_arguments, .population = check_population}};
 

@@ -86,10 +86,10 @@ std::unique_ptr<SearchAlgorithm> make_random(const core::Call& call, const space
   return std::make_unique<RandomSearch>(space, settings, state_identity(call, space, settings));
 }
 
-const core::Registered entry{algorithms(), "random",
-                             "distinct networks drawn at random; the baseline of every search",
-                             AlgorithmFactory(make_random)};
-const core::Registered rules{algorithm_rules(), "random", "", kRules};
+const core::Registered kEntry{algorithms(), "random",
+                              "distinct networks drawn at random; the baseline of every search",
+                              AlgorithmFactory(make_random)};
+const core::Registered kRulesEntry{algorithm_rules(), "random", "", kRules};
 
 }  // namespace
 

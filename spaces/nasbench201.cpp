@@ -122,7 +122,7 @@ Genotype parse(const Space&, const std::string& text) {
   return genotype;
 }
 
-const core::Registered entry{
+const core::Registered kEntry{
     space_types(), "nasbench201",
     "the NAS-Bench-201 cell: five ops on six edges, 15,625 cells in a three-stage skeleton",
     SpaceType{.build = build, .text = text, .parse = parse}};

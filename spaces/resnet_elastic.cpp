@@ -50,7 +50,7 @@ void build(SpaceBuilder& b) {
   b.entry("forward", {images}, {b.linear("classifier", x, {.out = classes})});
 }
 
-const core::Registered entry{
+const core::Registered kEntry{
     space_types(), "resnet-elastic",
     "residual network with elastic depth, widths, kernels and inner widths in three stages",
     SpaceType{.build = build, .text = {}, .parse = {}}};

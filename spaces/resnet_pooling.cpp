@@ -111,7 +111,7 @@ Genotype parse(const Space& space, const std::string& text) {
   return {static_cast<int>(found - labels.begin())};
 }
 
-const core::Registered entry{
+const core::Registered kEntry{
     space_types(), "resnet-pooling",
     "residual network whose widths go by depth; the decision is where its poolings stand",
     SpaceType{.build = build, .text = text, .parse = parse}};

@@ -34,13 +34,13 @@ class Sandwich : public Sampler {
   std::vector<spaces::Genotype> fixed_;
 };
 
-const core::Registered uniform{
+const core::Registered kUniform{
     samplers(), "uniform", "one architecture a step, every decision uniform",
     SamplerFactory([](const core::Call& call, const spaces::Space& space) {
       call.expect_only({});
       return std::make_unique<Uniform>(space);
     })};
-const core::Registered sandwich{
+const core::Registered kSandwich{
     samplers(), "sandwich", "largest, smallest and random=2 more architectures a step (by FLOPs)",
     SamplerFactory([](const core::Call& call, const spaces::Space& space) {
       const std::vector<std::string> known{"random"};

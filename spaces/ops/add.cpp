@@ -17,7 +17,7 @@ Shape add_shape(const Node&, const std::vector<Shape>& inputs) {
   return inputs[0];
 }
 
-const core::Registered entry{
+const core::Registered kEntry{
     ops(), "add", "sum of its inputs",
     OpSpec{.shape = add_shape,
            .flops = [](const GraphNode&, const std::vector<Dims>&, const Dims&) { return 0.0; },

@@ -9,7 +9,7 @@ OpSpec spec() {
   return result;
 }
 
-const core::Registered entry{
+const core::Registered kEntry{
     ops(), "batch_norm",
     "normalisation over batch and space; weight and bias [channels]; its statistics are no "
     "slots: calibration gives them per architecture",

@@ -22,9 +22,9 @@ double conv_flops(const GraphNode& node, const std::vector<Dims>& inputs, const 
   return elements(output) * static_cast<double>(inputs[0][0]) * kernel * kernel;
 }
 
-const core::Registered entry{ops(), "conv2d",
-                             "2-D convolution, same padding; weight [out, in, kernel, kernel]",
-                             OpSpec{.shape = conv_shape, .flops = conv_flops}};
+const core::Registered kEntry{ops(), "conv2d",
+                              "2-D convolution, same padding; weight [out, in, kernel, kernel]",
+                              OpSpec{.shape = conv_shape, .flops = conv_flops}};
 
 }  // namespace
 }  // namespace mosaic::spaces

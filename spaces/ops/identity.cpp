@@ -8,7 +8,7 @@ OpSpec spec() {
   result.is_view = true;
   return result;
 }
-const core::Registered entry{ops(), "identity", "its input (a skip connection)", spec()};
+const core::Registered kEntry{ops(), "identity", "its input (a skip connection)", spec()};
 
 }  // namespace
 }  // namespace mosaic::spaces

@@ -3,7 +3,7 @@
 namespace mosaic::spaces {
 namespace {
 
-const core::Registered entry{ops(), "relu", "max(x, 0)", same_shape_op()};
+const core::Registered kEntry{ops(), "relu", "max(x, 0)", same_shape_op()};
 
 }  // namespace
 }  // namespace mosaic::spaces

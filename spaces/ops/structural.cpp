@@ -23,15 +23,15 @@ Shape select_shape(const Node& node, const std::vector<Shape>& inputs) {
   return result;
 }
 
-const core::Registered input_entry{
+const core::Registered kInputEntry{
     ops(), "input", "what an entry point is fed",
     OpSpec{.shape = [](const Node& node, const std::vector<Shape>&) { return node.shape; },
            .flops = free_of_cost,
            .keeps_zero = false}};
-const core::Registered select_entry{ops(), "select",
+const core::Registered kSelectEntry{ops(), "select",
                                     "one of its inputs, by a decision (resolved when bound)",
                                     OpSpec{.shape = select_shape, .flops = free_of_cost}};
-const core::Registered zeros_entry{ops(), "zeros", "zero everywhere: what reads it is pruned",
+const core::Registered kZerosEntry{ops(), "zeros", "zero everywhere: what reads it is pruned",
                                    OpSpec{.shape =
                                               [](const Node&, const std::vector<Shape>& inputs) {
                                                 require_inputs(inputs, 1);

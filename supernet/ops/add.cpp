@@ -11,7 +11,7 @@ at::Tensor add(const OpCall& call) {
   return sum;
 }
 
-const core::Registered entry{op_kernels(), "add", "sum of the inputs", OpKernel(add)};
+const core::Registered kEntry{op_kernels(), "add", "sum of the inputs", OpKernel(add)};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -26,8 +26,8 @@ at::Tensor batch_norm(const OpCall& call) {
   return y;
 }
 
-const core::Registered entry{op_kernels(), "batch_norm", "at::batch_norm; statistics by NormMode",
-                             OpKernel(batch_norm)};
+const core::Registered kEntry{op_kernels(), "batch_norm", "at::batch_norm; statistics by NormMode",
+                              OpKernel(batch_norm)};
 
 }  // namespace
 }  // namespace mosaic::supernet

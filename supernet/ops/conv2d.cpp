@@ -11,8 +11,8 @@ at::Tensor conv2d(const OpCall& call) {
   return at::conv2d(call.inputs[0], call.weight("weight"), call.weight("bias"), stride, kernel / 2);
 }
 
-const core::Registered entry{op_kernels(), "conv2d", "at::conv2d with padding kernel / 2",
-                             OpKernel(conv2d)};
+const core::Registered kEntry{op_kernels(), "conv2d", "at::conv2d with padding kernel / 2",
+                              OpKernel(conv2d)};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -9,7 +9,7 @@ at::Tensor linear(const OpCall& call) {
   return at::linear(call.inputs[0], call.weight("weight"), call.weight("bias"));
 }
 
-const core::Registered entry{op_kernels(), "linear", "at::linear", OpKernel(linear)};
+const core::Registered kEntry{op_kernels(), "linear", "at::linear", OpKernel(linear)};
 
 }  // namespace
 }  // namespace mosaic::supernet

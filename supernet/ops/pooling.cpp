@@ -27,10 +27,10 @@ at::Tensor max_pool(const OpCall& call) {
   return at::max_pool2d(call.inputs[0], window.kernel, window.stride, window.padding);
 }
 
-const core::Registered avg_entry{op_kernels(), "avg_pool", "at::avg_pool2d; padding does not count",
+const core::Registered kAvgEntry{op_kernels(), "avg_pool", "at::avg_pool2d; padding does not count",
                                  OpKernel(avg_pool)};
-const core::Registered max_entry{op_kernels(), "max_pool", "at::max_pool2d", OpKernel(max_pool)};
-const core::Registered global_entry{op_kernels(), "global_avg_pool", "mean over height and width",
+const core::Registered kMaxEntry{op_kernels(), "max_pool", "at::max_pool2d", OpKernel(max_pool)};
+const core::Registered kGlobalEntry{op_kernels(), "global_avg_pool", "mean over height and width",
                                     OpKernel([](const OpCall& call) {
                                       return call.inputs[0].mean({2, 3});
                                     })};

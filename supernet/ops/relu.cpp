@@ -5,8 +5,9 @@
 namespace mosaic::supernet {
 namespace {
 
-const core::Registered entry{op_kernels(), "relu", "at::relu",
-                             OpKernel([](const OpCall& call) { return at::relu(call.inputs[0]); })};
+const core::Registered kEntry{op_kernels(), "relu", "at::relu", OpKernel([](const OpCall& call) {
+                                return at::relu(call.inputs[0]);
+                              })};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -11,9 +11,9 @@ at::Tensor zeros(const OpCall& call) {
   return at::zeros(shape, call.entry_input.options().dtype(at::kFloat));
 }
 
-const core::Registered identity_entry{op_kernels(), "identity", "the input itself",
+const core::Registered kIdentityEntry{op_kernels(), "identity", "the input itself",
                                       OpKernel([](const OpCall& call) { return call.inputs[0]; })};
-const core::Registered zeros_entry{op_kernels(), "zeros", "at::zeros", OpKernel(zeros)};
+const core::Registered kZerosEntry{op_kernels(), "zeros", "at::zeros", OpKernel(zeros)};
 
 }  // namespace
 }  // namespace mosaic::supernet

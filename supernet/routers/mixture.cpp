@@ -172,11 +172,11 @@ std::unique_ptr<ArchRouter> make_neuron_wise(const spaces::SuperGraph& graph, st
                                             static_cast<std::int64_t>(features), settings, seed);
 }
 
-const core::Registered layer_wise{
+const core::Registered kLayerWise{
     routers(), "layer-wise",
     "mixture-of-supernets: one coefficient per layer and expert, by an MLP of the architecture",
     RouterFactory(make_layer_wise)};
-const core::Registered neuron_wise{
+const core::Registered kNeuronWise{
     routers(), "neuron-wise", "mixture-of-supernets: one coefficient per output neuron and expert",
     RouterFactory(make_neuron_wise)};
 

@@ -16,7 +16,7 @@ class PlainRouter : public ArchRouter {
   std::size_t slots_;
 };
 
-const core::Registered entry{
+const core::Registered kEntry{
     routers(), "plain", "one expert a slot: all architectures share the same weights",
     RouterFactory([](const spaces::SuperGraph& graph, std::size_t, const RouterSettings&,
                      std::uint64_t) { return std::make_unique<PlainRouter>(graph.slots.size()); })};

@@ -9,8 +9,8 @@ using mosaic::test::message_of;
 
 TEST_CASE("registered things are found by name") {
   core::Registry<int> colours("colour");
-  const core::Registered red{colours, "red", "like a rose", 1};
-  const core::Registered blue{colours, "blue", "like the sea", 2};
+  const core::Registered kRed{colours, "red", "like a rose", 1};
+  const core::Registered kBlue{colours, "blue", "like the sea", 2};
   CHECK(colours.at("red") == 1);
   CHECK(colours.summary("blue") == "like the sea");
   CHECK(colours.contains("red"));

@@ -19,8 +19,8 @@ void build_toy(spaces::SpaceBuilder& b) {
   b.entry("forward", {image}, {b.linear("head", b.global_avg_pool("pool", x), {.out = 10})});
 }
 
-const core::Registered toy{spaces::space_types(), "search-toy", "for the tests of the search",
-                           spaces::SpaceType{.build = build_toy, .text = {}, .parse = {}}};
+const core::Registered kToy{spaces::space_types(), "search-toy", "for the tests of the search",
+                            spaces::SpaceType{.build = build_toy, .text = {}, .parse = {}}};
 
 }  // namespace
 

@@ -57,7 +57,7 @@ class Registry {
 };
 
 /// One line at namespace scope registers a thing:
-/// `const core::Registered entry{spaces(), "my-space", "what it is", factory};`
+/// `const core::Registered kEntry{spaces(), "my-space", "what it is", factory};`
 struct Registered {
   template <class Value, class Given>
   Registered(Registry<Value>& registry, std::string name, std::string summary, Given&& value) {

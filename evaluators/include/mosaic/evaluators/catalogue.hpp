@@ -54,7 +54,7 @@ struct EvaluatorType {
   bool timed = false;           ///< predicted while searching, re-measured on the front
 };
 
-/// `const core::Registered entry{evaluators(), "params", "what it is", EvaluatorType{...}};`
+/// `const core::Registered kEntry{evaluators(), "params", "what it is", EvaluatorType{...}};`
 core::Registry<EvaluatorType>& evaluators();
 
 }  // namespace mosaic::evaluators

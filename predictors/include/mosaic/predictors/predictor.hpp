@@ -62,7 +62,7 @@ class Predictor {
 using PredictorFactory = std::function<std::unique_ptr<Predictor>(const core::Call&)>;
 
 /// "ridge(lambda=auto)", "mlp(hidden=400, layers=3, members=5)":
-/// `const core::Registered entry{predictors(), "ridge", "what it is", factory};`
+/// `const core::Registered kEntry{predictors(), "ridge", "what it is", factory};`
 core::Registry<PredictorFactory>& predictors();
 /// Makes a predictor from its string; throws UsageError for unknown names or arguments.
 std::unique_ptr<Predictor> make_predictor(const std::string& spec);

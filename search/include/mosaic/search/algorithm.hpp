@@ -39,7 +39,7 @@ class SearchAlgorithm {
 using AlgorithmFactory = std::function<std::unique_ptr<SearchAlgorithm>(
     const core::Call& call, const spaces::Space& space, const AlgorithmSettings& settings)>;
 
-/// `const core::Registered entry{algorithms(), "random", "what it is", factory};`
+/// `const core::Registered kEntry{algorithms(), "random", "what it is", factory};`
 core::Registry<AlgorithmFactory>& algorithms();
 
 /// What an algorithm can check before there is a space, so that a mistake in a job file is found
@@ -49,7 +49,7 @@ struct AlgorithmRules {
   std::function<void(std::size_t population)> population;
 };
 /// By the name of the algorithm:
-/// `const core::Registered rules{algorithm_rules(), "nsga2", "", AlgorithmRules{...}};`
+/// `const core::Registered kRules{algorithm_rules(), "nsga2", "", AlgorithmRules{...}};`
 core::Registry<AlgorithmRules>& algorithm_rules();
 
 /// Makes "nsga2(cr=0.9)"; throws UsageError for an unknown name or argument, or a population it

@@ -31,7 +31,7 @@ struct OpSpec {
   bool drops_dead_inputs = false;
 };
 
-/// `const core::Registered entry{ops(), "relu", "max(x, 0)", OpSpec{...}};`
+/// `const core::Registered kEntry{ops(), "relu", "max(x, 0)", OpSpec{...}};`
 core::Registry<OpSpec>& ops();
 
 }  // namespace mosaic::spaces

@@ -27,7 +27,7 @@ struct SpaceType {
   std::function<Genotype(const Space&, const std::string&)> parse;
 };
 
-/// `const core::Registered entry{space_types(), "my-space", "what it is", SpaceType{.build =
+/// `const core::Registered kEntry{space_types(), "my-space", "what it is", SpaceType{.build =
 /// build}};`
 core::Registry<SpaceType>& space_types();
 

@@ -62,7 +62,7 @@ struct OpCall {
 
 /// Kernel of an op whose specification lives in spaces/ops/. One file each in supernet/ops/.
 using OpKernel = std::function<at::Tensor(const OpCall&)>;
-/// `const core::Registered entry{op_kernels(), "relu", "at::relu", OpKernel(...)};`
+/// `const core::Registered kEntry{op_kernels(), "relu", "at::relu", OpKernel(...)};`
 core::Registry<OpKernel>& op_kernels();
 
 /// Outputs of an entry point. Inputs are [batch, ...node shape]. Intermediate tensors are freed

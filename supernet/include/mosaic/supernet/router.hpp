@@ -49,7 +49,7 @@ struct RouterSettings {
 using RouterFactory =
     std::function<std::unique_ptr<ArchRouter>(const spaces::SuperGraph& graph, std::size_t features,
                                               const RouterSettings& settings, std::uint64_t seed)>;
-/// `const core::Registered entry{routers(), "plain", "one expert a slot", factory};`
+/// `const core::Registered kEntry{routers(), "plain", "one expert a slot", factory};`
 core::Registry<RouterFactory>& routers();
 
 /// The active part of a slot's experts [m, ...full] under a mix ([m], [out, m] or undefined): the

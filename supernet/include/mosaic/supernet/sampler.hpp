@@ -24,7 +24,7 @@ using SamplerFactory =
     std::function<std::unique_ptr<Sampler>(const core::Call& call, const spaces::Space& space)>;
 
 /// "uniform", "sandwich(random=2)":
-/// `const core::Registered entry{samplers(), "uniform", "what it does", factory};`
+/// `const core::Registered kEntry{samplers(), "uniform", "what it does", factory};`
 core::Registry<SamplerFactory>& samplers();
 std::unique_ptr<Sampler> make_sampler(const std::string& spec, const spaces::Space& space);
 

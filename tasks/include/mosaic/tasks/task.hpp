@@ -85,7 +85,7 @@ class Task {
 
 using TaskFactory = std::function<std::unique_ptr<Task>(const TaskSettings&)>;
 
-/// `const core::Registered entry{tasks(), "fashion-mnist", "what it is", factory};`
+/// `const core::Registered kEntry{tasks(), "fashion-mnist", "what it is", factory};`
 core::Registry<TaskFactory>& tasks();
 
 }  // namespace mosaic::tasks
