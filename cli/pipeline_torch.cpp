@@ -322,9 +322,10 @@ class Pipeline {
         seconds += watch.seconds();
       }
     const auto done = database_.evaluations(job_.id).size();
-    const auto left =
-        static_cast<double>(work_.file.search.evaluations) - static_cast<double>(done);
-    core::log_info("searching " + std::to_string(work_.file.search.evaluations) +
+    const double most = std::min(static_cast<double>(work_.file.search.evaluations),
+                                 work_.space->size().architectures);
+    const double left = most - static_cast<double>(done);
+    core::log_info("searching " + core::with_commas(static_cast<long long>(most)) +
                    " networks: at most about " +
                    core::human_seconds(seconds * std::max(0.0, left)));
   }
