@@ -144,7 +144,7 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
   others.erase("latency_reference_ms");
   for (const auto& name : {"params", "flops"})
     if (others.count(name) && std::find(metrics.begin(), metrics.end(), name) == metrics.end())
-      metrics.push_back(name);
+      metrics.emplace_back(name);
   for (const auto& name : others)
     if (std::find(metrics.begin(), metrics.end(), name) == metrics.end()) metrics.push_back(name);
 
@@ -157,8 +157,8 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
     table.columns.push_back(predicted.count(metric) && !options.csv ? "measured " + heading
                                                                     : heading);
   }
-  table.columns.push_back("hash");
-  if (wide || options.csv) table.columns.push_back("arch");
+  table.columns.emplace_back("hash");
+  if (wide || options.csv) table.columns.emplace_back("arch");
   for (const auto& network : networks) {
     std::vector<Cell> row;
     row.push_back(network.evaluation ? number_cell(static_cast<double>(*network.evaluation), "%.0f")

@@ -23,7 +23,7 @@ inline void require_axes(const Shape& shape, std::size_t axes, const char* layou
 /// everywhere.
 inline Extent window(const Extent& size, const Extent& kernel, const Extent& stride,
                      const Extent& padding) {
-  const Extent result = (size + Extent(2) * padding - kernel) / stride + Extent(1);
+  Extent result = (size + Extent(2) * padding - kernel) / stride + Extent(1);
   if (result.min() < 1)
     throw std::logic_error("the input gets smaller than the window in some architecture");
   return result;
