@@ -40,6 +40,10 @@ class Autocast {
   bool on_;
 };
 
+bool uses_bfloat16(const TrainSettings& settings, const std::string& device) {
+  return settings.precision == "bfloat16" || (settings.precision == "auto" && device != "cpu");
+}
+
 bool is_out_of_memory(const std::exception& error) {
   if (dynamic_cast<const c10::OutOfMemoryError*>(&error) ||
       dynamic_cast<const std::bad_alloc*>(&error))
@@ -69,8 +73,7 @@ class Training {
         settings_(settings),
         hooks_(hooks),
         optimizer_(trainee.parameters, settings),
-        bfloat16_(settings.precision == "bfloat16" ||
-                  (settings.precision == "auto" && trainee.device != "cpu")) {
+        bfloat16_(uses_bfloat16(settings, trainee.device)) {
     if (bfloat16_ && trainee.device == "cpu")
       throw core::UsageError("precision = \"bfloat16\" needs a GPU",
                              "use precision = \"auto\" or \"float32\"");
@@ -143,9 +146,9 @@ class Training {
     at::Tensor correct = at::zeros({}, batch.targets.options());
     const auto inputs = batch.inputs.chunk(pieces_);
     const auto targets = batch.targets.chunk(pieces_);
-    const std::size_t passes = trainee_.passes(step_).size();
+    const auto forwards = trainee_.passes(step_);
+    const std::size_t passes = forwards.size();
     for (std::size_t piece = 0; piece < inputs.size(); ++piece) {
-      const auto forwards = trainee_.passes(step_);
       const double share =
           static_cast<double>(inputs[piece].size(0)) / static_cast<double>(batch_size_);
       for (const auto& forward : forwards) {
@@ -244,7 +247,7 @@ class Training {
 double mean_step_seconds(const Trainee& trainee, const tasks::Task& task,
                          const TrainSettings& settings, std::int64_t batch_size) {
   constexpr std::int64_t kSteps = 6;
-  const bool bfloat16 = settings.precision != "float32" && trainee.device != "cpu";
+  const bool bfloat16 = uses_bfloat16(settings, trainee.device);
   const auto batch = task.training_batch(0, 0, batch_size);
   double seconds = 0;
   for (std::int64_t run = 0; run < 2 * kSteps; ++run) {
