@@ -15,6 +15,7 @@ find_package(Pagmo REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
+find_package(xgboost REQUIRED)
 
 # Flags, definitions and header libraries of every target. Definitions that a header reads must be
 # the same everywhere, or two files see two versions of one class.

@@ -18,6 +18,14 @@ struct Objective {
   bool operator==(const Objective&) const = default;
 };
 
+/// A bound that a job puts on a metric: only networks that keep it are feasible.
+struct Constraint {
+  std::string metric;
+  bool upper = true;  ///< value <= bound; otherwise value >= bound
+  double bound = 0;
+  bool operator==(const Constraint&) const = default;
+};
+
 /// One job: everything needed to know where its numbers come from.
 struct Job {
   std::int64_t id = 0;
@@ -40,6 +48,7 @@ struct Job {
   std::string folder;     ///< of checkpoints and models
   std::string message;    ///< why it failed
   std::vector<Objective> objectives;
+  std::vector<Constraint> constraints;
   std::string created;  ///< UTC
   std::string updated;
 };
