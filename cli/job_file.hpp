@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "mosaic/core/csv.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/search/search.hpp"
 #include "mosaic/supernet/router.hpp"
@@ -18,10 +20,18 @@ namespace mosaic::cli {
 struct ObjectiveFile {
   std::string metric;
   bool maximise = false;
+  bool optimise = true;  ///< false: only constrained (goal = "none")
   evaluators::MeasureSettings measure;
   bool predicted = false;      ///< searched by prediction, re-measured on the front
   std::string predictor;       ///< "ridge", "mlp(...)"
   std::int64_t samples = 120;  ///< networks measured to fit the predictor
+};
+
+/// Where a search begins: networks, the front of an earlier job, or both.
+struct StartFile {
+  std::vector<std::string> archs;
+  std::string job;  ///< empty: none
+  std::string db;   ///< of that job; empty: the new job's own
 };
 
 struct JobFile {
@@ -39,7 +49,10 @@ struct JobFile {
   std::optional<supernet::RouterSettings> router;  ///< set if there is a [supernet]
   supernet::TrainSettings train;
   std::vector<ObjectiveFile> objectives;
+  std::vector<db::Constraint> constraints;
+  std::shared_ptr<const core::CsvTable> table;  ///< set if there is an [evaluator] of type "table"
   search::SearchSettings search;
+  StartFile start;
 
   /// Throws core::UsageError with file and line for anything missing, unknown or out of range.
   static JobFile from_file(const std::string& path);

@@ -1,7 +1,11 @@
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
 
 #include "job_file.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/evaluators/table.hpp"
 #include "mosaic/supernet/sampler.hpp"
 
 namespace mosaic::cli {
@@ -25,14 +29,36 @@ void checked(const core::Section& section, const std::string& key, Check check) 
   }
 }
 
+/// Metrics that an objective of this job can have.
+std::vector<std::string> known_metrics(const core::CsvTable* table) {
+  auto names = evaluators::evaluators().names();
+  if (table == nullptr) return names;
+  // With a table nothing is trained or timed: what counts is in its columns, or counted.
+  std::erase_if(names, [](const auto& name) {
+    const auto& type = evaluators::evaluators().at(name);
+    return type.timed || type.needs_supernet;
+  });
+  for (const auto& column : table->columns)
+    if (evaluators::Table::has_metric(*table, column)) names.push_back(column);
+  return names;
+}
+
 /// `fresh`: the job begins on this machine, so its devices must be there. (A job's own copy may be
 /// read elsewhere, to extract from its supernet.)
-ObjectiveFile read_objective(core::Section section, bool fresh) {
+ObjectiveFile read_objective(core::Section section, const core::CsvTable* table, bool fresh) {
   ObjectiveFile objective;
-  objective.metric = required_choice(section, "metric", evaluators::evaluators().names());
+  objective.metric = required_choice(section, "metric", known_metrics(table));
+  const std::vector<std::string> goals = {"max", "min", "none"};
+  if (table != nullptr && evaluators::Table::has_metric(*table, objective.metric)) {
+    const auto goal = required_choice(section, "goal", goals);
+    objective.maximise = goal == "max";
+    objective.optimise = goal != "none";
+    return objective;
+  }
   const auto& type = evaluators::evaluators().at(objective.metric);
-  objective.maximise =
-      section.one_of("goal", type.maximise ? "max" : "min", {"max", "min"}) == "max";
+  const auto goal = section.one_of("goal", type.maximise ? "max" : "min", goals);
+  objective.maximise = goal == "max";
+  objective.optimise = goal != "none";
   auto& m = objective.measure;
   if (type.timed) {
     m.device = section.one_of("device", m.device, {"cpu", "cuda"});
@@ -53,6 +79,86 @@ ObjectiveFile read_objective(core::Section section, bool fresh) {
     m.calibration = section.integer("calibration", m.calibration, 2, 1 << 30);
   }
   return objective;
+}
+
+/// A file named in a job: as it stands, or beside the job file.
+std::string find_beside(const std::string& name, const std::string& job_path) {
+  if (std::filesystem::exists(name)) return name;
+  const auto beside = std::filesystem::path(job_path).parent_path() / name;
+  return std::filesystem::exists(beside) ? beside.string() : name;
+}
+
+std::shared_ptr<const core::CsvTable> read_table(core::Section section, const std::string& path) {
+  required_choice(section, "type", {"table"});
+  const auto file = find_beside(section.required_string("file"), path);
+  std::shared_ptr<const core::CsvTable> table;
+  checked(section, "file", [&] {
+    try {
+      table = std::make_shared<core::CsvTable>(core::read_csv(file));
+      table->column("arch");
+    } catch (const core::Error& error) {
+      throw core::UsageError(error.message(), error.advice());
+    }
+  });
+  return table;
+}
+
+/// "latency_ms <= 5".
+db::Constraint read_constraint(const std::string& text) {
+  for (const auto* relation : {"<=", ">="}) {
+    const auto at = text.find(relation);
+    if (at == std::string::npos) continue;
+    db::Constraint constraint;
+    constraint.metric = std::string(core::trim(text.substr(0, at)));
+    constraint.upper = relation[0] == '<';
+    const std::string bound(core::trim(text.substr(at + 2)));
+    char* end = nullptr;
+    constraint.bound = std::strtod(bound.c_str(), &end);
+    if (bound.empty() || *end != '\0' || !std::isfinite(constraint.bound)) break;
+    return constraint;
+  }
+  throw core::UsageError("'" + text + "' is no constraint",
+                         "write a metric, <= or >=, and a number: \"latency_ms <= 5\"");
+}
+
+/// Metrics that constraints are about and no [[objective]] names are measured as they are by
+/// default.
+void read_constraints(core::Section section, JobFile& job) {
+  const auto metrics = known_metrics(job.table.get());
+  for (const auto& text : section.strings("constraints", {}))
+    checked(section, "constraints", [&] {
+      const auto constraint = read_constraint(text);
+      job.constraints.push_back(constraint);
+      const auto same = [&](const auto& o) { return o.metric == constraint.metric; };
+      if (std::any_of(job.objectives.begin(), job.objectives.end(), same)) return;
+      if (std::find(metrics.begin(), metrics.end(), constraint.metric) == metrics.end()) {
+        const auto nearest = core::nearest_name(constraint.metric, metrics);
+        throw core::UsageError("unknown metric '" + constraint.metric + "' in '" + text + "'",
+                               (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
+                                   "known: " + core::join(metrics));
+      }
+      const bool built_in = evaluators::evaluators().contains(constraint.metric);
+      if (built_in && evaluators::evaluators().at(constraint.metric).timed)
+        throw core::UsageError(
+            "a constraint on " + constraint.metric + " needs to know how it is measured",
+            "add an [[objective]] with metric = \"" + constraint.metric +
+                "\" (goal = \"none\" where it is not to be optimised)");
+      ObjectiveFile measured;
+      measured.metric = constraint.metric;
+      measured.optimise = false;
+      job.objectives.push_back(measured);
+    });
+}
+
+StartFile read_start(core::Section section) {
+  StartFile start;
+  start.archs = section.strings("start", {});
+  start.job = section.string("start_job", "");
+  start.db = section.string("start_db", "");
+  if (!start.db.empty() && start.job.empty())
+    section.fail("start_db", "start_db is the database of start_job, which is missing",
+                 "give start_job, the name of the job to begin from");
+  return start;
 }
 
 JobFile read(core::Config config, const std::string& path, bool fresh) {
@@ -96,14 +202,23 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
       root.fail("supernet", "a supernet needs data to be trained on", "add a [task] section");
   }
 
+  if (root.has("evaluator")) {
+    job.table = read_table(root.section("evaluator"), path);
+    if (job.router)
+      root.fail("evaluator", "a job has a table or a supernet behind it, not both",
+                "remove [evaluator] or [supernet]");
+  }
   for (const auto& section : root.sections("objective"))
-    job.objectives.push_back(read_objective(section, fresh));
-  if (job.objectives.empty())
+    job.objectives.push_back(read_objective(section, job.table.get(), fresh));
+  if (std::none_of(job.objectives.begin(), job.objectives.end(),
+                   [](const auto& objective) { return objective.optimise; }))
     root.fail("", "the job has no objective",
               "add at least one [[objective]] with a metric, one of: " +
-                  core::join(evaluators::evaluators().names()));
+                  core::join(known_metrics(job.table.get())));
   for (const auto& objective : job.objectives) {
-    if (evaluators::evaluators().at(objective.metric).needs_supernet && (!job.router || !job.task))
+    const bool built_in = evaluators::evaluators().contains(objective.metric);
+    if (built_in && evaluators::evaluators().at(objective.metric).needs_supernet &&
+        (!job.router || !job.task))
       root.fail("objective", "metric '" + objective.metric + "' needs a trained supernet",
                 "add a [task] and a [supernet] section");
     if (std::count_if(job.objectives.begin(), job.objectives.end(),
@@ -112,6 +227,8 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
                 "remove one of them");
   }
   job.search = search::SearchSettings::read(root.section("search"));
+  read_constraints(root.section("search"), job);
+  job.start = read_start(root.section("search"));
   config.finish();
   return job;
 }

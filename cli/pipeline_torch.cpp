@@ -17,6 +17,7 @@
 #include "output.hpp"
 #include "report.hpp"
 #include "session.hpp"
+#include "start.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -172,9 +173,14 @@ class Pipeline {
 
   std::shared_ptr<Evaluator> evaluator(const std::string& metric,
                                        const evaluators::MeasureSettings& settings) {
-    return std::make_shared<evaluators::Cached>(
-        evaluators::evaluators().at(metric).make(context(settings)), database_, job_.id,
-        work_.space->hash());
+    auto made = in_table(metric) ? evaluators::table_evaluator(work_.table, metric)
+                                 : evaluators::evaluators().at(metric).make(context(settings));
+    return std::make_shared<evaluators::Cached>(std::move(made), database_, job_.id,
+                                                work_.space->hash());
+  }
+
+  bool in_table(const std::string& metric) const {
+    return work_.table && evaluators::Table::has_metric(work_.table->csv(), metric);
   }
 
   /// The smallest and the largest network, then random ones, all different; all of a space that has
@@ -270,6 +276,7 @@ class Pipeline {
       search::SearchObjective made;
       made.metric = objective.metric;
       made.maximise = objective.maximise;
+      made.optimise = objective.optimise;
       made.evaluator = evaluator(objective.metric, objective.measure);
       if (objective.predicted && predictors_.count(objective.metric)) {
         made.predictor = objective.predictor;
@@ -295,7 +302,9 @@ class Pipeline {
                        [&](const auto& o) { return o.metric == metric; }))
         extra.push_back(evaluator(metric, {}));
     announce_search();
-    const auto outcome = search::run_search(*work_.space, objectives, extra, work_.file.search,
+    auto settings = work_.file.search;
+    settings.start = start_networks(database_, job_, work_);
+    const auto outcome = search::run_search(*work_.space, objectives, extra, settings,
                                             work_.file.seed, database_, job_);
     core::log_info("search: " + std::to_string(outcome.evaluations) + " networks in " +
                    std::to_string(outcome.generations) + " generations, hypervolume " +
@@ -314,7 +323,8 @@ class Pipeline {
     const Candidate largest = evaluators::make_candidate(*work_.space, work_.space->largest());
     double seconds = 0;
     for (const auto& objective : work_.file.objectives)
-      if (!objective.predicted && !evaluators::evaluators().at(objective.metric).timed) {
+      if (!objective.predicted && !in_table(objective.metric) &&
+          !evaluators::evaluators().at(objective.metric).timed) {
         const auto measured =
             evaluators::evaluators().at(objective.metric).make(context(objective.measure));
         const core::Stopwatch watch;
@@ -354,7 +364,7 @@ db::Job new_job(const Workplace& work, const std::string& db) {
   job.space = work.space->name();
   job.space_hash = work.space->hash();
   job.task = work.task ? work.task->name() : "";
-  job.data_checksum = work.task ? work.task->checksum() : "";
+  job.data_checksum = work.data_checksum();
   job.device = supernet::describe_device(work.device);
   job.threads = supernet::threads();
   job.version = core::version();
@@ -362,7 +372,8 @@ db::Job new_job(const Workplace& work, const std::string& db) {
   job.libraries = libraries();
   job.folder = std::filesystem::absolute(job_folder(file, db)).string();
   for (const auto& objective : file.objectives)
-    job.objectives.push_back({objective.metric, objective.maximise});
+    if (objective.optimise) job.objectives.push_back({objective.metric, objective.maximise});
+  job.constraints = file.constraints;
   return job;
 }
 
@@ -383,9 +394,10 @@ Workplace reopen(const JobFile& file, const db::Job& job) {
   if (job.libraries != libraries())
     core::log_warning("job '" + job.name + "' began with " + job.libraries + ", this is " +
                       libraries() + ": results may differ in the last digits");
-  if (work.task && work.task->checksum() != job.data_checksum)
+  if (work.data_checksum() != job.data_checksum)
     throw core::Error(
-        "the data of task '" + job.task + "' changed since job '" + job.name + "' began",
+        (work.task ? "the data of task '" + job.task : "the table '" + work.file.table->origin) +
+            "' changed since job '" + job.name + "' began",
         "restore the data, or begin a new job");
   if (work.space->hash() != job.space_hash)
     throw core::Error("space '" + job.space + "' changed since job '" + job.name + "' began",
@@ -410,7 +422,8 @@ std::string report_path(const std::string& given, const std::string& db) {
 
 void run_job(const RunOptions& options, Goal goal) {
   JobFile file = JobFile::from_file(options.job_file);
-  db::Database database(options.db);
+  // What a table tells costs nothing to get again: its searches need not wait for the disk.
+  db::Database database(options.db, {.survive_power_failure = file.table == nullptr});
   const auto known = database.find_job(file.name);
   if (known && known->config_hash != file.hash)
     throw core::UsageError(

@@ -7,6 +7,7 @@
 
 #include "job_file.hpp"
 #include "mosaic/db/database.hpp"
+#include "mosaic/evaluators/table.hpp"
 #include "mosaic/supernet/supernet.hpp"
 
 namespace mosaic::cli {
@@ -18,12 +19,15 @@ struct Workplace {
   std::string trained_device;         ///< kind of device that the supernet is (or was) trained on
   std::unique_ptr<tasks::Task> task;  ///< null where the job has none
   std::unique_ptr<spaces::Space> space;
+  std::shared_ptr<const evaluators::Table> table;  ///< null where there is none behind the job
 
   /// Loads the data, builds the space, sets the number of threads. `threads` and `device` override
   /// the file's (a job that goes on keeps those it began with).
   static Workplace open(JobFile file, std::optional<int> threads = {},
                         const std::string& device = {});
 
+  /// Of the data that results depend on: the task's, or the table's.
+  std::string data_checksum() const;
   /// Identity of the training: space, data, router, settings, seed, device kind and threads.
   std::string training_identity() const;
   std::unique_ptr<supernet::Supernet> make_supernet() const;

@@ -9,7 +9,7 @@
 namespace mosaic::cli {
 
 Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
-  Workplace work{std::move(file), {}, {}, nullptr, nullptr};
+  Workplace work{std::move(file), {}, {}, nullptr, nullptr, nullptr};
   work.device = supernet::resolve_device(device.empty() ? work.file.device : device);
   work.trained_device = work.device;
   supernet::set_threads(threads.value_or(static_cast<int>(work.file.threads)));
@@ -21,7 +21,14 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
   }
   work.space = std::make_unique<spaces::Space>(
       spaces::Space::make(work.file.space, shape, work.file.space_options));
+  if (work.file.table)
+    work.table = std::make_shared<evaluators::Table>(*work.file.table, *work.space);
   return work;
+}
+
+std::string Workplace::data_checksum() const {
+  if (task) return task->checksum();
+  return table ? table->checksum() : "";
 }
 
 std::string Workplace::training_identity() const {

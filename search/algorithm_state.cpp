@@ -16,10 +16,17 @@ std::string state_identity(const core::Call& call, const spaces::Space& space,
   std::string text = call.name + "(";
   for (const auto& [key, value] : call.arguments)
     text.append(text.back() == '(' ? "" : ", ").append(key).append("=").append(value);
+  std::string begun;  // only where there is something to tell: older states stay valid
+  if (settings.constraints > 0) begun += " constraints=" + std::to_string(settings.constraints);
+  if (!settings.start.empty()) {
+    core::Hasher hasher;
+    for (const auto& genotype : settings.start) hasher.add(space.text(genotype));
+    begun += " start=" + hasher.hex().substr(16);
+  }
   return text + ") on " + space.name() + " " + space.hash() +
          " population=" + std::to_string(settings.population) +
          " objectives=" + std::to_string(settings.objectives) +
-         " seed=" + std::to_string(settings.seed);
+         " seed=" + std::to_string(settings.seed) + begun;
 }
 
 std::string write_state(const std::string& identity, const std::string& content) {

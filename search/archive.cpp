@@ -26,7 +26,7 @@ void Archive::update() {
   std::vector<std::size_t> candidates = front_;
   std::sort(candidates.begin(), candidates.end());
   for (; seen_ < networks_.size(); ++seen_)
-    if (networks_[seen_].ok()) candidates.push_back(seen_);
+    if (networks_[seen_].feasible()) candidates.push_back(seen_);
   std::vector<std::vector<double>> points;
   for (const std::size_t i : candidates) points.push_back(networks_[i].objectives);
   front_.clear();
@@ -36,7 +36,7 @@ void Archive::update() {
 
 void Archive::fix_scale() {
   for (const auto& network : networks_) {
-    if (!network.ok()) continue;
+    if (!network.feasible()) continue;
     if (scale_.best.empty()) scale_ = {network.objectives, network.objectives};
     for (std::size_t i = 0; i < objectives_; ++i) {
       scale_.best[i] = std::min(scale_.best[i], network.objectives[i]);

@@ -1,6 +1,7 @@
 /// Every network that a search has evaluated, and the best of them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,9 +18,13 @@ inline constexpr double kPenalty = 1e30;
 struct Evaluated {
   spaces::Genotype genotype;  ///< canonical
   std::int64_t architecture = 0;
-  std::vector<double> objectives;  ///< minimised; empty if one of them failed
+  std::vector<double> objectives;   ///< minimised; empty if one of them failed
+  std::vector<double> excess = {};  ///< over each constraint, relative to its bound
 
   bool ok() const { return !objectives.empty(); }
+  bool feasible() const {
+    return ok() && std::all_of(excess.begin(), excess.end(), [](double e) { return e <= 0; });
+  }
 };
 
 /// Evaluated networks in the order proposed, with their Pareto front and its hypervolume.

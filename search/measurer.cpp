@@ -1,5 +1,6 @@
 #include "measurer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <stdexcept>
@@ -103,8 +104,9 @@ std::vector<std::vector<double>> Measurer::vectors(
   return result;
 }
 
-void check_objectives(const std::vector<SearchObjective>& objectives) {
-  if (objectives.empty())
+void check_objectives(const std::vector<SearchObjective>& objectives, const db::Job& job) {
+  if (std::none_of(objectives.begin(), objectives.end(),
+                   [](const auto& objective) { return objective.optimise; }))
     throw core::UsageError("a search needs an objective, and the job has none",
                            "add an [[objective]] with a metric and a goal");
   std::set<std::string> metrics;
@@ -115,6 +117,32 @@ void check_objectives(const std::vector<SearchObjective>& objectives) {
       throw core::UsageError("the objective '" + objective.metric + "' is given twice",
                              "leave one of them out");
   }
+  for (const auto& constraint : job.constraints)
+    if (!metrics.contains(constraint.metric))
+      throw std::logic_error("nothing measures " + constraint.metric +
+                             ", and a constraint needs it");
+}
+
+bool Judged::feasible() const {
+  return !objectives.empty() &&
+         std::all_of(excess.begin(), excess.end(), [](double e) { return e <= 0; });
+}
+
+Judged judge(const std::vector<SearchObjective>& objectives, const db::Job& job,
+             const std::vector<double>& vector) {
+  Judged judged;
+  if (vector.empty()) return judged;
+  std::map<std::string, double> values;
+  for (std::size_t i = 0; i < objectives.size(); ++i) {
+    if (objectives[i].optimise) judged.objectives.push_back(vector[i]);
+    values[objectives[i].metric] = objectives[i].maximise ? -vector[i] : vector[i];
+  }
+  for (const auto& constraint : job.constraints) {
+    const double beyond = values.at(constraint.metric) - constraint.bound;
+    judged.excess.push_back((constraint.upper ? beyond : -beyond) /
+                            std::max(std::abs(constraint.bound), 1e-12));
+  }
+  return judged;
 }
 
 std::vector<evaluators::Candidate> candidates_of(

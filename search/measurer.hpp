@@ -42,8 +42,19 @@ class Measurer {
   std::map<std::tuple<std::string, std::string, std::string>, double> predicted_;
 };
 
-/// Throws core::UsageError or std::logic_error for objectives that no search can use.
-void check_objectives(const std::vector<SearchObjective>& objectives);
+/// Throws core::UsageError or std::logic_error for objectives that no search can use, or
+/// constraints about something else.
+void check_objectives(const std::vector<SearchObjective>& objectives, const db::Job& job);
+
+/// A vector of Measurer::vectors(), told apart: what is optimised (empty if something failed), and
+/// by how much each constraint of the job is exceeded, relative to its bound (<= 0: kept).
+struct Judged {
+  std::vector<double> objectives;
+  std::vector<double> excess;
+  bool feasible() const;
+};
+Judged judge(const std::vector<SearchObjective>& objectives, const db::Job& job,
+             const std::vector<double>& vector);
 
 /// Candidates for texts of architectures.
 std::vector<evaluators::Candidate> candidates_of(

@@ -38,6 +38,7 @@ class Remeasurement {
       : space_(space),
         objectives_(objectives),
         database_(database),
+        whole_job_(job),
         job_(job.id),
         measurer_(space, objectives, database, job) {
     const auto state = database.state(job_, kPhase).value_or("");
@@ -111,9 +112,10 @@ class Remeasurement {
     std::vector<std::size_t> good;
     std::vector<std::vector<double>> points;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
-      if (rows_[i].point.empty()) continue;
+      auto judged = judge(objectives_, whole_job_, rows_[i].point);
+      if (!judged.feasible()) continue;
       good.push_back(i);
-      points.push_back(rows_[i].point);
+      points.push_back(std::move(judged.objectives));
     }
     std::vector<std::size_t> result;
     for (const std::size_t i : core::pareto_front(points))
@@ -146,6 +148,7 @@ class Remeasurement {
   const spaces::Space& space_;
   const std::vector<SearchObjective>& objectives_;
   db::Database& database_;
+  const db::Job& whole_job_;
   std::int64_t job_;
   Measurer measurer_;
   std::vector<Row> rows_;
@@ -158,7 +161,7 @@ class Remeasurement {
 std::int64_t remeasure_front(const spaces::Space& space,
                              const std::vector<SearchObjective>& objectives, db::Database& database,
                              const db::Job& job) {
-  check_objectives(objectives);
+  check_objectives(objectives, job);
   const bool any = std::any_of(objectives.begin(), objectives.end(),
                                [](const auto& objective) { return bool(objective.predict); });
   return any ? Remeasurement(space, objectives, database, job).run() : 0;

@@ -25,14 +25,19 @@ struct Standing {
   std::int64_t generation = 0;   // generations done
   std::int64_t evaluations = 0;  // networks numbered
   std::int64_t stalled = 0;      // generations in a row that found no new network
-  std::string stopped_by;        // empty while it goes on
+  std::int64_t flat = 0;         // generations in a row without more hypervolume
+  double hypervolume = 0;
+  double seconds = 0;      // that the search took; kept only where its time is limited
+  std::string stopped_by;  // empty while it goes on
   Archive::Scale scale;
   std::string algorithm;  // its own state
 
   std::string save() const {
-    const nlohmann::json head = {{"generation", generation}, {"evaluations", evaluations},
-                                 {"stalled", stalled},       {"stopped_by", stopped_by},
-                                 {"best", scale.best},       {"worst", scale.worst}};
+    const nlohmann::json head = {{"generation", generation},   {"evaluations", evaluations},
+                                 {"stalled", stalled},         {"flat", flat},
+                                 {"hypervolume", hypervolume}, {"seconds", seconds},
+                                 {"stopped_by", stopped_by},   {"best", scale.best},
+                                 {"worst", scale.worst}};
     return head.dump() + "\n" + algorithm;
   }
 
@@ -44,6 +49,9 @@ struct Standing {
       return {head.at("generation"),
               head.at("evaluations"),
               head.at("stalled"),
+              head.value("flat", std::int64_t{0}),
+              head.value("hypervolume", 0.0),
+              head.value("seconds", 0.0),
               head.at("stopped_by"),
               {head.at("best"), head.at("worst")},
               state.substr(end + 1)};
@@ -62,16 +70,20 @@ class Search {
          const SearchSettings& settings, std::uint64_t seed, db::Database& database,
          const db::Job& job)
       : space_(space),
+        objectives_(objectives),
         extra_(extra),
         settings_(settings),
         database_(database),
+        whole_job_(job),
         job_(job.id),
         measurer_(space, objectives, database, job),
-        archive_(objectives.size()),
-        algorithm_(make_algorithm(
-            settings.algorithm, space,
-            {static_cast<std::size_t>(settings.population), objectives.size(), seed})),
-        objectives_(objectives.size()),
+        optimised_(static_cast<std::size_t>(
+            std::count_if(objectives.begin(), objectives.end(),
+                          [](const auto& objective) { return objective.optimise; }))),
+        archive_(optimised_),
+        algorithm_(make_algorithm(settings.algorithm, space,
+                                  {static_cast<std::size_t>(settings.population), optimised_, seed,
+                                   job.constraints.size(), settings.start})),
         evaluators_(extra.size()) {
     for (const auto& objective : objectives) evaluators_ += objective.predict ? 0 : 1;
   }
@@ -93,6 +105,7 @@ class Search {
   void restore() {
     const auto state = database_.state(job_, kPhase);
     if (state) standing_ = Standing::load(*state);
+    seconds_before_ = standing_.seconds;
     database_.rewind(job_, standing_.generation, standing_.evaluations);
     if (!state) return;
 
@@ -125,6 +138,10 @@ class Search {
     ++standing_.generation;
     standing_.evaluations = static_cast<std::int64_t>(archive_.size());
     standing_.stalled = standing_.evaluations > before ? 0 : standing_.stalled + 1;
+    const double hypervolume = archive_.hypervolume();
+    standing_.flat = hypervolume > standing_.hypervolume ? 0 : standing_.flat + 1;
+    standing_.hypervolume = hypervolume;
+    if (settings_.minutes > 0) standing_.seconds = seconds_before_ + watch_.seconds();
     standing_.scale = archive_.scale();
     standing_.stopped_by = why_stop();
     standing_.algorithm = algorithm_->save();
@@ -170,9 +187,12 @@ class Search {
     std::vector<std::vector<double>> vectors;
     for (const auto& genotype : canonical) {
       const Evaluated* network = archive_.find(genotype);
-      vectors.push_back(network != nullptr && network->ok()
-                            ? network->objectives
-                            : std::vector<double>(objectives_, kPenalty));
+      if (network == nullptr || !network->ok()) {
+        vectors.emplace_back(optimised_ + whole_job_.constraints.size(), kPenalty);
+        continue;
+      }
+      vectors.push_back(network->objectives);
+      vectors.back().insert(vectors.back().end(), network->excess.begin(), network->excess.end());
     }
     return vectors;
   }
@@ -181,9 +201,12 @@ class Search {
   std::vector<std::int64_t> add(const std::vector<evaluators::Candidate>& candidates,
                                 const evaluators::Evaluator::Sink& sink) {
     auto rows = measurer_.architectures(candidates);
-    auto vectors = measurer_.vectors(candidates, sink);
-    for (std::size_t i = 0; i < candidates.size(); ++i)
-      archive_.add({candidates[i].genotype, rows[i], std::move(vectors[i])});
+    const auto vectors = measurer_.vectors(candidates, sink);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      auto judged = judge(objectives_, whole_job_, vectors[i]);
+      archive_.add({candidates[i].genotype, rows[i], std::move(judged.objectives),
+                    std::move(judged.excess)});
+    }
     return rows;
   }
 
@@ -199,15 +222,22 @@ class Search {
 
   std::string why_stop() {
     if (standing_.evaluations >= settings_.evaluations) return "evaluations";
+    if (settings_.minutes > 0 && standing_.seconds >= 60 * settings_.minutes) return "time";
+    // Before anything feasible is found there is nothing to gain on.
+    if (settings_.patience > 0 && standing_.hypervolume > 0 && standing_.flat >= settings_.patience)
+      return "no gain in " + generations(settings_.patience);
     if (standing_.stalled == 0) return "";
     // Counting a space takes a while: only once a generation has found nothing new.
     if (!size_) size_ = space_.size();
     if (size_->exact && static_cast<double>(archive_.size()) >= size_->architectures)
       return "space exhausted";
     if (standing_.stalled >= settings_.stall)
-      return "no new network in " + std::to_string(settings_.stall) +
-             (settings_.stall == 1 ? " generation" : " generations");
+      return "no new network in " + generations(settings_.stall);
     return "";
+  }
+
+  static std::string generations(std::int64_t number) {
+    return std::to_string(number) + (number == 1 ? " generation" : " generations");
   }
 
   std::string note() const {
@@ -216,15 +246,19 @@ class Search {
   }
 
   const spaces::Space& space_;
+  const std::vector<SearchObjective>& objectives_;
   const std::vector<std::shared_ptr<evaluators::Evaluator>>& extra_;
   const SearchSettings& settings_;
   db::Database& database_;
+  const db::Job& whole_job_;
   std::int64_t job_;
   Measurer measurer_;
+  std::size_t optimised_;  // objectives that are not there for a constraint alone
   Archive archive_;
   std::unique_ptr<SearchAlgorithm> algorithm_;
-  std::size_t objectives_;
-  std::size_t evaluators_;  // that measure each network
+  core::Stopwatch watch_;
+  double seconds_before_ = 0;  // that earlier sittings took
+  std::size_t evaluators_;     // that measure each network
   Standing standing_;
   std::optional<spaces::Space::Size> size_;
   std::vector<std::int64_t> new_rows_;  // of this generation, in the order proposed
@@ -239,7 +273,7 @@ SearchOutcome run_search(const spaces::Space& space, const std::vector<SearchObj
                          const std::vector<std::shared_ptr<evaluators::Evaluator>>& extra,
                          const SearchSettings& settings, std::uint64_t seed, db::Database& database,
                          const db::Job& job) {
-  check_objectives(objectives);
+  check_objectives(objectives, job);
   return Search(space, objectives, extra, settings, seed, database, job).run();
 }
 

@@ -19,9 +19,10 @@ void at_key(const core::Section& section, const std::string& key, Check check) {
 SearchSettings SearchSettings::read(core::Section section) {
   SearchSettings settings;
   settings.algorithm = section.string("algorithm", settings.algorithm);
-  settings.population = section.integer("population", settings.population, 1, 1'000'000);
   settings.evaluations = section.integer("evaluations", settings.evaluations, 1, 1'000'000'000);
   settings.stall = section.integer("stall", settings.stall, 1, 1'000'000'000);
+  settings.patience = section.integer("patience", settings.patience, 0, 1'000'000'000);
+  settings.minutes = section.number("minutes", settings.minutes, 0, 1e9);
 
   AlgorithmRules rules;
   at_key(section, "algorithm", [&] {
@@ -30,6 +31,8 @@ SearchSettings SearchSettings::read(core::Section section) {
     if (algorithm_rules().contains(call.name)) rules = algorithm_rules().at(call.name);
     if (rules.arguments) rules.arguments(call);
   });
+  settings.population = section.integer(
+      "population", static_cast<std::int64_t>(rules.default_population), 1, 1'000'000);
   at_key(section, "population", [&] {
     if (rules.population) rules.population(static_cast<std::size_t>(settings.population));
   });

@@ -12,9 +12,10 @@
 
 namespace mosaic::search {
 
-/// Minimised objective vectors of a whole generation, in order. Genotypes may be repeated or known
-/// already: whoever stands behind it evaluates each distinct canonical network once. A failed
-/// network gets vectors of a large finite number (1e30).
+/// Minimised objective vectors of a whole generation, in order, each followed by how far the
+/// network exceeds each constraint (relative to the bound; <= 0: kept). Genotypes may be repeated
+/// or known already: whoever stands behind it evaluates each distinct canonical network once. A
+/// failed network gets vectors of a large finite number (1e30).
 using BatchFitness =
     std::function<std::vector<std::vector<double>>(const std::vector<spaces::Genotype>&)>;
 
@@ -22,6 +23,9 @@ struct AlgorithmSettings {
   std::size_t population = 32;
   std::size_t objectives = 2;
   std::uint64_t seed = 1;
+  std::size_t constraints = 0;
+  /// Networks to begin with (canonical), from an earlier search or a user; evaluated first.
+  std::vector<spaces::Genotype> start = {};
 };
 
 /// A search over one space. Its whole state can be saved between generations and loaded into a new
@@ -47,6 +51,7 @@ core::Registry<AlgorithmFactory>& algorithms();
 struct AlgorithmRules {
   std::function<void(const core::Call& call)> arguments;
   std::function<void(std::size_t population)> population;
+  std::size_t default_population = 32;
 };
 /// By the name of the algorithm:
 /// `const core::Registered kRules{algorithm_rules(), "nsga2", "", AlgorithmRules{...}};`

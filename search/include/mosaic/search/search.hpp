@@ -18,10 +18,14 @@ namespace mosaic::search {
 /// The [search] section of a job file.
 struct SearchSettings {
   std::string algorithm = "nsga2";
-  /// For nsga2 a multiple of 4, at least 8 (read() says so, with the nearest two).
+  /// For nsga2 a multiple of 4, at least 8 (read() says so, with the nearest two). The default is
+  /// the algorithm's.
   std::int64_t population = 32;
   std::int64_t evaluations = 200;  ///< distinct networks sent to the evaluators
   std::int64_t stall = 20;         ///< stop after so many generations that found no new network
+  std::int64_t patience = 0;  ///< stop after so many generations without more hypervolume; 0: never
+  double minutes = 0;         ///< stop after so long, all sittings together; 0: never
+  std::vector<spaces::Genotype> start = {};  ///< networks to begin with
   static SearchSettings read(core::Section section);
 };
 
@@ -36,13 +40,16 @@ struct SearchObjective {
   std::function<std::vector<predictors::Prediction>(std::span<const evaluators::Candidate>)>
       predict;
   std::string predictor;  ///< its name, for the database
+  /// False: measured only because a constraint of the job is about it.
+  bool optimise = true;
 };
 
 struct SearchOutcome {
   std::int64_t evaluations = 0;
   std::int64_t generations = 0;
   double hypervolume = 0;
-  std::string stopped_by;  ///< "evaluations", "space exhausted", "no new network in 20 generations"
+  std::string stopped_by;  ///< "evaluations", "space exhausted", "no new network in 20
+                           ///< generations", "no gain in 10 generations", "time"
 };
 
 /// Runs (or goes on with) the search of a job, whose row is in the database. Each generation: the
@@ -53,8 +60,10 @@ struct SearchOutcome {
 /// more than `settings.evaluations` networks. Hypervolume: pagmo's, of the front scaled by the
 /// fixed reference point that the first generation set (its worst values): every objective runs
 /// from 0 at that generation's best value to 1 at its worst, which is the reference. A network any
-/// of whose objectives failed is recorded, penalised with 1e30 and never on the front. Calling it
-/// again after the search has stopped changes nothing.
+/// of whose objectives failed is recorded, penalised with 1e30 and never on the front. The job's
+/// constraints come before dominance: only networks that keep them are on the front; each is about
+/// one of `objectives` (those with `optimise` false are there for that alone). Calling it again
+/// after the search has stopped changes nothing.
 SearchOutcome run_search(const spaces::Space& space, const std::vector<SearchObjective>& objectives,
                          const std::vector<std::shared_ptr<evaluators::Evaluator>>& extra,
                          const SearchSettings& settings, std::uint64_t seed, db::Database& database,

@@ -1,0 +1,161 @@
+#include <algorithm>
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "algorithm_state.hpp"
+#include "mosaic/core/pareto.hpp"
+#include "operators.hpp"
+
+namespace mosaic::search {
+
+namespace {
+
+const std::vector<std::string> kArguments = {"sample", "children"};
+constexpr int kPatience = 50;  // mutations of one parent that are all known
+
+/// Regularised (ageing) evolution (Real et al. 2019): the best of a random sample of the population
+/// is mutated, the child enters, the oldest member leaves. With several objectives the best of a
+/// sample is one that no other member of the sample dominates. A child that is known already is
+/// mutated on, so that no evaluation is wasted.
+class RegularizedEvolution : public SearchAlgorithm {
+ public:
+  RegularizedEvolution(const spaces::Space& space, AlgorithmSettings settings, std::size_t sample,
+                       std::size_t children, std::string identity)
+      : space_(space),
+        settings_(std::move(settings)),
+        sample_(sample),
+        children_(children),
+        identity_(std::move(identity)) {}
+
+  void step(const BatchFitness& fitness) override {
+    core::Stream stream(settings_.seed, "search/regularized_evolution", generations_);
+    const auto batch = generations_ == 0 ? founders(stream) : children(stream);
+    ++generations_;
+    if (batch.empty()) return;
+    const auto vectors = fitness(batch);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      members_.push_back({batch[i], penalised(vectors[i], settings_.objectives)});
+      known_.insert(batch[i]);
+      if (members_.size() > settings_.population) members_.pop_front();
+    }
+  }
+
+  std::string save() const override {
+    nlohmann::json members = nlohmann::json::array();
+    for (const auto& member : members_)
+      members.push_back({{"genotype", member.genotype}, {"objectives", member.objectives}});
+    const nlohmann::json content = {
+        {"generations", generations_}, {"members", members}, {"known", known_}};
+    return write_state(identity_, content.dump());
+  }
+
+  void load(const std::string& state) override {
+    std::deque<Member> members;
+    std::set<spaces::Genotype> known;
+    std::uint64_t generations = 0;
+    try {
+      const auto content = nlohmann::json::parse(read_state(identity_, state));
+      content.at("generations").get_to(generations);
+      content.at("known").get_to(known);
+      for (const auto& member : content.at("members"))
+        members.push_back({member.at("genotype"), member.at("objectives")});
+    } catch (const core::Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw_bad_state("regularized_evolution", error.what());
+    }
+    members_ = std::move(members);
+    known_ = std::move(known);
+    generations_ = generations;
+  }
+
+ private:
+  struct Member {
+    spaces::Genotype genotype;
+    std::vector<double> objectives;
+  };
+
+  std::vector<spaces::Genotype> founders(core::Stream& stream) const {
+    std::vector<spaces::Genotype> batch = settings_.start;
+    std::set<spaces::Genotype> taken(batch.begin(), batch.end());
+    while (batch.size() < settings_.population) {
+      const auto drawn = draw_unknown(
+          space_, stream, [&](const auto& genotype) { return taken.contains(genotype); });
+      if (!drawn) break;
+      taken.insert(*drawn);
+      batch.push_back(*drawn);
+    }
+    return batch;
+  }
+
+  std::vector<spaces::Genotype> children(core::Stream& stream) const {
+    std::vector<spaces::Genotype> batch;
+    std::set<spaces::Genotype> taken;
+    const auto known = [&](const spaces::Genotype& genotype) {
+      return known_.contains(genotype) || taken.contains(genotype);
+    };
+    for (std::size_t i = 0; i < children_; ++i) {
+      spaces::Genotype child = parent(stream).genotype;
+      for (int attempt = 0; attempt < kPatience && known(child); ++attempt)
+        child = mutate(space_, child, stream);
+      if (known(child)) {
+        const auto drawn = draw_unknown(space_, stream, known);
+        if (!drawn) break;
+        child = *drawn;
+      }
+      taken.insert(child);
+      batch.push_back(std::move(child));
+    }
+    return batch;
+  }
+
+  const Member& parent(core::Stream& stream) const {
+    const Member* best = nullptr;
+    for (std::size_t i = 0; i < sample_; ++i) {
+      const Member& rival = members_[stream.below(members_.size())];
+      if (best == nullptr || core::dominates(rival.objectives, best->objectives)) best = &rival;
+    }
+    return *best;
+  }
+
+  const spaces::Space& space_;
+  AlgorithmSettings settings_;
+  std::size_t sample_;
+  std::size_t children_;
+  std::string identity_;
+  std::uint64_t generations_ = 0;
+  std::deque<Member> members_;  // oldest first
+  std::set<spaces::Genotype> known_;
+};
+
+struct Arguments {
+  std::size_t sample;
+  std::size_t children;
+  explicit Arguments(const core::Call& call) {
+    call.expect_only(kArguments);
+    sample = static_cast<std::size_t>(call.integer("sample", 3, 1, 1'000'000));
+    children = static_cast<std::size_t>(call.integer("children", 1, 1, 1'000'000));
+  }
+};
+
+const core::Registered kEntry{
+    algorithms(), "regularized_evolution",
+    "ageing evolution (Real et al. 2019): the best of sample=3 members is mutated, the oldest "
+    "leaves; children=1 a generation",
+    AlgorithmFactory([](const core::Call& call, const spaces::Space& space,
+                        const AlgorithmSettings& settings) -> std::unique_ptr<SearchAlgorithm> {
+      const Arguments arguments(call);
+      return std::make_unique<RegularizedEvolution>(space, settings, arguments.sample,
+                                                    arguments.children,
+                                                    state_identity(call, space, settings));
+    })};
+const core::Registered kRulesEntry{
+    algorithm_rules(), "regularized_evolution", "",
+    AlgorithmRules{.arguments = [](const core::Call& call) { Arguments{call}; },
+                   .population = {},
+                   .default_population = 10}};
+
+}  // namespace
+
+}  // namespace mosaic::search
