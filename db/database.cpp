@@ -1,5 +1,7 @@
 #include "mosaic/db/database.hpp"
 
+#include <unistd.h>
+
 #include <cmath>
 #include <limits>
 
@@ -38,6 +40,34 @@ void add_objectives(Connection& connection, const Job& job) {
                    job.id, position++, objective.metric, objective.maximise ? "max" : "min");
 }
 
+void add_constraints(Connection& connection, const Job& job) {
+  std::int64_t position = 0;
+  for (const auto& constraint : job.constraints) {
+    if (!std::isfinite(constraint.bound))
+      throw core::UsageError(
+          "the bound on " + constraint.metric + " of job '" + job.name + "' is not a finite number",
+          "give a number, or leave the constraint out");
+    connection.run(
+        "INSERT INTO constraints (job, position, metric, relation, bound) VALUES (?, ?, ?, ?, ?)",
+        job.id, position++, constraint.metric, constraint.upper ? "<=" : ">=", constraint.bound);
+  }
+}
+
+/// Brings a file to this build's version of the schema, all at once. Columns are made where they
+/// are missing: version 1 had none, and who deletes `members` by hand gets them anew.
+void migrate(Connection& connection) {
+  for (int from = stored_version(connection); from < schema_version(); ++from)
+    connection.script(migration(from));
+  connection.script("PRAGMA application_id = " + std::to_string(kApplicationId) +
+                    "; PRAGMA user_version = " + std::to_string(schema_version()));
+}
+
+bool lacks_columns(Connection& connection) {
+  return connection.integer(
+             "SELECT NOT EXISTS (SELECT 1 FROM members) AND EXISTS (SELECT 1 FROM measurements "
+             "WHERE status = 'ok' AND value IS NOT NULL)") != 0;
+}
+
 }  // namespace
 
 Database::Database(const std::string& path, const WriterOptions& options)
@@ -54,14 +84,13 @@ Database::Database(const std::string& path, const WriterOptions& options)
   // behind. Who has many small things to write puts them in one transaction().
   connection.run(options.survive_power_failure ? "PRAGMA synchronous = FULL"
                                                : "PRAGMA synchronous = NORMAL");
-  while (stored_version(connection) < schema_version()) {
-    const int from = stored_version(connection);
+  impl_->libraries = options.libraries;
+  const bool older = stored_version(connection) < schema_version();
+  if (older || lacks_columns(connection))
     transaction([&] {
-      connection.script(migration(from));
-      connection.script("PRAGMA application_id = " + std::to_string(kApplicationId) +
-                        "; PRAGMA user_version = " + std::to_string(from + 1));
+      if (older) migrate(connection);
+      rebuild_columns(connection);
     });
-  }
   set_journal(connection);
 }
 
@@ -76,13 +105,20 @@ void Database::transaction(const std::function<void()>& body) {
                       "begin it again");
   connection.run(outermost ? "BEGIN IMMEDIATE" : "SAVEPOINT nested");
   ++impl_->depth;
+  const auto before = impl_->pending.mark();
   try {
     body();
-    if (outermost) core::crash_point("db commit");
+    if (outermost) {
+      impl_->pending.flush(connection);
+      core::crash_point("db commit");
+    }
     connection.run(outermost ? "COMMIT" : "RELEASE nested");
     --impl_->depth;
+    if (outermost) impl_->pending.clear();
   } catch (...) {
     --impl_->depth;
+    impl_->pending.go_back(before);
+    impl_->sessions.clear();  // some may have been rolled back
     // Some errors (a full disk) have rolled everything back already.
     if (connection.in_transaction())
       sqlite3_exec(connection.handle(),
@@ -115,6 +151,7 @@ void Database::create_job(Job& job) {
         made.message, made.created, made.updated);
     made.id = connection.last_id();
     add_objectives(connection, made);
+    add_constraints(connection, made);
     job = made;
   });
 }
@@ -122,6 +159,14 @@ void Database::create_job(Job& job) {
 void Database::update_job(const Job& job) {
   transaction([&] {
     auto& connection = *impl_->connection;
+    {
+      // What is measured from now on comes from elsewhere than what was measured before.
+      auto same = connection.prepare(
+          "SELECT 1 FROM jobs WHERE id = ? AND device = ? AND threads = ? AND data_checksum = ? "
+          "AND libraries = ?",
+          job.id, job.device, job.threads, job.data_checksum, job.libraries);
+      if (!same.step()) impl_->sessions.erase(job.id);
+    }
     connection.run(
         "UPDATE jobs SET status = ?, phase = ?, message = ?, device = ?, threads = ?, folder = ?, "
         "data_checksum = ?, version = ?, revision = ?, libraries = ?, updated = ? WHERE id = ?",
@@ -157,18 +202,34 @@ std::int64_t Database::architecture(const std::string& space_hash, const std::st
   return id;
 }
 
+std::optional<std::int64_t> Database::session(std::int64_t job) {
+  const auto known = impl_->sessions.find(job);
+  if (known != impl_->sessions.end()) return known->second;
+  auto& connection = *impl_->connection;
+  // Of libraries the job's row speaks only if this build began the job.
+  connection.run(
+      "INSERT INTO sessions (job, version, revision, libraries, device, threads, data_checksum, "
+      "process, created) SELECT id, ?2, ?3, CASE WHEN ?4 <> '' THEN ?4 WHEN version = ?2 AND "
+      "revision = ?3 THEN libraries ELSE '' END, device, threads, data_checksum, ?5, ?6 "
+      "FROM jobs WHERE id = ?1",
+      job, core::version(), core::revision(), impl_->libraries,
+      static_cast<std::int64_t>(::getpid()), core::utc_now());
+  if (sqlite3_changes(connection.handle()) == 0) return std::nullopt;
+  return impl_->sessions[job] = connection.last_id();
+}
+
 void Database::add_measurement(std::int64_t job, std::int64_t architecture,
                                const core::Measurement& m) {
   transaction([&] {
     impl_->connection->run(
         "INSERT INTO measurements (job, architecture, metric, value, unit, standard_error, "
-        "fidelity, "
-        "seed, seconds, device, status, message, created) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "fidelity, seed, seconds, device, status, message, created, session) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         job, architecture, m.metric, finite_or_nan(m.value), m.unit,
         finite_or_nan(m.standard_error), m.fidelity, std::to_string(m.seed),
         finite_or_nan(m.seconds), m.device, m.status == core::Status::ok ? "ok" : "failed",
-        m.message, core::utc_now());
+        m.message, core::utc_now(), session(job));
+    if (m.ok()) impl_->pending.add(job, architecture, m.metric, m.value);
   });
 }
 
@@ -180,10 +241,9 @@ void Database::add_prediction(std::int64_t job, std::int64_t architecture,
   transaction([&] {
     impl_->connection->run(
         "INSERT OR REPLACE INTO predictions (job, architecture, metric, mean, deviation, "
-        "predictor, "
-        "created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "predictor, created, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         job, architecture, metric, finite_or_nan(mean), finite_or_nan(deviation), predictor,
-        core::utc_now());
+        core::utc_now(), session(job));
   });
 }
 
@@ -204,8 +264,9 @@ std::int64_t Database::number_evaluation(std::int64_t job, std::int64_t architec
       number = row.integer(0);
     }
     connection.run(
-        "INSERT INTO evaluations (job, number, architecture, created) VALUES (?, ?, ?, ?)", job,
-        number, architecture, core::utc_now());
+        "INSERT INTO evaluations (job, number, architecture, created, known) VALUES (?, ?, ?, ?, "
+        "(SELECT coalesce(max(id), 0) FROM measurements))",
+        job, number, architecture, core::utc_now());
   });
   return number;
 }
