@@ -113,9 +113,11 @@ std::vector<double> read_column(Connection& connection, std::int64_t job,
       job, metric);
   while (rows.step()) {
     const auto begin = static_cast<std::size_t>(rows.integer(0) * kBlockValues);
-    const auto block = read_block(rows.blob(1));
-    values.resize(begin, std::numeric_limits<double>::quiet_NaN());
-    values.insert(values.end(), block.begin(), block.end());
+    values.resize(begin + static_cast<std::size_t>(kBlockValues),
+                  std::numeric_limits<double>::quiet_NaN());
+    const auto bytes = static_cast<std::size_t>(sqlite3_column_bytes(rows.handle(), 1));
+    if (const void* content = sqlite3_column_blob(rows.handle(), 1))
+      std::memcpy(values.data() + begin, content, std::min(bytes, kBlockBytes));
   }
   return values;
 }

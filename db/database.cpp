@@ -21,15 +21,28 @@ double finite_or_nan(double value) {
 }
 
 void set_journal(Connection& connection) {
-  const auto system = network_file_system_of(folder_of(connection.path()));
+  const auto& path = connection.path();
+  const auto system = network_file_system_of(folder_of(path));
   // The write-ahead log needs memory shared by all who have the file open, which machines have not.
-  if (!system.empty())
-    core::log_warning(
-        connection.path() + " lies on a network file system (" + system +
-        "), where SQLite's write-ahead log does not work: a rollback journal is used, "
-        "and readers wait while results are written. A local disk is faster and safer "
-        "(--db)");
-  connection.run(system.empty() ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
+  const std::string wanted = system.empty() ? "wal" : "delete";
+  std::string mode;
+  {
+    auto row = connection.prepare("PRAGMA journal_mode = " + wanted);
+    if (row.step()) mode = row.text(0);
+  }
+  if (!system.empty()) {
+    if (mode == "wal")
+      throw core::Error(
+          path + " is on a network file system (" + system +
+              ") and its write-ahead log cannot be given up while others have it open",
+          "end the programs that read it, or use a database on a local disk (--db)");
+    core::log_warning(network_advice(path, system, true, false));
+  } else if (mode != wanted) {
+    core::log_warning(path + " lies where SQLite's write-ahead log does not work (journal mode " +
+                      mode +
+                      "): readers wait while results are written. Another disk is faster "
+                      "(--db)");
+  }
   connection.run("PRAGMA journal_size_limit = 67108864");
 }
 
@@ -78,6 +91,8 @@ Database::Database(const std::string& path, const WriterOptions& options)
   impl_->connection = open_writer(path, options.busy_milliseconds);
   auto& connection = *impl_->connection;
   connection.run("PRAGMA foreign_keys = ON");
+  // What a savepoint needs to be rolled back: in a file it would be written and thrown away.
+  connection.run("PRAGMA temp_store = MEMORY");
   // With NORMAL, a commit survives a kill of this process but not a power failure, because the log
   // is only synchronised at checkpoints. FULL is the default: a measurement may have cost minutes,
   // and trained weights are synchronised when they are written, which the database must not fall
@@ -118,7 +133,7 @@ void Database::transaction(const std::function<void()>& body) {
   } catch (...) {
     --impl_->depth;
     impl_->pending.go_back(before);
-    impl_->sessions.clear();  // some may have been rolled back
+    impl_->forget();
     // Some errors (a full disk) have rolled everything back already.
     if (connection.in_transaction())
       sqlite3_exec(connection.handle(),
@@ -127,6 +142,15 @@ void Database::transaction(const std::function<void()>& body) {
     throw;
   }
   if (outermost) core::crash_point("db commit");
+}
+
+void Database::write(const std::function<void()>& body) {
+  const std::lock_guard guard(impl_->mutex);
+  // One statement is all or nothing by itself. A savepoint for each costs more than the statement.
+  if (impl_->depth > 0 && impl_->connection->in_transaction())
+    body();
+  else
+    transaction(body);
 }
 
 void Database::create_job(Job& job) {
@@ -180,25 +204,32 @@ void Database::update_job(const Job& job) {
 
 std::int64_t Database::architecture(const std::string& space_hash, const std::string& arch,
                                     const std::string& hash) {
+  constexpr std::size_t kRemembered = 20'000;
   const std::lock_guard guard(impl_->mutex);
   auto& connection = *impl_->connection;
-  {
+  auto& remembered = impl_->architectures;
+  const std::string key = space_hash + "\n" + arch;
+  auto known = remembered.find(key);
+  if (known == remembered.end()) {
+    if (remembered.size() >= kRemembered) remembered.clear();
     auto row = connection.prepare(
         "SELECT id, hash FROM architectures WHERE space_hash = ? AND arch = ?", space_hash, arch);
-    if (row.step()) {
-      if (row.text(1) != hash)
-        throw core::Error(
-            "network " + arch + " has hash " + hash + ", but " + row.text(1) + " in " + impl_->path,
-            "the space changed without changing its identity: use a new database");
-      return row.integer(0);
-    }
+    if (row.step()) known = remembered.emplace(key, Impl::Known{row.integer(0), row.text(1)}).first;
+  }
+  if (known != remembered.end()) {
+    if (known->second.hash != hash)
+      throw core::Error("network " + arch + " has hash " + hash + ", but " + known->second.hash +
+                            " in " + impl_->path,
+                        "the space changed without changing its identity: use a new database");
+    return known->second.id;
   }
   std::int64_t id = 0;
-  transaction([&] {
+  write([&] {
     connection.run("INSERT INTO architectures (space_hash, arch, hash) VALUES (?, ?, ?)",
                    space_hash, arch, hash);
     id = connection.last_id();
   });
+  remembered.emplace(key, Impl::Known{id, hash});
   return id;
 }
 
@@ -220,7 +251,7 @@ std::optional<std::int64_t> Database::session(std::int64_t job) {
 
 void Database::add_measurement(std::int64_t job, std::int64_t architecture,
                                const core::Measurement& m) {
-  transaction([&] {
+  write([&] {
     impl_->connection->run(
         "INSERT INTO measurements (job, architecture, metric, value, unit, standard_error, "
         "fidelity, seed, seconds, device, status, message, created, session) "
@@ -238,7 +269,7 @@ void Database::add_prediction(std::int64_t job, std::int64_t architecture,
                               const std::string& predictor) {
   // A job that goes on says again what it said before: the same predictor's word replaces the old
   // one and is the latest again.
-  transaction([&] {
+  write([&] {
     impl_->connection->run(
         "INSERT OR REPLACE INTO predictions (job, architecture, metric, mean, deviation, "
         "predictor, created, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -256,7 +287,7 @@ std::int64_t Database::number_evaluation(std::int64_t job, std::int64_t architec
     if (row.step()) return row.integer(0);
   }
   std::int64_t number = 0;
-  transaction([&] {
+  write([&] {
     {
       auto row = connection.prepare(
           "SELECT coalesce(max(number), 0) + 1 FROM evaluations WHERE job = ?", job);
@@ -272,7 +303,7 @@ std::int64_t Database::number_evaluation(std::int64_t job, std::int64_t architec
 }
 
 void Database::add_training_point(std::int64_t job, const TrainingPoint& point) {
-  transaction([&] {
+  write([&] {
     impl_->connection->run(
         "INSERT OR REPLACE INTO training (job, step, epoch, loss, accuracy, learning_rate, "
         "images_per_second) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -283,7 +314,7 @@ void Database::add_training_point(std::int64_t job, const TrainingPoint& point) 
 }
 
 void Database::truncate_training(std::int64_t job, std::int64_t step) {
-  transaction([&] {
+  write([&] {
     impl_->connection->run("DELETE FROM training WHERE job = ? AND step > ?", job, step);
   });
 }
@@ -307,7 +338,7 @@ void Database::add_generation(std::int64_t job, const Generation& generation) {
 }
 
 void Database::save_state(std::int64_t job, const std::string& phase, const std::string& state) {
-  transaction([&] {
+  write([&] {
     impl_->connection->run(
         "INSERT OR REPLACE INTO states (job, phase, state, updated) VALUES (?, ?, ?, ?)", job,
         phase, Blob{state}, core::utc_now());

@@ -137,35 +137,42 @@ struct Candidate {
   Point costs;
 };
 
-/// Of all places: those that nothing dominates, equal ones all of them.
-std::vector<Candidate> undominated(Connection& connection, const Job& job, const Columns& columns) {
+/// Of `count` networks, of which `place_of(i)` tells the place: those that nothing dominates, equal
+/// ones all of them, as indices.
+template <class PlaceOf>
+std::vector<std::pair<std::size_t, Point>> undominated(const Job& job, const Columns& columns,
+                                                       std::size_t count, PlaceOf place_of) {
   FrontBuilder front(job.objectives.size());
   Point costs(job.objectives.size());
-  for (std::size_t place = 0; place < columns.size(); ++place)
-    if (columns.costs(place, costs)) front.add(costs);
+  std::vector<std::pair<std::size_t, Point>> kept;  // while it lasted
+  for (std::size_t i = 0; i < count; ++i)
+    if (columns.costs(place_of(i), costs) && front.add(costs)) kept.emplace_back(i, costs);
+  std::erase_if(kept, [&](const auto& one) { return !front.contains(one.second); });
+  return kept;
+}
+
+std::vector<Candidate> candidates(Connection& connection, const Job& job, const Columns& columns) {
   std::vector<Candidate> result;
-  for (std::size_t place = 0; place < columns.size(); ++place) {
-    if (!columns.costs(place, costs) || !front.contains(costs)) continue;
+  for (auto& [place, costs] :
+       undominated(job, columns, columns.size(), [](std::size_t i) { return i; })) {
     auto row = connection.prepare(
         "SELECT m.architecture, e.number FROM members m LEFT JOIN evaluations e "
         "ON e.job = m.job AND e.architecture = m.architecture WHERE m.job = ? AND m.place = ?",
         job.id, static_cast<std::int64_t>(place));
     if (row.step())
-      result.push_back({row.integer(0), row.null(1) ? kNeverNumbered : row.integer(1), costs});
+      result.push_back(
+          {row.integer(0), row.null(1) ? kNeverNumbered : row.integer(1), std::move(costs)});
   }
   return result;
 }
 
-std::vector<Candidate> undominated(const Job& job, const Columns& columns,
-                                   const Numbered& numbered) {
-  FrontBuilder front(job.objectives.size());
-  Point costs(job.objectives.size());
-  for (const auto& evaluation : numbered.evaluations)
-    if (columns.costs(evaluation.place, costs)) front.add(costs);
+std::vector<Candidate> candidates(const Job& job, const Columns& columns,
+                                  const Numbered& numbered) {
+  const auto& evaluations = numbered.evaluations;
   std::vector<Candidate> result;
-  for (const auto& evaluation : numbered.evaluations)
-    if (columns.costs(evaluation.place, costs) && front.contains(costs))
-      result.push_back({evaluation.architecture, evaluation.number, costs});
+  for (auto& [i, costs] : undominated(job, columns, evaluations.size(),
+                                      [&](std::size_t k) { return evaluations[k].place; }))
+    result.push_back({evaluations[i].architecture, evaluations[i].number, std::move(costs)});
   return result;
 }
 
@@ -177,7 +184,7 @@ std::vector<Network> Reader::front(const Job& job, std::optional<std::int64_t> a
   impl_->complete_columns();
   auto& connection = *impl_->connection;
   Columns columns(connection, job);
-  std::vector<Candidate> candidates;
+  std::vector<Candidate> found;
   std::optional<std::int64_t> known;
   if (at) {
     const auto numbered = read_numbered(connection, job.id, *at);
@@ -185,19 +192,19 @@ std::vector<Network> Reader::front(const Job& job, std::optional<std::int64_t> a
     for (const auto& evaluation : numbered.evaluations)
       if (known && evaluation.replaced)
         columns.go_back(evaluation.place, evaluation.architecture, *known);
-    candidates = undominated(job, columns, numbered);
+    found = candidates(job, columns, numbered);
   } else {
-    candidates = undominated(connection, job, columns);
+    found = candidates(connection, job, columns);
   }
   // Of equal ones the first found stays.
-  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+  std::sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) {
     return std::pair(a.found, a.architecture) < std::pair(b.found, b.architecture);
   });
   std::vector<Point> points;
-  for (const auto& candidate : candidates) points.push_back(candidate.costs);
+  for (const auto& candidate : found) points.push_back(candidate.costs);
   std::vector<Network> result;
   for (const auto index : core::pareto_front(points)) {
-    const auto id = candidates[index].architecture;
+    const auto id = found[index].architecture;
     result.push_back(std::move(load_networks(connection, job.id, id, known).at(id)));
   }
   return result;
@@ -255,22 +262,22 @@ std::vector<Network> Reader::best(const Job& job, const Best& wanted) const {
           known.empty() ? "nothing was measured yet" : "measured: " + core::join(known));
     return read_column(connection, job.id, metric);
   };
-  auto costs = column(wanted.metric);
-  if (wanted.maximise)
-    for (double& cost : costs) cost = -cost;
-  for (const auto& bound : wanted.bounds) {
-    const auto values = column(bound.metric);
-    for (std::size_t i = 0; i < costs.size(); ++i)
-      if (i >= values.size() || !keeps(bound, values[i]))
-        costs[i] = std::numeric_limits<double>::quiet_NaN();
-  }
+  const auto values = column(wanted.metric);
   std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < costs.size(); ++i)
-    if (!std::isnan(costs[i])) places.push_back(i);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!std::isnan(values[i])) places.push_back(i);
+  for (const auto& bound : wanted.bounds) {
+    const auto bounded = column(bound.metric);
+    std::erase_if(places,
+                  [&](std::size_t i) { return i >= bounded.size() || !keeps(bound, bounded[i]); });
+  }
+  const double sign = wanted.maximise ? -1 : 1;
   const auto count = static_cast<std::ptrdiff_t>(std::min(wanted.count, places.size()));
   std::partial_sort(places.begin(), places.begin() + count, places.end(),
                     [&](std::size_t a, std::size_t b) {
-                      return std::pair(costs[a], a) < std::pair(costs[b], b);
+                      const double left = sign * values[a];
+                      const double right = sign * values[b];
+                      return left != right ? left < right : a < b;
                     });
   std::vector<std::int64_t> ids;
   for (std::ptrdiff_t i = 0; i < count; ++i) {

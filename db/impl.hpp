@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 
 #include "columns.hpp"
 #include "lock.hpp"
@@ -26,6 +27,18 @@ struct Reader::Impl {
   PendingValues pending;
   /// Row of `sessions` in which this process writes, by job.
   std::map<std::int64_t, std::int64_t> sessions;
+  /// Architectures asked for lately, by space and text: a search asks for each several times.
+  struct Known {
+    std::int64_t id;
+    std::string hash;
+  };
+  std::unordered_map<std::string, Known> architectures;
+
+  /// What is remembered of rows that a roll-back may have taken.
+  void forget() {
+    sessions.clear();
+    architectures.clear();
+  }
 
   /// Columns as they are: with what the open transaction of this thread measured. Hold the mutex.
   void complete_columns() { pending.flush(*connection); }

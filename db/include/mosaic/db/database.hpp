@@ -178,6 +178,8 @@ class Database : public Reader {
   void rewind(std::int64_t job, std::int64_t generation, std::int64_t evaluations);
 
  private:
+  /// A transaction of its own, or part of the one that is open: for what one statement does.
+  void write(const std::function<void()>& body);
   /// Row of `sessions` of this process and job; none for a job that is not there.
   std::optional<std::int64_t> session(std::int64_t job);
 };
