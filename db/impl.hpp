@@ -1,10 +1,13 @@
 /// What a Reader and a Database are made of.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 
+#include "columns.hpp"
 #include "lock.hpp"
 #include "mosaic/db/database.hpp"
 #include "sqlite.hpp"
@@ -18,7 +21,27 @@ struct Reader::Impl {
   std::unique_ptr<WriterLock> lock;  ///< declared first: let go of after the file is closed
   std::unique_ptr<Connection> connection;
   std::recursive_mutex mutex;
-  int depth = 0;  ///< of nested transactions
+  int depth = 0;          ///< of nested transactions
+  std::string libraries;  ///< of the process that writes; empty: not known
+  /// Measured in the transaction that is open, not yet in the columns.
+  PendingValues pending;
+  /// Row of `sessions` in which this process writes, by job.
+  std::map<std::int64_t, std::int64_t> sessions;
+  /// Architectures asked for lately, by space and text: a search asks for each several times.
+  struct Known {
+    std::int64_t id;
+    std::string hash;
+  };
+  std::unordered_map<std::string, Known> architectures;
+
+  /// What is remembered of rows that a roll-back may have taken.
+  void forget() {
+    sessions.clear();
+    architectures.clear();
+  }
+
+  /// Columns as they are: with what the open transaction of this thread measured. Hold the mutex.
+  void complete_columns() { pending.flush(*connection); }
 };
 
 /// All reads in its scope see one state of the database, and no other thread uses the connection.

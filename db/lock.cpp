@@ -82,6 +82,14 @@ std::string network_file_system(long magic) {
       return "OCFS2";
     case 0x01161970:
       return "GFS2";
+    case 0x01021997:
+      return "9P";
+    case 0xaad7aaea:
+      return "PanFS";
+    case 0x20030528:
+      return "OrangeFS";
+    case 0x73757245:
+      return "Coda";
     default:
       return {};
   }
@@ -90,6 +98,26 @@ std::string network_file_system(long magic) {
 std::string network_file_system_of(const std::string& folder) {
   struct statfs info {};
   return ::statfs(folder.c_str(), &info) == 0 ? network_file_system(info.f_type) : std::string();
+}
+
+std::string network_advice(const std::string& path, const std::string& system, bool writing,
+                           bool wal) {
+  if (system.empty()) return {};
+  const auto where = path + " lies on a network file system (" + system + ")";
+  if (writing)
+    return where +
+           ", where SQLite's write-ahead log does not work: a rollback journal is used, and "
+           "readers "
+           "wait while results are written. A local disk is faster and safer (--db)";
+  if (wal)
+    return where +
+           " and was last written with a write-ahead log, which only programs on one machine can "
+           "share: what a machine writes now others may not see. Copy it to a local disk to read "
+           "it "
+           "(sqlite3 ... \".backup copy.db\" where it is written), or let the next writer be on "
+           "this "
+           "file system, which ends that";
+  return {};
 }
 
 }  // namespace mosaic::db

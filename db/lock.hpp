@@ -25,6 +25,12 @@ std::string network_file_system(long magic);
 /// Name of the network file system that `folder` lies on, or empty.
 std::string network_file_system_of(const std::string& folder);
 
+/// What to tell who opens `path` on the network file system `system`: that readers wait for a
+/// writer, or, where the file is still in write-ahead mode (`wal`), that a reader may miss what is
+/// written elsewhere. Empty for other file systems.
+std::string network_advice(const std::string& path, const std::string& system, bool writing,
+                           bool wal);
+
 /// Folder of a file ("." where it has none).
 std::string folder_of(const std::string& path);
 

@@ -67,6 +67,14 @@ void check_length(const std::string& path, const unsigned char* header) {
                  "truncated: " + std::to_string(found) + " bytes of " + std::to_string(expected));
 }
 
+/// True if the file's header says that its last writer used a write-ahead log.
+bool in_wal_mode(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::array<char, 20> header{};
+  file.read(header.data(), header.size());
+  return file.gcount() == static_cast<std::streamsize>(header.size()) && header[18] == 2;
+}
+
 /// Makes SQLite read the file for the first time, which is when it finds out whether it can.
 void touch(Connection& connection) { connection.integer("SELECT count(*) FROM sqlite_master"); }
 
@@ -132,6 +140,9 @@ std::unique_ptr<Connection> open_reader(const std::string& path) {
     throw core::Error(path + " is empty: it holds no results yet",
                       "`mosaic run JOB.toml --db " + path + "` fills it");
   }
+  const auto system = network_file_system_of(folder_of(full_path(path)));
+  if (const auto advice = network_advice(path, system, false, in_wal_mode(path)); !advice.empty())
+    core::log_warning(advice);
   auto connection = open_read_only(path);
   if (is_blank(*connection))
     throw core::Error(path + " is empty: it holds no results yet",

@@ -21,12 +21,17 @@ constexpr const char* kAdvice =
     "for "
     "is in docs/database.md";
 
+/// What a result may take in memory: enough for every cell of a million measurements.
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+/// One value of a row or a string function.
+constexpr int kLongestValue = 100'000'000;
+
 /// Pragmas that only tell.
 bool tells_only(std::string_view name, bool with_value) {
   constexpr std::array plain = {
-      "application_id", "user_version", "page_count",    "page_size",       "journal_mode",
-      "freelist_count", "encoding",     "database_list", "compile_options", "function_list",
-      "collation_list", "pragma_list",  "data_version",  "schema_version",  "table_list"};
+      "application_id", "user_version",  "page_count",      "page_size",     "freelist_count",
+      "encoding",       "database_list", "compile_options", "function_list", "collation_list",
+      "pragma_list",    "data_version",  "schema_version",  "table_list"};
   constexpr std::array either = {"table_info",        "table_xinfo",     "index_list",
                                  "index_info",        "index_xinfo",     "foreign_key_list",
                                  "foreign_key_check", "integrity_check", "quick_check"};
@@ -154,6 +159,7 @@ Table Reader::query(const std::string& sql) const {
   sqlite3* database = connection->handle();
   std::string refused;
   sqlite3_set_authorizer(database, authorize, &refused);
+  sqlite3_limit(database, SQLITE_LIMIT_LENGTH, kLongestValue);
   sqlite3_progress_handler(
       database, 100'000, [](void*) { return core::interrupted() ? 1 : 0; }, nullptr);
 
@@ -181,15 +187,26 @@ Table Reader::query(const std::string& sql) const {
   const int width = sqlite3_column_count(statement.handle);
   for (int i = 0; i < width; ++i)
     table.columns.emplace_back(sqlite3_column_name(statement.handle, i));
+  std::size_t bytes = 0;
   for (;;) {
     const int result = sqlite3_step(statement.handle);
     if (result == SQLITE_DONE) return table;
-    if (result == SQLITE_ERROR)
+    if (result == SQLITE_ERROR || result == SQLITE_TOOBIG)
       throw core::UsageError(std::string("the query failed: ") + sqlite3_errmsg(database),
                              "the tables and views are in docs/database.md");
     if (result != SQLITE_ROW) connection->check(result);
     auto& row = table.rows.emplace_back();
-    for (int i = 0; i < width; ++i) row.push_back(read_cell(statement.handle, i));
+    row.reserve(static_cast<std::size_t>(width));
+    bytes += sizeof row;
+    for (int i = 0; i < width; ++i) {
+      row.push_back(read_cell(statement.handle, i));
+      bytes += sizeof(Table::Cell) + row.back().text.size();
+    }
+    if (bytes > kMostBytes)
+      throw core::UsageError(
+          "the result takes more than 1 GiB after " + std::to_string(table.rows.size()) + " rows",
+          "ask for less (LIMIT, fewer columns, count or avg), or use `sqlite3 "
+          "-readonly`, which prints as it reads");
   }
 }
 

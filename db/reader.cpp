@@ -1,10 +1,5 @@
-#include <algorithm>
-#include <limits>
-#include <map>
-
 #include "impl.hpp"
 #include "mosaic/core/error.hpp"
-#include "mosaic/core/pareto.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/db/database.hpp"
 #include "open.hpp"
@@ -21,129 +16,25 @@ std::vector<Objective> objectives_of(Connection& connection, std::int64_t job) {
   return objectives;
 }
 
+std::vector<Constraint> constraints_of(Connection& connection, std::int64_t job) {
+  std::vector<Constraint> constraints;
+  auto rows = connection.prepare(
+      "SELECT metric, relation, bound FROM constraints WHERE job = ? ORDER BY position", job);
+  while (rows.step()) constraints.push_back({rows.text(0), rows.text(1) == "<=", rows.real(2)});
+  return constraints;
+}
+
+void complete(Connection& connection, Job& job) {
+  job.objectives = objectives_of(connection, job.id);
+  job.constraints = constraints_of(connection, job.id);
+}
+
 std::vector<Job> jobs_of(Connection& connection) {
   std::vector<Job> jobs;
   auto rows = connection.prepare(std::string("SELECT ") + kJobColumns + " FROM jobs ORDER BY id");
   while (rows.step()) jobs.push_back(read_job(rows));
-  for (auto& job : jobs) job.objectives = objectives_of(connection, job.id);
+  for (auto& job : jobs) complete(connection, job);
   return jobs;
-}
-
-/// Networks of a job by architecture id; with `only`, that one network.
-std::map<std::int64_t, Network> load_networks(Connection& connection, std::int64_t job,
-                                              std::optional<std::int64_t> only = std::nullopt) {
-  const std::string filter = only ? " AND t.architecture = ?2" : "";
-  std::map<std::int64_t, Network> networks;
-
-  auto measured = connection.prepare(std::string("SELECT m.architecture, ") + kMeasurementColumns +
-                                         " FROM (SELECT * FROM measurements t WHERE t.job = ?1" +
-                                         filter + ") m ORDER BY m.id",
-                                     job, only);
-  while (measured.step()) {
-    auto& network = networks[measured.integer(0)];
-    auto measurement = read_measurement(measured, 1);
-    if (measurement.ok()) network.metrics[measurement.metric] = std::move(measurement);
-  }
-  auto predicted = connection.prepare(
-      "SELECT t.architecture, t.metric, t.mean, t.deviation, t.predictor FROM predictions t "
-      "WHERE t.job = ?1" +
-          filter + " ORDER BY t.id",
-      job, only);
-  while (predicted.step())
-    networks[predicted.integer(0)].predicted[predicted.text(1)] = {
-        read_number(predicted, 2), read_number(predicted, 3), predicted.text(4)};
-  auto evaluated = connection.prepare(
-      "SELECT t.architecture, t.number FROM evaluations t WHERE t.job = ?1" + filter, job, only);
-  while (evaluated.step()) networks[evaluated.integer(0)].evaluation = evaluated.integer(1);
-
-  for (auto& [id, network] : networks) {
-    network.architecture = id;
-    auto row = connection.prepare("SELECT arch, hash FROM architectures WHERE id = ?", id);
-    if (!row.step()) continue;
-    network.arch = row.text(0);
-    network.hash = row.text(1);
-  }
-  return networks;
-}
-
-struct Candidate {
-  std::int64_t architecture;
-  std::int64_t found;  ///< evaluation number; the last of all where it has none
-  std::vector<double> costs;
-};
-
-constexpr auto kNeverNumbered = std::numeric_limits<std::int64_t>::max();
-
-/// Condition of the index measurements_good, word for word: SQLite uses it only so.
-constexpr const char* kLatestValue =
-    "SELECT value FROM measurements INDEXED BY measurements_good WHERE job = ? AND metric = ? "
-    "AND architecture = ? AND status = 'ok' AND value IS NOT NULL ORDER BY id DESC LIMIT 1";
-constexpr const char* kAllValues =
-    "SELECT architecture, value FROM measurements INDEXED BY measurements_good WHERE job = ? "
-    "AND metric = ? AND status = 'ok' AND value IS NOT NULL ORDER BY architecture, id";
-
-double cost_of(const Objective& objective, double value) {
-  return objective.maximise ? -value : value;
-}
-
-/// The networks numbered up to `at` with all objectives measured.
-std::vector<Candidate> candidates_at(Connection& connection, const Job& job, std::int64_t at) {
-  std::vector<Candidate> candidates;
-  auto rows = connection.prepare(
-      "SELECT architecture, number FROM evaluations WHERE job = ? AND number <= ? ORDER BY number",
-      job.id, at);
-  while (rows.step()) {
-    Candidate candidate{rows.integer(0), rows.integer(1), {}};
-    for (const auto& objective : job.objectives) {
-      auto value =
-          connection.prepare(kLatestValue, job.id, objective.metric, candidate.architecture);
-      if (!value.step()) break;
-      candidate.costs.push_back(cost_of(objective, value.real(0)));
-    }
-    if (candidate.costs.size() == job.objectives.size()) candidates.push_back(std::move(candidate));
-  }
-  return candidates;
-}
-
-/// Puts this objective's latest value behind the costs of each candidate, and drops those that have
-/// none. Candidates and rows are sorted by architecture.
-void add_costs(std::vector<Candidate>& candidates, const Objective& objective, Statement rows) {
-  std::size_t kept = 0;
-  std::size_t next = 0;
-  bool more = rows.step();
-  while (more) {
-    const auto architecture = rows.integer(0);
-    double value = rows.real(1);
-    while ((more = rows.step()) && rows.integer(0) == architecture) value = rows.real(1);
-    while (next < candidates.size() && candidates[next].architecture < architecture) ++next;
-    if (next == candidates.size()) break;
-    if (candidates[next].architecture != architecture) continue;
-    candidates[next].costs.push_back(cost_of(objective, value));
-    if (kept != next) candidates[kept] = std::move(candidates[next]);
-    ++kept;
-    ++next;
-  }
-  candidates.resize(kept);
-}
-
-/// All networks with all objectives measured, in the order in which they were found.
-std::vector<Candidate> all_candidates(Connection& connection, const Job& job) {
-  std::vector<Candidate> candidates;
-  if (job.objectives.empty()) return candidates;
-  auto rows = connection.prepare(
-      "SELECT m.architecture, e.number FROM "
-      "(SELECT DISTINCT architecture FROM measurements INDEXED BY measurements_good WHERE job = ?1 "
-      "AND metric = ?2 AND status = 'ok' AND value IS NOT NULL) m "
-      "LEFT JOIN evaluations e ON e.job = ?1 AND e.architecture = m.architecture "
-      "ORDER BY m.architecture",
-      job.id, job.objectives.front().metric);
-  while (rows.step())
-    candidates.push_back({rows.integer(0), rows.null(1) ? kNeverNumbered : rows.integer(1), {}});
-  for (const auto& objective : job.objectives)
-    add_costs(candidates, objective, connection.prepare(kAllValues, job.id, objective.metric));
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.found < b.found; });
-  return candidates;
 }
 
 }  // namespace
@@ -170,7 +61,7 @@ std::optional<Job> Reader::find_job(const std::string& name) const {
       connection.prepare(std::string("SELECT ") + kJobColumns + " FROM jobs WHERE name = ?", name);
   if (!row.step()) return std::nullopt;
   Job job = read_job(row);
-  job.objectives = objectives_of(connection, job.id);
+  complete(connection, job);
   return job;
 }
 
@@ -217,21 +108,6 @@ std::optional<Network> Reader::network(std::int64_t job, const std::string& arch
     if (!networks.empty()) return std::move(networks.begin()->second);
   }
   return std::nullopt;
-}
-
-std::vector<Network> Reader::front(const Job& job, std::optional<std::int64_t> at) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
-  auto& connection = *impl_->connection;
-  auto candidates = at ? candidates_at(connection, job, *at) : all_candidates(connection, job);
-  std::vector<std::vector<double>> points;
-  points.reserve(candidates.size());
-  for (auto& candidate : candidates) points.push_back(std::move(candidate.costs));
-  std::vector<Network> result;
-  for (const auto index : core::pareto_front(points)) {
-    const auto id = candidates[index].architecture;
-    result.push_back(std::move(load_networks(connection, job.id, id).at(id)));
-  }
-  return result;
 }
 
 std::optional<core::Measurement> Reader::find_measurement(
@@ -315,6 +191,13 @@ std::vector<Reader::Evaluation> Reader::evaluations(std::int64_t job) const {
       job);
   while (rows.step()) result.push_back({rows.integer(0), rows.text(1), rows.text(2)});
   return result;
+}
+
+std::int64_t Reader::evaluation_count(std::int64_t job) const {
+  const std::lock_guard guard(impl_->mutex);
+  auto row = impl_->connection->prepare("SELECT count(*) FROM evaluations WHERE job = ?", job);
+  row.step();
+  return row.integer(0);
 }
 
 }  // namespace mosaic::db

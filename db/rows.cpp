@@ -15,6 +15,8 @@ std::uint64_t parse_seed(const std::string& text) {
 
 }  // namespace
 
+std::uint64_t read_seed(const Statement& row, int column) { return parse_seed(row.text(column)); }
+
 double read_number(const Statement& row, int column) {
   return row.null(column) ? std::numeric_limits<double>::quiet_NaN() : row.real(column);
 }
@@ -58,6 +60,46 @@ Job read_job(const Statement& row) {
   job.created = row.text(19);
   job.updated = row.text(20);
   return job;
+}
+
+std::map<std::int64_t, Network> load_networks(Connection& connection, std::int64_t job,
+                                              std::optional<std::int64_t> only,
+                                              std::optional<std::int64_t> known) {
+  const std::string filter = only ? " AND t.architecture = ?2" : "";
+  std::map<std::int64_t, Network> networks;
+
+  auto measured = connection.prepare(
+      std::string("SELECT m.architecture, m.id, ") + kMeasurementColumns +
+          " FROM (SELECT * FROM measurements t WHERE t.job = ?1" + filter + ") m ORDER BY m.id",
+      job, only);
+  while (measured.step()) {
+    auto& network = networks[measured.integer(0)];
+    auto measurement = read_measurement(measured, 2);
+    if (!measurement.ok()) continue;
+    if (known && measured.integer(1) > *known && network.metrics.contains(measurement.metric))
+      continue;
+    network.metrics[measurement.metric] = std::move(measurement);
+  }
+  auto predicted = connection.prepare(
+      "SELECT t.architecture, t.metric, t.mean, t.deviation, t.predictor FROM predictions t "
+      "WHERE t.job = ?1" +
+          filter + " ORDER BY t.id",
+      job, only);
+  while (predicted.step())
+    networks[predicted.integer(0)].predicted[predicted.text(1)] = {
+        read_number(predicted, 2), read_number(predicted, 3), predicted.text(4)};
+  auto evaluated = connection.prepare(
+      "SELECT t.architecture, t.number FROM evaluations t WHERE t.job = ?1" + filter, job, only);
+  while (evaluated.step()) networks[evaluated.integer(0)].evaluation = evaluated.integer(1);
+
+  for (auto& [id, network] : networks) {
+    network.architecture = id;
+    auto row = connection.prepare("SELECT arch, hash FROM architectures WHERE id = ?", id);
+    if (!row.step()) continue;
+    network.arch = row.text(0);
+    network.hash = row.text(1);
+  }
+  return networks;
 }
 
 }  // namespace mosaic::db

@@ -17,6 +17,9 @@ void check_identity(Connection& connection);
 /// Version of the schema that the file has (0 where it has none yet).
 int stored_version(Connection& connection);
 
+/// Adds to version 1.
+extern const char* const kVersion2;
+
 /// SQL that turns version `from` into `from` + 1.
 const char* migration(int from);
 

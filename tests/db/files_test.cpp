@@ -275,6 +275,28 @@ TEST_CASE("network file systems are known by their magic numbers") {
   CHECK(network_file_system(0x0bd00bd0) == "Lustre");
   CHECK(network_file_system(0xef53).empty());      // ext4
   CHECK(network_file_system(0x01021994).empty());  // tmpfs
+  CHECK(network_file_system(0x01021997) == "9P");
   CHECK(network_file_system_of("/proc").empty());
   CHECK(network_file_system_of("/no/such/folder").empty());
+}
+
+TEST_CASE("who opens a database on a network file system is told what does not work there") {
+  CHECK_THAT(
+      network_advice("r.db", "NFS", true, false),
+      Contains("r.db lies on a network file system (NFS), where SQLite's write-ahead log does "
+               "not work: a rollback journal is used") &&
+          Contains("A local disk is faster and safer (--db)"));
+  CHECK_THAT(network_advice("r.db", "SMB", false, true),
+             Contains("(SMB) and was last written with a write-ahead log") &&
+                 Contains("Copy it to a local disk to read it"));
+  CHECK(network_advice("r.db", "NFS", false, false).empty());  // a rollback journal is shared well
+  CHECK(network_advice("r.db", "", true, true).empty());
+}
+
+TEST_CASE("a local database is written with a write-ahead log") {
+  const Folder folder;
+  fill(folder.file());
+  const auto header = slurp(folder.file());
+  CHECK(header.at(18) == 2);  // read and write versions of the file format: 2 is a log
+  CHECK(header.at(19) == 2);
 }

@@ -72,6 +72,39 @@ TEST_CASE("what writes, attaches or is more than one statement is refused and ch
   CHECK_THAT(message("PRAGMA writable_schema = 1"), Contains(asks + "PRAGMA writable_schema"));
   CHECK_THAT(message("PRAGMA wal_checkpoint"), Contains(asks + "PRAGMA wal_checkpoint"));
   CHECK_THAT(message("SELECT load_extension('x')"), Contains(asks + "the function load_extension"));
+  for (const std::string sql :
+       {"WITH x AS (SELECT 1) INSERT INTO architectures SELECT 1, 'a', 'b', 'c' FROM x",
+        "WITH x(n) AS (VALUES (1)) UPDATE jobs SET name = (SELECT n FROM x) RETURNING id",
+        "INSERT INTO jobs (name) VALUES ('x') RETURNING id",
+        "REPLACE INTO states VALUES (1, 2, 3, 4)",
+        "EXPLAIN DELETE FROM jobs",
+        "VACUUM",
+        "REINDEX",
+        "ANALYZE",
+        "DETACH main",
+        "COMMIT",
+        "CREATE VIEW v AS SELECT 1",
+        "CREATE TEMP VIEW v AS SELECT 1",
+        "DROP VIEW front",
+        "CREATE TRIGGER t AFTER INSERT ON jobs BEGIN DELETE FROM jobs; END",
+        "CREATE VIRTUAL TABLE t USING fts5(x)",
+        "ALTER TABLE jobs RENAME TO j",
+        "PRAGMA main.user_version = 5",
+        "PRAGMA user_version(5)",
+        "PRAGMA query_only = 0",
+        "PRAGMA application_id = 1",
+        "PRAGMA synchronous = OFF",
+        "PRAGMA incremental_vacuum",
+        "PRAGMA optimize",
+        "PRAGMA locking_mode = EXCLUSIVE",
+        "PRAGMA trusted_schema = 1",
+        "PRAGMA temp_store_directory = '/tmp'",
+        "UPDATE sqlite_schema SET sql = 'x'",
+        "DELETE FROM sqlite_sequence",
+        "UPDATE pragma_table_info('jobs') SET name = 'x'"}) {
+    INFO(sql);
+    CHECK_FALSE(message(sql).empty());
+  }
   CHECK_THAT(message("SELECT 1; DELETE FROM jobs"),
              Contains("a query is one statement, and something follows the first one"));
   CHECK_THAT(message("SELECT 1; SELECT 2"), Contains("a query is one statement"));
@@ -89,4 +122,17 @@ TEST_CASE("what writes, attaches or is more than one statement is refused and ch
   Database database(folder.file());
   CHECK_THAT(error_of([&] { database.query("DELETE FROM jobs"); }), Contains(asks + "DELETE"));
   CHECK(database.jobs().size() == 1);
+}
+
+TEST_CASE("a result without end is refused before memory runs out, and a huge value as well") {
+  const Folder folder;
+  const Database database(folder.file());
+  const auto message = [&](const std::string& sql) {
+    return error_of([&] { database.query(sql); });
+  };
+  CHECK_THAT(message("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                     "SELECT hex(zeroblob(10000000)) FROM n"),
+             Contains("the result takes more than 1 GiB after 54 rows: ask for less (LIMIT"));
+  CHECK_THAT(message("SELECT zeroblob(200000000)"),
+             Contains("the query failed: string or blob too big"));
 }

@@ -56,6 +56,7 @@ void fill_everything(const std::string& path) {
   Database database(path);
   for (const char* name : {"fashion-front", "fashion-again"}) {
     Job job = sample_job(name);
+    job.constraints = {{"latency_ms", true, 5}, {"accuracy", false, 80}};
     database.create_job(job);
     std::vector<std::int64_t> front;
     for (int i = 0; i < 4; ++i) {
@@ -133,6 +134,8 @@ TEST_CASE("a database of every earlier schema version becomes today's, with all 
     CHECK(job.status == "finished");
     CHECK(job.seed == 18446744073709551615u);
     CHECK(job.objectives == std::vector<Objective>{{"accuracy", true}, {"latency_ms", false}});
+    const auto bounds = std::vector<Constraint>{{"latency_ms", true, 5}, {"accuracy", false, 80}};
+    CHECK(job.constraints == (version < 2 ? std::vector<Constraint>{} : bounds));
     const auto networks = reader.networks(job.id);
     REQUIRE(networks.size() == 4);
     CHECK(networks[0].metrics.at("latency_ms").value == 1.5);
@@ -140,6 +143,17 @@ TEST_CASE("a database of every earlier schema version becomes today's, with all 
     CHECK(networks[2].evaluation == 3);
     CHECK_FALSE(networks[3].evaluation);
     CHECK(reader.front(job).size() == 4);
+    CHECK(reader.front(job, 2).size() == 2);
+    CHECK(reader.front(job, 2)[1].metrics.at("latency_ms").value == (version < 2 ? 1.5 : 1.25));
+    CHECK(reader.metrics(job.id) ==
+          std::vector<std::string>{"accuracy", "flops", "latency_ms", "params"});
+    const auto best = reader.best(job, {"accuracy", true, {{"latency_ms", true, 2}}, 2});
+    REQUIRE(best.size() == 2);
+    CHECK(best[0].arch == "network 1");
+    const auto origins = reader.provenance("network 1", job.id);
+    REQUIRE(origins.size() == 5);
+    CHECK(origins[0].data_checksum == "da7a");
+    CHECK(origins[0].session.has_value() == (version >= 2));
     CHECK(reader.measurements(job.id, "accuracy").back().measurement.message == "out of memory");
     CHECK(reader.training_curve(job.id).at(0).loss == 1.25);
     CHECK(reader.generations(job.id).at(1).front.size() == 2);

@@ -46,9 +46,43 @@ class Reader {
   /// architecture id.
   std::vector<Network> networks(std::int64_t job) const;
   std::optional<Network> network(std::int64_t job, const std::string& arch_or_hash) const;
-  /// The measured Pareto front: networks for which every objective was measured, none dominated, by
-  /// first objective. `at`: only evaluations numbered up to it, as known then.
+  /// The measured Pareto front: networks for which every objective was measured and every
+  /// constraint of the job is kept (an unmeasured metric keeps none), none dominated by another
+  /// such network, by first objective; of equal ones the one found first. Empty while none is
+  /// feasible. `at`: only evaluations numbered up to it, with the values that were known before the
+  /// next one was numbered. What was measured for the first time later (a front re-measured after a
+  /// search by prediction) counts with its first value.
   std::vector<Network> front(const Job& job, std::optional<std::int64_t> at = std::nullopt) const;
+
+  /// Latest good values of some metrics of a job, by column: cheap for hundreds of thousands of
+  /// networks.
+  struct Values {
+    std::vector<std::int64_t> architectures;   ///< row ids, in the order first measured
+    std::vector<std::vector<double>> columns;  ///< one a metric asked for; NaN where not measured
+  };
+  Values values(std::int64_t job, const std::vector<std::string>& metrics) const;
+  /// Metrics of which a job has a good measurement, by name.
+  std::vector<std::string> metrics(std::int64_t job) const;
+  /// Networks of a job by row id, in that order; such as have nothing in this job are left out.
+  std::vector<Network> networks(std::int64_t job,
+                                const std::vector<std::int64_t>& architectures) const;
+  /// Text and row id of every measured network of a job, in the order first measured.
+  struct Named {
+    std::int64_t architecture;
+    std::string arch;
+  };
+  std::vector<Named> measured_networks(std::int64_t job) const;
+
+  /// Best first; of equal ones the one measured first. Only the latest good measurements count;
+  /// fewer networks than asked for where fewer keep the bounds. A metric that was never measured in
+  /// the job: UsageError that lists those that were.
+  std::vector<Network> best(const Job& job, const Best& wanted) const;
+
+  /// What the measured front was made of at each of some numbers of evaluations: points as costs
+  /// (smaller is better, objectives in the job's order), nothing dominated, no two equal.
+  /// `evaluations` ascends.
+  std::vector<std::vector<std::vector<double>>> front_points(
+      const Job& job, const std::vector<std::int64_t>& evaluations) const;
 
   /// The newest good-or-failed measurement of a network, if there is one. `job` = nullopt: of any
   /// job; `device` = nullopt: made on any device.
@@ -76,6 +110,12 @@ class Reader {
     std::string hash;
   };
   std::vector<Evaluation> evaluations(std::int64_t job) const;
+  std::int64_t evaluation_count(std::int64_t job) const;
+
+  /// Every measurement and prediction of a network, of any job, in the order made, with all that is
+  /// known of where it comes from. `job`: only of that job.
+  std::vector<Origin> provenance(const std::string& arch_or_hash,
+                                 std::optional<std::int64_t> job = std::nullopt) const;
 
   /// One SELECT (or read-only pragma/explain). Anything that writes, attaches, or is more than one
   /// statement: Error. Never changes the file.
@@ -96,6 +136,9 @@ struct WriterOptions {
   bool survive_power_failure = true;
   /// How long to wait for another program (a `sqlite3` shell) that holds the file.
   int busy_milliseconds = 20'000;
+  /// What else makes this process's numbers ("libtorch 2.11.0, pagmo 2.18"), for their provenance.
+  /// Empty: as the job says, where the same build began it, and else not known.
+  std::string libraries = {};
 };
 
 /// The one writer. Creates or migrates the file; a second writer on the same file gets an Error
@@ -109,7 +152,8 @@ class Database : public Reader {
   /// All or nothing; nested calls join the outer one.
   void transaction(const std::function<void()>& body);
 
-  /// Creates a job and fills in its id and dates. A taken name: Error.
+  /// Creates a job, with its objectives and constraints, and fills in its id and dates. A taken
+  /// name: Error. A bound that is no finite number: UsageError.
   void create_job(Job& job);
   /// Rewrites status, phase, message, device, threads, folder, data_checksum and versions; the rest
   /// is fixed.
@@ -132,6 +176,12 @@ class Database : public Reader {
   /// Goes back to a saved generation: drops later generations, and the evaluation numbers above
   /// `evaluations`. Measurements stay: the replay finds them.
   void rewind(std::int64_t job, std::int64_t generation, std::int64_t evaluations);
+
+ private:
+  /// A transaction of its own, or part of the one that is open: for what one statement does.
+  void write(const std::function<void()>& body);
+  /// Row of `sessions` of this process and job; none for a job that is not there.
+  std::optional<std::int64_t> session(std::int64_t job);
 };
 
 /// Version of the schema that this build writes.
