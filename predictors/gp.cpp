@@ -15,7 +15,7 @@ namespace mosaic::predictors {
 namespace {
 
 constexpr std::size_t kChunkValues = 40'000;  // covariances at a time: they stay in the cache
-constexpr double kMostNoise = 1;  // tried where a covariance matrix is all but singular
+constexpr double kMostNoise = 1;              // tried where a covariance matrix is all but singular
 
 std::vector<std::size_t> random_part(std::size_t count, std::size_t most, std::uint64_t seed,
                                      const char* what) {
