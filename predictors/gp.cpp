@@ -235,6 +235,17 @@ void GaussianProcess::fit_with(const std::vector<Features>& rows, std::span<cons
   fitted_ = std::move(next);
 }
 
+void GaussianProcess::refit(const std::vector<Features>& rows, std::span<const double> targets,
+                            std::uint64_t seed) {
+  check_records(rows, {targets.begin(), targets.end()});
+  Standardiser features;
+  features.fit(rows);
+  if (fitted_ && fitted_->parameters.scales.size() == features.outputs())
+    fit_with(rows, targets, GpParameters(fitted_->parameters), seed);
+  else
+    fit(rows, targets, seed);
+}
+
 std::vector<GpAnswer> GaussianProcess::predict(const std::vector<Features>& rows) const {
   const Fitted& state = known();
   check_rows(rows, state.features.inputs());

@@ -67,6 +67,11 @@ class GaussianProcess {
   void fit_with(const std::vector<Features>& rows, std::span<const double> targets,
                 const GpParameters& parameters, std::uint64_t seed);
 
+  /// Fits other rows with the hyperparameters as they are; same as fit() where there are none, or
+  /// for another number of columns.
+  void refit(const std::vector<Features>& rows, std::span<const double> targets,
+             std::uint64_t seed);
+
   /// Throws core::Error before fit() or for rows of another length. 15,625 rows against 200 records
   /// of 60 features take some 50 ms: matrix products do the work.
   std::vector<GpAnswer> predict(const std::vector<Features>& rows) const;
