@@ -109,9 +109,13 @@ void Standardiser::fit(const std::vector<Features>& rows) {
 
 Features Standardiser::operator()(const Features& row) const {
   Features result(columns_.size());
+  apply(row, result.data());
+  return result;
+}
+
+void Standardiser::apply(const Features& row, double* result) const {
   for (std::size_t i = 0; i < columns_.size(); ++i)
     result[i] = (row[columns_[i]] - mean_[i]) / scale_[i];
-  return result;
 }
 
 nlohmann::json Standardiser::save() const {

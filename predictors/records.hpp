@@ -28,8 +28,12 @@ class Standardiser {
   void fit(const std::vector<Features>& rows);
   /// Only the columns that were kept.
   Features operator()(const Features& row) const;
+  /// Same, into outputs() numbers.
+  void apply(const Features& row, double* result) const;
   std::size_t inputs() const { return inputs_; }
   std::size_t outputs() const { return columns_.size(); }
+  /// The columns that were kept.
+  const std::vector<std::size_t>& columns() const { return columns_; }
 
   nlohmann::json save() const;
   void load(const nlohmann::json& state);

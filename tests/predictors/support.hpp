@@ -114,15 +114,16 @@ class TemporaryFile {
   std::string path_;
 };
 
-/// A file below $MOSAIC_DATA_DIR; nothing where the variable is not set.
+/// A file below $MOSAIC_DATA (or $MOSAIC_DATA_DIR); nothing where neither is set.
 inline std::optional<std::string> data_file(const std::string& name) {
-  const char* folder = std::getenv("MOSAIC_DATA_DIR");
+  const char* folder = std::getenv("MOSAIC_DATA");
+  if (folder == nullptr) folder = std::getenv("MOSAIC_DATA_DIR");
   if (folder == nullptr) return std::nullopt;
   return std::string(folder) + "/" + name;
 }
 
 constexpr const char* kNoData =
-    "skipped: set MOSAIC_DATA_DIR to the folder that holds hat-latency/ and nasbench201.csv.gz";
+    "skipped: set MOSAIC_DATA to the folder that holds hat-latency/ and nasbench201.csv.gz";
 
 /// HAT's measured latencies: ten features, target encoder + decoder.
 inline Records hat_records(const std::string& path) {

@@ -55,6 +55,8 @@ class Predictor {
                    std::uint64_t seed) = 0;
   /// Throws core::Error before fit() or for rows of another length.
   virtual std::vector<Prediction> predict(const std::vector<Features>& rows) const = 0;
+  /// One or a few lines for people: what was chosen and found while fitting; may be empty.
+  virtual std::string describe() const { return {}; }
   virtual nlohmann::json save() const = 0;
   virtual void load(const nlohmann::json& state) = 0;
 };

@@ -1,0 +1,220 @@
+// `mosaic predictor eval`: how well a predictor does on rows that it did not see.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/random.hpp"
+#include "mosaic/core/text.hpp"
+#include "output.hpp"
+#include "predictor.hpp"
+#include "predictor_table.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+using predictors::Drift;
+using predictors::Scores;
+
+struct Options {
+  PredictorTableOptions table;
+  OutputOptions output;
+  std::size_t train = 0;
+  std::size_t test = 0;
+  std::size_t seeds = 1;
+  std::vector<std::size_t> curve;
+};
+
+/// The rows of one seed: both in file order.
+struct Split {
+  std::vector<std::size_t> train;
+  std::vector<std::size_t> test;
+};
+
+/// `test` random rows, then `train` random rows of the others.
+Split split_rows(std::size_t rows, std::size_t train, std::size_t test, std::uint64_t seed) {
+  std::vector<std::size_t> order(rows);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  core::Stream(seed, "predictor.eval.split").shuffle(order);
+  const auto middle = order.begin() + static_cast<std::ptrdiff_t>(test);
+  Split split{{middle, middle + static_cast<std::ptrdiff_t>(train)}, {order.begin(), middle}};
+  std::sort(split.train.begin(), split.train.end());
+  std::sort(split.test.begin(), split.test.end());
+  return split;
+}
+
+/// Scores by name, in the order of printing.
+std::vector<std::pair<std::string, double>> named(const Scores& scores) {
+  return {{"mape", scores.mape},
+          {"rmse", scores.rmse},
+          {"kendall", scores.kendall},
+          {"spearman", scores.spearman},
+          {"pairs", (scores.kendall + 1) / 2},
+          {"coverage", scores.coverage}};
+}
+
+/// What some seeds gave for one number of training rows.
+struct Result {
+  std::size_t train = 0;
+  std::size_t scored = 0;  ///< test rows outside slow stretches, all seeds together
+  std::vector<Scores> scores;
+  std::string description;  ///< of the last predictor
+
+  std::pair<double, double> summary(std::size_t which) const {
+    double mean = 0;
+    double variance = 0;
+    for (const auto& one : scores) mean += named(one)[which].second;
+    mean /= static_cast<double>(scores.size());
+    for (const auto& one : scores) variance += std::pow(named(one)[which].second - mean, 2);
+    const double others = static_cast<double>(std::max<std::size_t>(scores.size() - 1, 1));
+    return {mean, std::sqrt(variance / others)};
+  }
+};
+
+Result evaluate(const PredictorRecords& records, const Drift& drift, const Options& options,
+                std::size_t train, std::size_t test) {
+  Result result;
+  result.train = train;
+  for (std::size_t k = 0; k < options.seeds; ++k) {
+    const std::uint64_t seed = options.table.seed + k;
+    const Split split = split_rows(records.rows.size(), train, test, seed);
+    std::vector<predictors::Features> known;
+    std::vector<double> known_targets;
+    for (const auto i : split.train) {
+      known.push_back(records.rows[i]);
+      known_targets.push_back(records.targets[i]);
+    }
+    std::vector<predictors::Features> unseen;
+    std::vector<double> truth;
+    for (const auto i : split.test) {
+      if (drift.in_stretch(i)) continue;
+      unseen.push_back(records.rows[i]);
+      truth.push_back(records.targets[i]);
+    }
+    if (unseen.empty())
+      throw core::Error("all rows to score lie in slow stretches", "use more rows: --test");
+    const auto predictor = predictors::make_predictor(options.table.spec());
+    predictor->fit(known, known_targets, seed);
+    result.scores.push_back(predictors::score(predictor->predict(unseen), truth));
+    result.scored += unseen.size();
+    result.description = predictor->describe();
+  }
+  return result;
+}
+
+nlohmann::json to_json(const Result& result, std::uint64_t first_seed) {
+  nlohmann::json json = {{"train", result.train}, {"scored", result.scored}};
+  for (std::size_t which = 0; which < named({}).size(); ++which) {
+    const auto [mean, deviation] = result.summary(which);
+    json[named({})[which].first] = mean;
+    json[named({})[which].first + "_deviation"] = deviation;
+  }
+  json["seeds"] = nlohmann::json::array();
+  for (std::size_t k = 0; k < result.scores.size(); ++k) {
+    nlohmann::json one = {{"seed", first_seed + k}, {"records", result.scores[k].records}};
+    for (const auto& [name, value] : named(result.scores[k])) one[name] = value;
+    json["seeds"].push_back(one);
+  }
+  json["description"] = result.description;
+  return json;
+}
+
+void print_json(const PredictorRecords& records, const Drift& drift, const Options& options,
+                std::size_t left_out, const std::vector<Result>& results) {
+  nlohmann::json json = to_json(results.back(), options.table.seed);
+  json["predictor"] = options.table.spec();
+  json["rows"] = records.rows.size();
+  json["features"] = records.names;
+  json["rows_in_stretches"] = left_out;
+  json["stretches"] = nlohmann::json::array();
+  for (const auto& stretch : drift.stretches)
+    json["stretches"].push_back(
+        {{"first", stretch.first + 1}, {"last", stretch.last + 1}, {"factor", stretch.factor}});
+  if (!options.curve.empty()) {
+    json["curve"] = nlohmann::json::array();
+    for (const auto& result : results) json["curve"].push_back(to_json(result, options.table.seed));
+  }
+  std::cout << json.dump(2) << "\n";
+}
+
+void print_text(const Drift& drift, const Options& options, std::size_t left_out,
+                const std::vector<Result>& results) {
+  db::Table table;
+  table.columns = {"train", "scored", "MAPE %", "RMSE", "Kendall", "Spearman", "pairs", "coverage"};
+  for (const auto& result : results) {
+    std::vector<db::Table::Cell> row{number_cell(static_cast<double>(result.train), "%.0f"),
+                                     number_cell(static_cast<double>(result.scored), "%.0f")};
+    for (std::size_t which = 0; which < named({}).size(); ++which) {
+      const auto [mean, deviation] = result.summary(which);
+      row.push_back(options.seeds > 1 ? text_cell(fmt::format("{:.4g} +- {:.2g}", mean, deviation))
+                                      : number_cell(mean, "%.4g"));
+    }
+    table.rows.push_back(row);
+  }
+  print_table(table, options.output);
+  if (options.output.csv) return;
+  std::cout << results.back().description;
+  if (options.table.ordered)
+    std::cout << "scored outside slow stretches of the whole table: " << left_out
+              << " rows in them\n"
+              << describe(drift);
+}
+
+void eval(const Options& options) {
+  const PredictorRecords records = read_predictor_records(options.table);
+  const std::size_t rows = records.rows.size();
+  const std::size_t test = options.test > 0 ? options.test : std::max<std::size_t>(rows / 5, 1);
+  std::vector<std::size_t> sizes = options.curve;
+  if (sizes.empty()) sizes = {options.train > 0 ? options.train : rows - std::min(rows, test)};
+  const std::size_t most = *std::max_element(sizes.begin(), sizes.end());
+  if (most + test > rows)
+    throw core::UsageError(
+        fmt::format("{} rows to fit and {} to score, but the table has {}", most, test, rows),
+        fmt::format("use at most {} rows together", rows));
+  Drift drift;
+  if (options.table.ordered)
+    drift = predictors::detect_slow_stretches(records.rows, records.targets, options.table.seed);
+  std::size_t left_out = 0;
+  for (std::size_t i = 0; i < rows; ++i) left_out += drift.in_stretch(i) ? 1 : 0;
+  std::vector<Result> results;
+  for (const std::size_t train : sizes)
+    results.push_back(evaluate(records, drift, options, train, test));
+  if (options.output.json)
+    print_json(records, drift, options, left_out, results);
+  else
+    print_text(drift, options, left_out, results);
+}
+
+void setup_eval(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_predictor_table_options(app, options->table);
+  add_output_options(app, options->output);
+  app.add_option("--train", options->train, "rows to fit, in file order (default: all others)");
+  app.add_option("--test", options->test, "random rows to score (default: a fifth)");
+  app.add_option("--seed", options->table.seed, "which rows are drawn")->capture_default_str();
+  app.add_option("--seeds", options->seeds, "so many seeds, from --seed on: mean and spread")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--curve", options->curve, "numbers of rows to fit, such as 50,100,200")
+      ->delimiter(',');
+  app.footer(
+      "Rows to score are drawn at random; the predictor never sees them, nor what they would tell "
+      "about drift.\n"
+      "pairs: share of pairs ordered rightly, ties of prediction count half. coverage: share of "
+      "truths in the 90% interval.\n"
+      "Example: mosaic predictor eval t.csv.gz --target latency_ms --ordered --train 1600 --test "
+      "400 --seeds 5");
+  app.callback([options] { eval(*options); });
+}
+
+const core::Registered kEntry{predictor_commands(), "eval",
+                              "honest scores of a predictor on rows it did not see",
+                              CommandSetup(setup_eval)};
+
+}  // namespace
+}  // namespace mosaic::cli

@@ -1,0 +1,51 @@
+/// CSV tables of networks as records for predictors: which columns are targets and which features.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mosaic/core/csv.hpp"
+#include "mosaic/predictors/drift.hpp"
+#include "mosaic/predictors/predictor.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace mosaic::cli {
+
+/// What `fit` and `eval` have in common.
+struct PredictorTableOptions {
+  std::string file;
+  std::vector<std::string> targets;
+  bool sum = false;
+  std::vector<std::string> drop;
+  bool ordered = false;
+  std::string predictor = "auto";
+  std::uint64_t seed = 1;
+
+  /// The predictor's string; with `ordered` it finds drift by itself.
+  std::string spec() const;
+};
+void add_predictor_table_options(CLI::App& app, PredictorTableOptions& options);
+
+struct PredictorRecords {
+  std::vector<std::string>
+      names;  ///< of the features: a column, or "column=level" of a text column
+  std::vector<predictors::Features> rows;
+  std::vector<double> targets;
+};
+
+/// Columns that are neither target nor dropped (shell patterns) become features: numbers as they
+/// are, text of at most 32 levels as one column a level. Warns of a feature that all but tells the
+/// target (a correlation above 0.999). Throws UsageError for columns that are not there or patterns
+/// that drop nothing, Error for cells that cannot be read, with file and line.
+PredictorRecords read_predictor_records(const PredictorTableOptions& options);
+
+/// The same features from another table, found by name; other columns are not looked at. Throws
+/// Error for a column that is missing or a level that was not there before.
+std::vector<predictors::Features> features_by_name(const core::CsvTable& table,
+                                                   const std::vector<std::string>& names);
+
+}  // namespace mosaic::cli

@@ -1,0 +1,154 @@
+/// "gp": a Gaussian process that chooses its hyperparameters and target scale.
+#include <algorithm>
+#include <cmath>
+
+#include "mosaic/predictors/gp.hpp"
+#include "records.hpp"
+
+namespace mosaic::predictors {
+
+namespace {
+
+constexpr double kLogRange = 1.2;  // targets that span less hardly differ from their logarithm
+constexpr std::size_t kScaleRecords = 150;  // that decide between a target and its logarithm
+
+std::vector<double> logarithms(std::vector<double> values) {
+  for (double& value : values) value = std::log(value);
+  return values;
+}
+
+/// Every k-th of the records, at most kScaleRecords.
+struct Part {
+  std::vector<Features> rows;
+  std::vector<double> targets;
+};
+
+Part part_of(const std::vector<Features>& rows, const std::vector<double>& targets) {
+  Part part;
+  const std::size_t step = (rows.size() + kScaleRecords - 1) / kScaleRecords;
+  for (std::size_t i = 0; i < rows.size(); i += step) {
+    part.rows.push_back(rows[i]);
+    part.targets.push_back(targets[i]);
+  }
+  return part;
+}
+
+/// Logarithm of the leave-one-out density of the targets themselves (R&W, equation 5.11).
+double leave_one_out_density(const Part& part, bool log, GpSettings settings) {
+  settings.own_scales = false;
+  GaussianProcess process(settings);
+  process.fit(part.rows, log ? logarithms(part.targets) : part.targets, 0);
+  const auto left = process.leave_one_out();
+  double sum = 0;
+  for (std::size_t i = 0; i < left.residual.size(); ++i) {
+    const double z = left.residual[i] / left.deviation[i];
+    sum -= 0.5 * z * z + std::log(left.deviation[i]);
+    if (log) sum -= std::log(part.targets[i]);
+  }
+  return sum;
+}
+
+class Gp : public Predictor {
+ public:
+  explicit Gp(const core::Call& call) : log_choice_(log_argument(call)) {
+    call.expect_only(
+        std::vector<std::string>{"ard", "growth", "kernel", "linear", "log", "records"});
+    const auto flag = [&](const char* key) {
+      const std::string text = call.string(key, "yes");
+      if (text != "yes" && text != "no")
+        throw core::UsageError(std::string("gp: ") + key + " is '" + text + "'",
+                               "it is one of yes, no");
+      return text == "yes";
+    };
+    const std::string kernel = call.string("kernel", "matern52");
+    if (kernel != "matern52" && kernel != "rbf")
+      throw core::UsageError("gp: kernel is '" + kernel + "'", "it is one of matern52, rbf");
+    settings_.kernel = kernel == "rbf" ? GpKernel::rbf : GpKernel::matern52;
+    settings_.own_scales = flag("ard");
+    settings_.linear = flag("linear");
+    settings_.growth = call.number("growth", settings_.growth, 1, 100);
+    settings_.most_records = static_cast<std::size_t>(
+        call.integer("records", static_cast<long long>(settings_.most_records), 4, 10'000));
+    process_ = GaussianProcess(settings_);
+  }
+
+  void fit(const std::vector<Features>& rows, const std::vector<double>& targets,
+           std::uint64_t seed) override {
+    check_records(rows, targets);
+    GaussianProcess process = process_;
+    bool log = log_;
+    if (!process.continued_by(rows) || (log && !log_possible(targets, log_choice_))) {
+      // The target scale is decided when hyperparameters are chosen.
+      log = decide_log(rows, targets);
+      if (log != log_) process = GaussianProcess(settings_);
+    }
+    process.fit(rows, log ? logarithms(targets) : targets, seed);
+
+    const auto left = process.leave_one_out();
+    std::vector<double> errors;
+    std::vector<double> spreads;
+    for (std::size_t i = 0; i < left.residual.size(); ++i) {
+      const double truth = targets[process.used()[i]];
+      const double predicted =
+          log ? std::exp(std::log(truth) - left.residual[i]) : truth - left.residual[i];
+      errors.push_back(predicted - truth);
+      spreads.push_back(left.deviation[i] * (log ? predicted : 1));
+    }
+    stretch_ = calibration(errors, spreads);
+    log_ = log;
+    process_ = std::move(process);
+  }
+
+  std::vector<Prediction> predict(const std::vector<Features>& rows) const override {
+    std::vector<Prediction> result;
+    result.reserve(rows.size());
+    for (const GpAnswer& answer : process_.predict(rows)) {
+      const double mean = log_ ? std::exp(answer.mean) : answer.mean;
+      result.push_back({mean, stretch_ * answer.measured * (log_ ? mean : 1)});
+    }
+    return result;
+  }
+
+  nlohmann::json save() const override {
+    return {{"log", log_}, {"stretch", stretch_}, {"process", process_.save()}};
+  }
+
+  void load(const nlohmann::json& state) override {
+    Gp read(*this);
+    read_state("gp", [&] {
+      state.at("log").get_to(read.log_);
+      state.at("stretch").get_to(read.stretch_);
+      read.process_.load(state.at("process"));
+    });
+    *this = std::move(read);
+  }
+
+ private:
+  bool decide_log(const std::vector<Features>& rows, const std::vector<double>& targets) const {
+    if (!log_possible(targets, log_choice_)) return false;
+    if (log_choice_ == LogTarget::yes) return true;
+    const auto [low, high] = std::minmax_element(targets.begin(), targets.end());
+    if (*high < kLogRange * *low) return false;
+    const Part part = part_of(rows, targets);
+    return leave_one_out_density(part, true, settings_) >
+           leave_one_out_density(part, false, settings_);
+  }
+
+  GpSettings settings_;
+  LogTarget log_choice_;
+  GaussianProcess process_;
+  bool log_ = false;
+  double stretch_ = 0;
+};
+
+const core::Registered kEntry{
+    predictors(), "gp",
+    "Gaussian process; hyperparameters by marginal likelihood, refitted by appending "
+    "(kernel=matern52, ard=yes, linear=yes, log=auto, growth=1.25, records=2000)",
+    [](const core::Call& call) -> std::unique_ptr<Predictor> {
+      return std::make_unique<Gp>(call);
+    }};
+
+}  // namespace
+
+}  // namespace mosaic::predictors
