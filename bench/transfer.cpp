@@ -84,7 +84,7 @@ Eigen::MatrixXd logarithms(const KnownDevices& known) {
 std::vector<double> nearest_device(const Split& split, const Eigen::MatrixXd& tables,
                                    const std::vector<std::size_t>& networks) {
   const std::vector<Eigen::Index> rows(networks.begin(), networks.end());
-  Eigen::VectorXd y(rows.size());
+  Eigen::VectorXd y(static_cast<Eigen::Index>(rows.size()));
   for (std::size_t i = 0; i < rows.size(); ++i)
     y(static_cast<Eigen::Index>(i)) = std::log(split.truth[networks[i]]);
   y.array() -= y.mean();
@@ -101,8 +101,8 @@ std::vector<double> nearest_device(const Split& split, const Eigen::MatrixXd& ta
   return split.known.latency[best];
 }
 
-/// Scores of the networks on the principal components of the known devices' log latencies (96% of
-/// the eigenvalues' sum, at least 3), then ridge on those, penalty by leave-one-out.
+/// Scores of the networks on the principal components of the known devices' log latencies (the
+/// first 4), then ridge on those, penalty by leave-one-out.
 std::vector<double> components(const Split& split, const Eigen::MatrixXd& tables,
                                const std::vector<std::size_t>& networks) {
   const Eigen::MatrixXd centred = tables.rowwise() - tables.colwise().mean();
@@ -110,42 +110,39 @@ std::vector<double> components(const Split& split, const Eigen::MatrixXd& tables
   constexpr Eigen::Index kComponents = 4;
   const Eigen::MatrixXd scores = centred * solver.eigenvectors().rightCols(kComponents);
   std::vector<predictors::Features> all(static_cast<std::size_t>(scores.rows()));
-  for (Eigen::Index i = 0; i < scores.rows(); ++i)
-    for (Eigen::Index c = 0; c < scores.cols(); ++c)
-      all[static_cast<std::size_t>(i)].push_back(scores(i, c));
+  for (Eigen::Index i = 0; i < scores.rows(); ++i) {
+    const Eigen::VectorXd row = scores.row(i);
+    all[static_cast<std::size_t>(i)].assign(row.begin(), row.end());
+  }
   std::vector<predictors::Features> rows;
   std::vector<double> targets;
   for (const std::size_t i : networks) {
     rows.push_back(all[i]);
     targets.push_back(std::log(split.truth[i]));
   }
-  const auto ridge = predictors::make_predictor("ridge(log=no)");
+  const auto ridge = predictors::make_predictor("ridge(degree=1, log=no)");
   ridge->fit(rows, targets, 1);
   std::vector<double> result;
   for (const auto& prediction : ridge->predict(all)) result.push_back(prediction.mean);
   return result;
 }
 
-struct Sum {
-  double value = 0;
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double deviation(const std::vector<double>& values) {
+  const double level = mean(values);
   double squares = 0;
-  double count = 0;
-  void add(double x) {
-    value += x;
-    squares += x * x;
-    ++count;
-  }
-  double mean() const { return value / count; }
-  double deviation() const {
-    return std::sqrt(std::max(0.0, (squares - value * value / count) / (count - 1)));
-  }
-};
+  for (const double value : values) squares += (value - level) * (value - level);
+  return std::sqrt(squares / std::max(1.0, static_cast<double>(values.size()) - 1));
+}
 
 /// [method][k] for one device, over seeds.
 struct Row {
-  std::map<std::string, std::map<std::size_t, Sum>> spearman;
-  std::map<std::size_t, Sum> mape;
-  std::map<std::size_t, Sum> coverage;
+  std::map<std::string, std::map<std::size_t, std::vector<double>>> spearman;
+  std::map<std::size_t, std::vector<double>> mape;
+  std::map<std::size_t, std::vector<double>> coverage;
 };
 
 std::vector<double> means(const std::vector<predictors::Prediction>& predictions) {
@@ -163,13 +160,13 @@ Row run(const Split& split, std::size_t device, const predictors::Structure& str
   for (std::uint64_t seed = 1; seed <= seeds; ++seed)
     for (const std::size_t k : kCounts) {
       const auto put = [&](const std::string& method, const std::vector<double>& predicted) {
-        row.spearman[method][k].add(predictors::spearman_rho(predicted, split.truth));
+        row.spearman[method][k].push_back(predictors::spearman_rho(predicted, split.truth));
       };
       const auto chosen = model.predict(measure(split, model.suggest(k, seed)));
       put("transfer", means(chosen.predictions));
       const auto scores = predictors::score(chosen.predictions, split.truth);
-      row.mape[k].add(scores.mape);
-      row.coverage[k].add(scores.coverage);
+      row.mape[k].push_back(scores.mape);
+      row.coverage[k].push_back(scores.coverage);
       const auto random = random_networks(split.truth.size(), k, seed, device);
       put("random networks", means(model.predict(measure(split, random)).predictions));
       put("no structure", means(bare.predict(measure(split, bare.suggest(k, seed))).predictions));
@@ -190,24 +187,22 @@ void print(const std::vector<std::string>& devices, const std::vector<Row>& rows
     std::printf("| %s |", devices[d].c_str());
     for (const auto& method : kMethods)
       for (const std::size_t k : kCounts)
-        std::printf(" %.3f |", rows[d].spearman.at(method).at(k).mean());
-    std::printf(" %.1f | %.2f |\n", rows[d].mape.at(10).mean(), rows[d].coverage.at(10).mean());
+        std::printf(" %.3f |", mean(rows[d].spearman.at(method).at(k)));
+    std::printf(" %.1f | %.2f |\n", mean(rows[d].mape.at(10)), mean(rows[d].coverage.at(10)));
   }
 }
 
-/// Mean over devices of one seed's column, its spread over seeds.
-void print_summary(const std::vector<std::vector<Row>>& by_seed) {
+/// Mean over the devices, and the spread of that mean over seeds.
+void print_summary(const std::vector<Row>& rows, std::uint64_t seeds) {
   std::printf("\n| method | k = 5 | k = 10 | k = 20 |\n|---|---|---|---|\n");
   for (const auto& method : kMethods) {
     std::printf("| %s |", method.c_str());
     for (const std::size_t k : kCounts) {
-      Sum over_seeds;
-      for (const auto& rows : by_seed) {
-        Sum over_devices;
-        for (const auto& row : rows) over_devices.add(row.spearman.at(method).at(k).mean());
-        over_seeds.add(over_devices.mean());
-      }
-      std::printf(" %.4f +- %.4f |", over_seeds.mean(), over_seeds.deviation());
+      std::vector<double> means(seeds);
+      for (const auto& row : rows)
+        for (std::size_t seed = 0; seed < seeds; ++seed)
+          means[seed] += row.spearman.at(method).at(k)[seed] / static_cast<double>(rows.size());
+      std::printf(" %.4f +- %.4f |", mean(means), deviation(means));
     }
     std::printf("\n");
   }
@@ -235,10 +230,11 @@ int main(int argc, char** argv) {
     for (std::size_t d = 0; d < all.devices.size(); ++d) {
       rows.push_back(run(leave_out(all, d), d, structure, seeds));
       std::printf("%s %.4f\n", all.devices[d].c_str(),
-                  rows.back().spearman.at("transfer").at(10).mean());
+                  mean(rows.back().spearman.at("transfer").at(10)));
       std::fflush(stdout);
     }
     print(all.devices, rows);
+    print_summary(rows, seeds);
   } catch (const core::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

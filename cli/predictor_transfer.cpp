@@ -37,14 +37,14 @@ void write_predictions(const std::string& path, const predictors::KnownDevices& 
 
 struct Expected {
   double spearman = 0;
-  double mape = 0;
+  double error = 0;
   const predictors::LeaveOneOut* worst = nullptr;
 };
 Expected expected(const predictors::Transferred& result) {
   Expected mean;
   for (const auto& one : result.checked) {
     mean.spearman += one.spearman / static_cast<double>(result.checked.size());
-    mean.mape += one.mape / static_cast<double>(result.checked.size());
+    mean.error += one.error / static_cast<double>(result.checked.size());
     if (!mean.worst || one.spearman < mean.worst->spearman) mean.worst = &one;
   }
   return mean;
@@ -67,8 +67,9 @@ void print_text(const predictors::Transferred& result, std::size_t devices, cons
   const Expected mean = expected(result);
   std::printf(
       "expected error, from each known device taken as the new one with the same networks "
-      "measured:\n  MAPE %.1f%%, Spearman %.3f (least %.3f, %s); 90%% intervals cover %.0f%%\n",
-      mean.mape, mean.spearman, mean.worst->spearman, mean.worst->device.c_str(),
+      "measured:\n  median error %.1f%%, Spearman %.3f (least %.3f, %s); 90%% intervals cover "
+      "%.0f%%\n",
+      mean.error, mean.spearman, mean.worst->spearman, mean.worst->device.c_str(),
       100 * result.coverage);
   std::printf("%zu networks written to %s\n", count, out.c_str());
 }
@@ -80,14 +81,15 @@ void print_json(const predictors::Transferred& result, const std::string& out, s
     nearest.push_back({{"device", one.device}, {"spearman", one.spearman}});
   json checked = json::array();
   for (const auto& one : result.checked)
-    checked.push_back({{"device", one.device}, {"spearman", one.spearman}, {"mape", one.mape}});
+    checked.push_back(
+        {{"device", one.device}, {"spearman", one.spearman}, {"error_percent", one.error}});
   const Expected mean = expected(result);
   std::cout << json{{"measured", result.measurements},
                     {"networks", count},
                     {"out", out},
                     {"nearest", nearest},
                     {"leave_one_out", checked},
-                    {"expected", {{"spearman", mean.spearman}, {"mape", mean.mape}}},
+                    {"expected", {{"spearman", mean.spearman}, {"error_percent", mean.error}}},
                     {"coverage", result.coverage},
                     {"noise", result.noise},
                     {"resolution_ms", result.resolution}}

@@ -25,6 +25,8 @@ constexpr std::size_t kLeastMeasurements = 3;
 constexpr double kNormal90 = 1.6448536269514722;
 /// Predictions do not fall below this share of the mean latency's square root.
 constexpr double kLeastRoot = 0.02;
+/// Networks that known devices are checked on.
+constexpr std::size_t kChecked = 2000;
 
 /// Square roots of the latencies, [network, device].
 MatrixXd roots_of(const KnownDevices& known) {
@@ -107,7 +109,7 @@ struct Readings {
   VectorXd error_variance;  ///< ms^2, of each
 };
 
-/// f of a device, in the square root of its latency over `scale`.
+/// f of a device at some networks, in the square root of its latency over `scale`.
 struct Fitted {
   double scale;
   VectorXd mean;
@@ -115,43 +117,52 @@ struct Fitted {
   double noise;        ///< variance of a measurement at the scale of `mean`
 };
 
-Fitted fit(const DevicePrior& prior, const VectorXd& noises, const Readings& readings,
-           double step) {
+Fitted fit(const DevicePrior& prior, const VectorXd& noises, const Readings& readings, double step,
+           const std::vector<Index>& networks) {
   const VectorXd roots = readings.latency.cwiseSqrt();
   const double scale = roots.mean() / prior.mean(readings.networks).mean();
   // d sqrt(t) = dt / (2 sqrt(t))
   const VectorXd extra = (readings.error_variance.array() + step * step / 12) /
                          (4 * readings.latency.array() * scale * scale);
   const DevicePosterior posterior(prior, readings.networks, roots / scale, extra, noises);
+  const MatrixXd columns = prior.columns(networks, Eigen::all);
   Fitted result;
   result.scale = scale;
   result.noise = posterior.noise;
-  result.mean = prior.mean + prior.columns * posterior.mean;
-  result.mean = result.mean.cwiseMax(kLeastRoot * result.mean.mean());
+  result.mean = prior.mean(networks) + columns * posterior.mean;
+  result.mean = result.mean.cwiseMax(kLeastRoot);  // a device's mean is about 1
+  const VectorXd variance =
+      (columns * posterior.covariance).cwiseProduct(columns).rowwise().sum().cwiseMax(0);
   const double rounding = step * step / 12 / (4 * scale * scale);
-  result.deviation = ((prior.columns * posterior.covariance)
-                          .cwiseProduct(prior.columns)
-                          .rowwise()
-                          .sum()
-                          .cwiseMax(0)
-                          .array() +
-                      posterior.noise + rounding / result.mean.array().square())
-                         .sqrt();
+  result.deviation =
+      (variance.array() + posterior.noise + rounding / result.mean.array().square()).sqrt();
   return result;
 }
 
-Prediction in_ms(const Fitted& fitted, Index network, double stretch) {
-  const double root = fitted.scale * fitted.mean(network);
-  return {root * root, 2 * root * fitted.scale * fitted.deviation(network) * stretch};
+/// Prediction of the i-th network of `fitted`.
+Prediction in_ms(const Fitted& fitted, Index i, double stretch) {
+  const double root = fitted.scale * fitted.mean(i);
+  return {root * root, 2 * root * fitted.scale * fitted.deviation(i) * stretch};
 }
 
-/// The least value that at least 90% of `values` do not exceed.
-double quantile90(std::vector<double> values) {
+std::vector<Index> counted(std::size_t count) {
+  std::vector<Index> result(count);
+  std::iota(result.begin(), result.end(), Index{0});
+  return result;
+}
+
+/// The least of `values` that at least this share of them, and one more, do not exceed.
+double quantile(std::vector<double> values, double share) {
   const auto rank =
-      static_cast<std::ptrdiff_t>(std::ceil(0.9 * (static_cast<double>(values.size()) + 1)) - 1);
+      static_cast<std::ptrdiff_t>(std::ceil(share * (static_cast<double>(values.size()) + 1)) - 1);
   const auto at = values.begin() + std::min(rank, static_cast<std::ptrdiff_t>(values.size()) - 1);
   std::nth_element(values.begin(), at, values.end());
   return *at;
+}
+
+double clock_resolution_of(const Readings& readings) {
+  return clock_resolution(
+      {readings.latency.data(), static_cast<std::size_t>(readings.latency.size())});
 }
 
 }  // namespace
@@ -219,46 +230,62 @@ struct Transfer::State {
     return result;
   }
 
+  double latency(Index device, Index network) const {
+    return known.latency[static_cast<std::size_t>(device)][static_cast<std::size_t>(network)];
+  }
+
   /// A known device taken as new: its own measurements of the same networks, as far as it has them.
   Readings readings_of(Index device, const std::vector<Index>& networks) const {
     Readings result;
-    std::vector<double> latency;
+    std::vector<double> values;
     for (const Index network : networks)
-      if (const double root = roots(network, device); std::isfinite(root)) {
+      if (const double value = latency(device, network); std::isfinite(value)) {
         result.networks.push_back(network);
-        latency.push_back(root * root);
+        values.push_back(value);
       }
-    result.latency = Eigen::Map<const VectorXd>(latency.data(), static_cast<Index>(latency.size()));
+    result.latency = Eigen::Map<const VectorXd>(values.data(), static_cast<Index>(values.size()));
     result.error_variance = VectorXd::Zero(result.latency.size());
     return result;
   }
 
-  /// Takes each known device as new; `ratios` receives |error| / deviation of its latencies.
-  std::vector<LeaveOneOut> leave_one_out(const std::vector<Index>& networks,
-                                         std::vector<double>& ratios) const {
+  /// Networks that `device` has measured, evenly spread over the table, 2,000 at most.
+  std::vector<Index> checked_networks(Index device) const {
+    std::vector<Index> has;
+    for (Index i = 0; i < roots.rows(); ++i)
+      if (std::isfinite(roots(i, device))) has.push_back(i);
+    std::vector<Index> result;
+    const std::size_t count = std::min(kChecked, has.size());
+    for (std::size_t i = 0; i < count; ++i) result.push_back(has[i * has.size() / count]);
+    return result;
+  }
+
+  /// Takes one known device as new; `ratios` receives |error| / deviation of its latencies.
+  LeaveOneOut leave_out(Index device, const Readings& its, std::vector<double>& ratios) const {
+    const DevicePrior others(without_column(smooth.values, device), functions);
+    const std::vector<Index> networks = checked_networks(device);
+    const Fitted fitted = fit(others, possible_noises(without_entry(smooth.variance, device)), its,
+                              clock_resolution_of(its), networks);
+    std::vector<double> truth;
+    std::vector<double> predicted;
+    std::vector<double> errors;
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+      const Prediction prediction = in_ms(fitted, static_cast<Index>(i), 1);
+      truth.push_back(latency(device, networks[i]));
+      predicted.push_back(prediction.mean);
+      errors.push_back(100 * std::abs(prediction.mean / truth.back() - 1));
+      ratios.push_back(std::abs(prediction.mean - truth.back()) / prediction.deviation);
+    }
+    return {known.devices[static_cast<std::size_t>(device)], spearman_rho(predicted, truth),
+            quantile(std::move(errors), 0.5)};
+  }
+
+  std::vector<LeaveOneOut> leave_each_out(const std::vector<Index>& networks,
+                                          std::vector<double>& ratios) const {
     std::vector<LeaveOneOut> result;
     for (Index device = 0; device < roots.cols(); ++device) {
-      LeaveOneOut one{known.devices[static_cast<std::size_t>(device)]};
       const Readings its = readings_of(device, networks);
-      if (its.networks.size() >= kLeastMeasurements) {
-        const DevicePrior others(without_column(smooth.values, device), functions);
-        const Fitted fitted =
-            fit(others, possible_noises(without_entry(smooth.variance, device)), its, 0);
-        std::vector<double> truth;
-        std::vector<double> predicted;
-        double relative = 0;
-        for (Index i = 0; i < roots.rows(); ++i) {
-          if (!std::isfinite(roots(i, device))) continue;
-          const Prediction prediction = in_ms(fitted, i, 1);
-          truth.push_back(roots(i, device) * roots(i, device));
-          predicted.push_back(prediction.mean);
-          relative += std::abs(prediction.mean / truth.back() - 1);
-          ratios.push_back(std::abs(prediction.mean - truth.back()) / prediction.deviation);
-        }
-        one.spearman = spearman_rho(predicted, truth);
-        one.mape = 100 * relative / static_cast<double>(truth.size());
-      }
-      result.push_back(one);
+      if (its.networks.size() >= kLeastMeasurements)
+        result.push_back(leave_out(device, its, ratios));
     }
     return result;
   }
@@ -320,8 +347,7 @@ std::vector<std::size_t> Transfer::suggest(std::size_t count, std::uint64_t seed
     throw core::UsageError(
         "cannot suggest " + std::to_string(count) + " of " + std::to_string(networks) + " networks",
         "ask for at least 1 and at most " + std::to_string(networks) + "; 10 are a good number");
-  std::vector<Index> candidates(networks);
-  std::iota(candidates.begin(), candidates.end(), Index{0});
+  std::vector<Index> candidates = counted(networks);
   core::Stream(seed, "transfer.candidates").shuffle(candidates);
   candidates.resize(std::min(networks, std::max(kCandidates, count)));
   std::vector<double> variances(state_->smooth.variance.begin(), state_->smooth.variance.end());
@@ -337,13 +363,12 @@ Transferred Transfer::predict(std::span<const Measured> measured) const {
   const Readings readings = state_->readings(measured);
   Transferred result;
   result.measurements = readings.networks.size();
-  result.resolution = clock_resolution(
-      {readings.latency.data(), static_cast<std::size_t>(readings.latency.size())});
-  const Fitted fitted =
-      fit(state_->prior(), possible_noises(state_->smooth.variance), readings, result.resolution);
+  result.resolution = clock_resolution_of(readings);
+  const Fitted fitted = fit(state_->prior(), possible_noises(state_->smooth.variance), readings,
+                            result.resolution, counted(state_->known.archs.size()));
   std::vector<double> ratios;
-  result.checked = state_->leave_one_out(readings.networks, ratios);
-  const double stretch = ratios.empty() ? 1 : quantile90(ratios) / kNormal90;
+  result.checked = state_->leave_each_out(readings.networks, ratios);
+  const double stretch = ratios.empty() ? 1 : quantile(ratios, 0.9) / kNormal90;
   const auto covered = std::count_if(ratios.begin(), ratios.end(),
                                      [&](double ratio) { return ratio <= kNormal90 * stretch; });
   if (!ratios.empty())

@@ -2,9 +2,10 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <cmath>
+#include <future>
 #include <limits>
 #include <set>
+#include <thread>
 
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/error.hpp"
@@ -111,13 +112,22 @@ std::vector<Measured> read_measured(const std::string& path) {
 }
 
 Structure structure_of(const spaces::Space& space, std::span<const std::string> archs) {
+  std::vector<spaces::Genotype> genotypes;
+  for (const auto& arch : archs) genotypes.push_back(space.parse(arch));
   const FeatureExtractor extract(space);
   Structure structure;
-  for (const auto& arch : archs) {
-    const spaces::Genotype genotype = space.parse(arch);
-    structure.features.push_back(extract(genotype));
-    structure.functions.push_back(spaces::function_hash(space.bind(genotype)));
-  }
+  structure.features.resize(archs.size());
+  structure.functions.resize(archs.size());
+  const std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<std::future<void>> parts;  // whose exceptions get() throws
+  for (std::size_t part = 0; part < threads; ++part)
+    parts.push_back(std::async(std::launch::async, [&, part] {
+      for (std::size_t i = part; i < archs.size(); i += threads) {
+        structure.features[i] = extract(genotypes[i]);
+        structure.functions[i] = spaces::function_hash(space.bind(genotypes[i]));
+      }
+    }));
+  for (auto& part : parts) part.get();
   return structure;
 }
 

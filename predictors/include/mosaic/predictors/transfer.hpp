@@ -52,8 +52,8 @@ Structure structure_of(const spaces::Space& space, std::span<const std::string> 
 /// networks.
 struct LeaveOneOut {
   std::string device;
-  double spearman = 0;  ///< over all its networks
-  double mape = 0;      ///< percent
+  double spearman = 0;  ///< over 2,000 of its networks, or all
+  double error = 0;     ///< median absolute error, percent
 };
 
 struct Transferred {
@@ -63,7 +63,7 @@ struct Transferred {
     double spearman;  ///< of its latencies with the predictions
   };
   std::vector<Nearest> nearest;      ///< known devices, the most alike first
-  std::vector<LeaveOneOut> checked;  ///< in order of KnownDevices::devices
+  std::vector<LeaveOneOut> checked;  ///< the known devices that have 3 of the measured networks
   double coverage = 0;               ///< share of the latencies in `checked` within mean +- 1.645
                                      ///< deviations, after calibration
   double noise = 0;              ///< relative deviation of a single measurement on the new device
@@ -111,7 +111,7 @@ class Transfer {
   Transfer& operator=(Transfer&&) noexcept;
 
   /// The networks to measure, as indices, in the order of their worth: greedy A-optimal design.
-  /// Each next one is that which, under the prior and a noise of the known devices' median, leaves
+  /// Each next one is that which, under the prior and a noise as the known devices have it, leaves
   /// the least posterior variance of f about its mean, summed over all networks. Candidates are
   /// 2,000 networks drawn by `seed`. The first k of a longer list are the list of k. Throws
   /// core::UsageError for a count of 0 or of more than the networks.
