@@ -27,8 +27,11 @@ void resume_job(const std::string& db, const std::optional<std::string>& name,
                 const std::string& report);
 
 /// What `mosaic measure JOB --archs FILE --out CSV` does: latencies of given networks, to a CSV of
-/// arch, latency_ms.
-void measure_list(const RunOptions& options, const std::string& archs, const std::string& out);
+/// arch, latency_ms, standard_error, note, reference_ms (what the reference network took then).
+/// Rows are written as soon as they are final. `resume`: rows that `out` has stay, and are not
+/// measured again.
+void measure_list(const RunOptions& options, const std::string& archs, const std::string& out,
+                  bool resume = false);
 
 /// "latency_ms<=2" style bounds of `mosaic extract`.
 struct Bound {

@@ -48,16 +48,19 @@ void setup_measure(CLI::App& app) {
                                "file with an architecture a line: measure just these");
   auto* out = app.add_option("--out", lists->second,
                              "CSV file for --archs: arch, latency_ms, standard_error, note");
+  auto resume = std::make_shared<bool>(false);
+  app.add_flag("--resume", *resume, "keep the rows that --out has and measure the others")
+      ->needs(out);
   archs->needs(out);
   out->needs(archs);
   app.footer(
       "Without --archs it measures the job's latency samples into the database and fits the "
       "predictor.");
-  app.callback([options, lists] {
+  app.callback([options, lists, resume] {
     if (lists->first.empty())
       run_job(*options, Goal::measure);
     else
-      measure_list(*options, lists->first, lists->second);
+      measure_list(*options, lists->first, lists->second, *resume);
   });
 }
 

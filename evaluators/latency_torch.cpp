@@ -9,16 +9,17 @@
 #include <thread>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/supernet/trainer.hpp"
+#include "steady.hpp"
 
 namespace mosaic::evaluators {
 namespace {
 
 /// The reference network may take so much longer than at first before the device counts as slow.
 constexpr double kSlow = 1.15;
-constexpr int kPatience = 3;
 
 struct Timing {
   double median;  ///< ms, of the passes between the 10th and the 90th percentile
@@ -45,8 +46,8 @@ Timing summarise(std::vector<double> times) {
 
 /// Times forward passes of a stand-alone network with random weights (latency does not depend on
 /// their values), normalisation with stored statistics, float32. Every few measurements a reference
-/// network, the largest of the space, is timed again: while it runs slow the device is throttled or
-/// shared: Mosaic waits for it to recover, and what is measured while it stays slow carries a note.
+/// network, the largest of the space, is timed: while it runs slow the device is throttled or
+/// shared, and what was measured then is measured again once the device is back (SteadyMeasuring).
 class Latency : public Evaluator {
  public:
   explicit Latency(const EvaluatorContext& context) : context_(context) {
@@ -70,44 +71,63 @@ class Latency : public Evaluator {
 
   std::vector<core::Measurement> evaluate(std::span<const Candidate> candidates,
                                           const Sink& sink) override {
-    return evaluate_each(*this, candidates, sink,
-                         [this](const Candidate& candidate) { return measure(candidate); });
+    if (!steady_) steady_ = make_steady();
+    std::vector<core::Measurement> results(candidates.size());
+    steady_->run(
+        candidates.size(),
+        [&](std::size_t i) {
+          return evaluate_each(
+                     *this, candidates.subspan(i, 1), {},
+                     [this](const auto& candidate) { return measurement(time(candidate.graph)); })
+              .front();
+        },
+        [&](std::size_t i, const core::Measurement& released) {
+          results[i] = released;
+          if (sink) sink(i, released);
+        });
+    return results;
   }
 
  private:
-  core::Measurement measure(const Candidate& candidate) {
-    if (taken_++ % context_.settings.reference_every == 0) {
-      slowness_ = time_reference();
-      // Wait for a device that is slow to recover; one that stays slow is noted until the next look
-      // at it.
-      for (int attempt = 0; slowness_ > kSlow && attempt < kPatience; ++attempt) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(500 << attempt));
-        slowness_ = time_reference();
-      }
-    }
-    const Timing timing = time(candidate.graph);
-    return measurement(timing, slowness_);
+  std::unique_ptr<SteadyMeasuring> make_steady() {
+    SteadyMeasuring::Settings settings;
+    settings.block = context_.settings.reference_every;
+    settings.slow = kSlow;
+    if (context_.best_reference) settings.usual = context_.best_reference(fidelity());
+    return std::make_unique<SteadyMeasuring>(
+        settings, SteadyMeasuring::Device{
+                      .time_reference = [this] { return time_reference(); },
+                      .wait =
+                          [](int number) {
+                            std::this_thread::sleep_for(std::chrono::milliseconds(250 << number));
+                          },
+                      .seconds = [watch = core::Stopwatch()] { return watch.seconds(); }});
   }
 
-  /// Ratio of the reference network's time to the least that it took so far.
+  /// NaN where the largest network of the space cannot be timed here (it does not fit): then
+  /// nothing is known of the device's state.
   double time_reference() {
-    if (reference_.arch.empty()) {
+    if (reference_.arch.empty())
       reference_ = make_candidate(*context_.space, context_.space->largest());
-      if (context_.best_reference) best_reference_ = context_.best_reference(fidelity());
+    core::Measurement result =
+        evaluate_each(*this, {&reference_, 1}, {}, [this](const auto& candidate) {
+          return measurement(time(candidate.graph));
+        }).front();
+    if (!result.ok()) {
+      if (!warned_)
+        core::log_warning("the reference network, the largest of the space, cannot be timed (" +
+                          result.message + "): a slow device will not be noticed");
+      warned_ = true;
+      return std::numeric_limits<double>::quiet_NaN();
     }
-    const Timing timing = time(reference_.graph);
-    best_reference_ = std::min(best_reference_, timing.median);
-    const double slowness = timing.median / best_reference_;
     if (context_.reference) {
-      core::Measurement result = measurement(timing, slowness);
       result.metric = "latency_reference_ms";
-      result.fidelity = fidelity();
       context_.reference(reference_, result);
     }
-    return slowness;
+    return result.value;
   }
 
-  core::Measurement measurement(const Timing& timing, double slowness) const {
+  core::Measurement measurement(const Timing& timing) const {
     core::Measurement result;
     result.value = timing.median;
     result.standard_error = timing.error;
@@ -118,11 +138,6 @@ class Latency : public Evaluator {
     std::snprintf(note, sizeof note, "10%%-90%%: %.4g-%.4g ms over %lld passes", timing.low,
                   timing.high, static_cast<long long>(context_.settings.repeats));
     result.message = note;
-    if (slowness > kSlow) {
-      std::snprintf(note, sizeof note, "; device slow: reference network at %.2fx of its best",
-                    slowness);
-      result.message += note;
-    }
     return result;
   }
 
@@ -160,9 +175,8 @@ class Latency : public Evaluator {
   std::string unit_ = "ms";
   std::string device_;
   Candidate reference_;
-  double best_reference_ = std::numeric_limits<double>::infinity();
-  double slowness_ = 1;
-  std::int64_t taken_ = 0;
+  std::unique_ptr<SteadyMeasuring> steady_;
+  bool warned_ = false;
 };
 
 const core::Registered kEntry{
