@@ -13,6 +13,7 @@ import types
 import warnings
 
 import numpy as np
+import sklearn
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.algorithms.soo.nonconvex.ga import GA
 from pymoo.operators.crossover.sbx import SBX
@@ -51,7 +52,7 @@ def predictions(networks, values):
         predictor = predictor_class()()
         for searcher in predictor.searchers:
             searcher.n_jobs = 1
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             warnings.simplefilter("ignore")  # support vectors that stop at their limit of iterations
             predictor.train(nb201.one_hot()[networks], sign * column + shift)
         predicted.append(sign * (predictor.predict(nb201.one_hot()) - shift))
