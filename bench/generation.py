@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Times one generation of pymoo's NSGA-II with 10,000 candidates and duplicate elimination.
+
+    bench/generation.py                          median of 5, population and offspring 10,000, two objectives
+    bench/generation.py --population 2000 --repeats 3 --json
+
+The space is made of 20 integer genes with 3 to 8 options (a large elastic network), since small ones such as
+NAS-Bench-201 hold no 10,000 new candidates. Objectives are (a) "cheap": two weighted sums of the genes; (b) "ridge":
+two ridge regressions on one-hot features, fitted to 200 networks, in numpy. One generation: tournament, crossover,
+mutation, elimination of duplicates (among the offspring and against the parents), evaluation, non-dominated sorting of
+20,000 and survival. One core. Needs numpy and pymoo.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"  # before numpy: one core
+
+import numpy as np  # noqa: E402
+import pymoo  # noqa: E402
+from pymoo.algorithms.moo.nsga2 import NSGA2  # noqa: E402
+from pymoo.core.problem import Problem  # noqa: E402
+from pymoo.operators.crossover.sbx import SBX  # noqa: E402
+from pymoo.operators.mutation.pm import PM  # noqa: E402
+from pymoo.operators.repair.rounding import RoundingRepair  # noqa: E402
+from pymoo.operators.sampling.rnd import IntegerRandomSampling  # noqa: E402
+
+OPTIONS = np.array([3, 4, 5, 6, 8] * 4)  # of each gene
+KNOWN = 200  # networks that the ridge is fitted to
+
+
+def cheap(random):
+    """Two weighted sums of the genes, pulling in different directions."""
+    weights = np.stack([random.normal(size=len(OPTIONS)), random.uniform(-1, 0.2, size=len(OPTIONS))], axis=1)
+    return lambda genes: genes @ weights
+
+
+class Ridge:
+    """Two ridge regressions on one-hot features."""
+
+    def __init__(self, random):
+        self.first = np.cumsum(OPTIONS) - OPTIONS  # column of a gene's first option
+        genes = random.integers(OPTIONS, size=(KNOWN, len(OPTIONS)))
+        effects = random.normal(size=(OPTIONS.sum(), 2))
+        features = self.one_hot(genes)
+        targets = features @ effects + 0.1 * random.normal(size=(KNOWN, 2))
+        self.mean = targets.mean(axis=0)
+        penalty = np.eye(features.shape[1])
+        self.weights = np.linalg.solve(features.T @ features + penalty, features.T @ (targets - self.mean))
+
+    def one_hot(self, genes):
+        features = np.zeros((len(genes), OPTIONS.sum()))
+        np.put_along_axis(features, genes + self.first, 1.0, axis=1)
+        return features
+
+    def __call__(self, genes):
+        return self.one_hot(genes) @ self.weights + self.mean
+
+
+class Genes(Problem):
+    def __init__(self, objectives):
+        super().__init__(n_var=len(OPTIONS), n_obj=2, xl=0, xu=OPTIONS - 1, vtype=int)
+        self.objectives = objectives
+
+    def _evaluate(self, x, out, *args, **kwargs):
+        out["F"] = self.objectives(np.asarray(x, dtype=int))
+
+
+def generations(objectives, population, repeats, seed):
+    """Seconds of each generation after the first (which makes and sorts the random population), by the wall's clock
+    and by the processor's: on a busy machine only the second can be compared."""
+    algorithm = NSGA2(
+        pop_size=population,
+        n_offsprings=population,
+        sampling=IntegerRandomSampling(),
+        crossover=SBX(prob=0.9, eta=15.0, vtype=float, repair=RoundingRepair()),
+        mutation=PM(eta=20.0, vtype=float, repair=RoundingRepair()),
+        eliminate_duplicates=True,
+    )
+    algorithm.setup(Genes(objectives), termination=("n_gen", repeats + 1), seed=seed, verbose=False)
+    algorithm.next()
+    wall, processor = [], []
+    for _ in range(repeats):
+        begin = time.perf_counter(), time.process_time()
+        algorithm.next()
+        wall.append(time.perf_counter() - begin[0])
+        processor.append(time.process_time() - begin[1])
+    return wall, processor
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--population", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    kinds = {"cheap": cheap(np.random.default_rng(arguments.seed)), "ridge": Ridge(np.random.default_rng(arguments.seed))}
+    found = {}
+    for name, objectives in kinds.items():
+        wall, processor = generations(objectives, arguments.population, arguments.repeats, arguments.seed)
+        found[name] = {"median": statistics.median(wall), "processor_median": statistics.median(processor),
+                       "seconds": [round(s, 4) for s in wall]}
+    if arguments.json:
+        print(json.dumps({"program": f"pymoo {pymoo.__version__}", "population": arguments.population,
+                          "options": OPTIONS.tolist(), "objectives": found}))
+    else:
+        print(f"pymoo {pymoo.__version__}, population and offspring {arguments.population}, {len(OPTIONS)} genes")
+        for name, one in found.items():
+            print(f"{name}: median {one['median']:.3f} s (from {min(one['seconds']):.3f} to {max(one['seconds']):.3f}), "
+                  f"processor time {one['processor_median']:.3f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
