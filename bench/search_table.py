@@ -19,6 +19,7 @@ import collections
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import time
 import traceback
@@ -104,6 +105,15 @@ def make_all(items, arguments):
     return failed
 
 
+def revision():
+    """Revision of this checkout."""
+    words = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
 def words(known):
     """Type of a comma-separated list of known names."""
 
@@ -151,7 +161,7 @@ def main():
             shutil.rmtree(arguments.work / "runs" / arm, ignore_errors=True)
         failed = make_all(planned(arguments), arguments)
     found = report.collect(planned(arguments), arguments.work, arguments.data, arguments.budget)
-    text = report.markdown(found, arguments.budget)
+    text = report.markdown(found, arguments.budget, revision())
     print(text)
     if arguments.out:
         arguments.out.write_text(text)

@@ -13,7 +13,7 @@ from peers import figures, nb201
 FIRST = 20  # random networks before the first model
 BATCH = 10
 CANDIDATES = 1000  # the best of all networks go on to the choice of a batch
-CEILING = 0.75  # quantile of the observed errors above which all may count the same, see capped()
+CEILING = 0.75  # quantile of the observed errors above which all may count the same, see modelled()
 JITTER = 1e-6
 FARTHEST = 64  # above the largest squared distance of path counts
 
@@ -29,13 +29,12 @@ def distances(first, second):
 
 class Regression:
     """Zero-mean process on standardised targets with kernel
-    `u (1 - h) + v ((1 - w) exp(-h / a) + w exp(-d / b)) + noise`: h the share of edges that differ (so the first term
-    is linear regression on one-hot features), d the squared distance of path counts. Parameters by maximal marginal
-    likelihood under weak normal priors on their logarithms."""
+    `v ((1 - w) exp(-h / a) + w exp(-d / b)) + noise`: h the share of edges that differ, d the squared distance of path
+    counts. Parameters by maximal marginal likelihood under weak normal priors on their logarithms."""
 
-    START = np.append(np.log([1.0, 1.0, 0.5, 10.0, 0.01]), 0.0)  # u, v, a, b, noise as logarithms, w as logit
-    SPREAD = np.array([1.0, 1.0, 1.0, 1.0, 2.0, 1.0])  # of the priors around START
-    BOUNDS = [(-6, 4), (-6, 4), (-3, 3), (-1, 6), (-10, 0), (-4, 4)]
+    START = np.append(np.log([1.0, 0.5, 10.0, 0.01]), 0.0)  # v, a, b, noise as logarithms, w as logit
+    SPREAD = np.array([1.0, 1.0, 1.0, 2.0, 1.0])  # of the priors around START
+    BOUNDS = [(-4, 4), (-3, 3), (-1, 6), (-10, 0), (-4, 4)]
 
     def __init__(self, near, targets, start=None):
         self.mean, self.scale = targets.mean(), max(targets.std(), 1e-12)
@@ -45,36 +44,34 @@ class Regression:
         found = optimize.minimize(self._loss, self.START if start is None else start, jac=True, method="L-BFGS-B",
                                   bounds=self.BOUNDS, options={"maxiter": 25})
         self.parameters = found.x
-        self.noise = np.exp(found.x[4]) + JITTER
+        self.noise = np.exp(found.x[3]) + JITTER
         matrix = self.kernel(near) + self.noise * np.eye(len(targets))
         self.factor = linalg.cholesky(matrix, lower=True)
         self.weights = linalg.cho_solve((self.factor, True), self.targets)
 
     def kernel(self, near):
         """Covariances of networks at given distances."""
-        u, v, a, b, _ = np.exp(self.parameters[:5])
-        w = special.expit(self.parameters[5])
+        v, a, b, _ = np.exp(self.parameters[:4])
+        w = special.expit(self.parameters[4])
         edges = np.arange(len(nb201.EDGES) + 1)[:, None] / len(nb201.EDGES)
-        smooth = (1 - w) * np.exp(-edges / a) + w * np.exp(-np.arange(FARTHEST) / b)
-        table = u * (1 - edges) + v * smooth
+        table = v * ((1 - w) * np.exp(-edges / a) + w * np.exp(-np.arange(FARTHEST) / b))
         return table.ravel()[near]
 
     def _loss(self, parameters):
         """Negative log posterior of the parameters, and its gradient."""
-        u, v, a, b, noise = np.exp(parameters[:5])
-        w = special.expit(parameters[5])
+        v, a, b, noise = np.exp(parameters[:4])
+        w = special.expit(parameters[4])
         edges, paths = np.exp(-self._edges / a), np.exp(-self._paths / b)
-        linear, smooth = u * (1 - self._edges), v * ((1 - w) * edges + w * paths)
+        signal = v * ((1 - w) * edges + w * paths)
         identity = np.eye(len(self.targets))
         try:
-            factor = linalg.cholesky(linear + smooth + (noise + JITTER) * identity, lower=True)
+            factor = linalg.cholesky(signal + (noise + JITTER) * identity, lower=True)
         except linalg.LinAlgError:
             return 1e10, np.zeros(len(parameters))
         inverse = linalg.cho_solve((factor, True), identity)
         weights = inverse @ self.targets
         slopes = [
-            linear,
-            smooth,
+            signal,
             v * (1 - w) * edges * self._edges / a,
             v * w * paths * self._paths / b,
             noise * identity,
@@ -90,7 +87,7 @@ class Regression:
         networks], of networks at given distances [known, networks] from the known ones."""
         cross = self.kernel(near)
         solved = linalg.solve_triangular(self.factor, cross, lower=True, check_finite=False)
-        variance = np.exp(self.parameters[:2]).sum() - np.einsum("ij,ij->j", solved, solved)
+        variance = np.exp(self.parameters[0]) - np.einsum("ij,ij->j", solved, solved)
         return self.mean + self.scale * (self.weights @ cross), np.maximum(variance, 1e-12), solved
 
 
@@ -121,9 +118,10 @@ class Batch:
             self.reference = ideal + figures.REFERENCE * np.maximum(nadir - ideal, 1e-9)
 
     def score(self, posteriors):
-        """Expected improvement of candidates over what is known or believed."""
+        """Expected improvement of candidates over what is known or believed. Noise counts as deviation: a table answers
+        the same each time, so a network keeps a lucky measurement."""
         mean = np.stack([p[0] for p in posteriors], axis=1)
-        deviation = np.sqrt([p[1] for p in posteriors]).T * [model.scale for model in self.models]
+        deviation = np.stack([m.scale * np.sqrt(p[1] + m.noise) for m, p in zip(self.models, posteriors)], axis=1)
         if self.values.shape[1] == 1:
             return below(self.values.min(), mean[:, 0], deviation[:, 0])
         inside = self.values[(self.values < self.reference).all(axis=1)]
@@ -157,10 +155,11 @@ class Batch:
         return mean, np.maximum(variance - row**2, 1e-12), np.vstack([solved, row])
 
 
-def capped(values):
-    """Objectives with very large errors made smaller: a failed network (90% error) must not rule the fit. Not below
-    the upper quartile, nor (with two objectives) where hypervolume could still be gained."""
-    error = values[:, 0]
+def modelled(values):
+    """Objectives as the models see them: the error as a logarithm, and very large ones made smaller, for a failed
+    network (90% error) must not rule the fit. Not below the upper quartile, nor (with two objectives) where
+    hypervolume could still be gained."""
+    error = np.log(values[:, 0])
     ceiling = np.quantile(error, CEILING)
     if values.shape[1] == 2:
         best = error[figures.front(values)]
@@ -178,7 +177,8 @@ def search(problem, seed):
             problem.evaluate(network)
         near = np.vstack([near, distances(batch, everything)])
         known, values = problem.evaluated()
-        models = [Regression(near[:, known], t, start) for t, start in zip(capped(values).T, parameters)]
+        values = modelled(values)
+        models = [Regression(near[:, known], t, start) for t, start in zip(values.T, parameters)]
         parameters = [model.parameters for model in models]
         unknown = np.setdiff1d(everything, known)
         batch = np.array(Batch(models, values).choose(unknown, near[:, unknown], BATCH))

@@ -36,7 +36,7 @@ def at(curves, point, seeds=None):
 
 def cell(samples, digits):
     mean, error = figures.mean_and_error(samples)
-    return f"{mean:.{digits}f} ± {error:.{digits}f}"
+    return f"{mean:.{digits}f} ± {error:.{digits}f}" if len(samples) > 1 else f"{mean:.{digits}f}"
 
 
 def table(head, rows):
@@ -108,10 +108,20 @@ def effort(notes):
     return table(["search", "version", "CPU seconds a run", "runs that ended early"], rows)
 
 
-def markdown(found, budget):
-    """The whole report. A mean is followed by its standard error over seeds."""
+HEADER = """# Search on the NAS-Bench-201 table
+
+Made by `bench/search_table.py --data DATA --work WORK` at revision {revision}; budget {budget} evaluations. Objectives:
+CIFAR-10 test accuracy after 200 epochs, and (with two) latency on a device. A mean is followed by its standard error
+over seeds. An evaluation is a distinct network; a repeated proposal is answered from memory and free, for all alike.
+Two objectives (error and latency) are scaled by the true front's ideal and nadir points, reference point (1.1, 1.1);
+the figure is the hypervolume as a share of the true front's. "mean" averages over the devices, seed by seed.
+"""
+
+
+def markdown(found, budget, revision):
+    """The whole report."""
     curves, notes = found
-    parts = []
+    parts = [HEADER.format(budget=budget, revision=revision)]
     if curves.get("accuracy"):
         parts += ["### One objective: mean best CIFAR-10 test accuracy (optimum 94.373)\n",
                   single(curves["accuracy"], budget)]
