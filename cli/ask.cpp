@@ -25,10 +25,22 @@ void setup_jobs(CLI::App& app) {
       table.rows.push_back(
           {text_cell(job.name), text_cell(job.status), text_cell(job.phase), text_cell(job.space),
            text_cell(job.task),
-           number_cell(static_cast<double>(reader.evaluations(job.id).size()), "%.0f"),
+           number_cell(static_cast<double>(reader.evaluation_count(job.id)), "%.0f"),
            text_cell(job.device), text_cell(job.created), text_cell(job.message)});
     print_table(table, *output);
   });
+}
+
+/// Evaluations that a job had done at the end of a generation.
+std::int64_t evaluations_at(const db::Reader& reader, const db::Job& job, std::int64_t number) {
+  const auto generations = reader.generations(job.id);
+  for (const auto& generation : generations)
+    if (generation.number == number) return generation.evaluations;
+  throw core::UsageError("job '" + job.name + "' has no generation " + std::to_string(number),
+                         generations.empty()
+                             ? "none is finished yet"
+                             : "it has generations " + std::to_string(generations.front().number) +
+                                   " to " + std::to_string(generations.back().number));
 }
 
 void setup_front(CLI::App& app) {
@@ -36,24 +48,34 @@ void setup_front(CLI::App& app) {
     DatabaseOptions database;
     OutputOptions output;
     std::int64_t at = 0;
+    std::int64_t generation = 0;
     bool wide = false;
     bool all = false;
   };
   auto options = std::make_shared<Options>();
   add_database_options(app, options->database);
   add_output_options(app, options->output);
-  app.add_option("--at", options->at, "the front as it was after so many evaluations")
-      ->check(CLI::PositiveNumber);
+  auto* at_option =
+      app.add_option("--at", options->at, "the front as it was after so many evaluations")
+          ->check(CLI::PositiveNumber);
+  auto* generation_option =
+      app.add_option("--generation", options->generation, "the front as it was after a generation")
+          ->check(CLI::PositiveNumber)
+          ->excludes(at_option);
   app.add_flag("--wide", options->wide, "print the architectures too");
-  app.add_flag("--all", options->all, "every network of the job, not only the front");
+  app.add_flag("--all", options->all, "every network of the job, not only the front")
+      ->excludes(at_option)
+      ->excludes(generation_option);
   app.footer(
-      "The front holds the networks for which every objective was measured and that no other one "
-      "beats.\n"
-      "Predicted and measured values stand side by side.");
+      "The front holds the networks for which every objective was measured, that keep the job's\n"
+      "constraints, and that no other such network beats. Predicted and measured values stand side "
+      "by\n"
+      "side. Example: mosaic front --db results.db --job fashion-front --at 100 --json");
   app.callback([options] {
     const db::Reader reader(options->database.db);
     const db::Job job = reader.job(options->database.job_name());
-    const auto at = options->at > 0 ? std::optional(options->at) : std::nullopt;
+    auto at = options->at > 0 ? std::optional(options->at) : std::nullopt;
+    if (options->generation > 0) at = evaluations_at(reader, job, options->generation);
     print_networks(options->all ? reader.networks(job.id) : reader.front(job, at), job,
                    options->output, options->wide);
   });

@@ -93,7 +93,10 @@ std::vector<HistoryRow> history(const Reader& reader, const Job& job) {
   if (rows.empty() || job.objectives.empty()) return rows;
   counts.push_back(std::numeric_limits<std::int64_t>::max() - 1);
   const auto fronts = reader.front_points(job, counts);
-  const auto scale = Scale::of(fronts.back());
+  // Where what was measured again left nothing feasible today, the last front that there was.
+  const auto last = std::find_if(fronts.rbegin(), fronts.rend(),
+                                 [](const Points& points) { return !points.empty(); });
+  const auto scale = Scale::of(last == fronts.rend() ? Points{} : *last);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     rows[i].measured_front_size = static_cast<std::int64_t>(fronts[i].size());
     rows[i].measured_hypervolume = i > 0 && fronts[i] == fronts[i - 1]

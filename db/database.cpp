@@ -44,6 +44,9 @@ void set_journal(Connection& connection) {
                       "(--db)");
   }
   connection.run("PRAGMA journal_size_limit = 67108864");
+  // 32 MiB: a page that many generations change goes into the file once, not every other
+  // generation.
+  connection.run("PRAGMA wal_autocheckpoint = 8192");
 }
 
 void add_objectives(Connection& connection, const Job& job) {

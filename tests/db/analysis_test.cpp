@@ -127,6 +127,25 @@ TEST_CASE("history counts a value that was replaced later as it was known then")
   CHECK(points[2] == Points{{-90, 10}, {-80, 8}, {-70, 7}, {-60, 6}});
 }
 
+TEST_CASE("history has a scale even where nothing is feasible any more") {
+  const Folder folder;
+  Database database(folder.file());
+  Job job = sample_job("first");
+  job.constraints = {{"latency_ms", true, 5}};
+  database.create_job(job);
+  const auto a = add(database, job, "a", 80, 5);
+  database.add_generation(job.id, {1, 1, 0, {}});
+  add(database, job, "b", 99, 6);
+  database.add_generation(job.id, {2, 2, 0, {}});
+  CHECK(history(database, job)[1].measured_hypervolume == Approx(1.1 * 1.1));
+  database.add_measurement(job.id, a, measured("latency_ms", 7));
+  const auto rows = history(database, job);
+  CHECK(database.front(job).empty());
+  CHECK(rows[0].measured_hypervolume == Approx(1.1 * 1.1));
+  CHECK(rows[1].measured_front_size == 0);
+  CHECK(rows[1].measured_hypervolume == 0);
+}
+
 TEST_CASE("jobs are compared on the front of their union") {
   const Folder folder;
   Database database(folder.file());

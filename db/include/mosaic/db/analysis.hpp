@@ -43,7 +43,7 @@ struct HistoryRow {
   std::int64_t front_size = 0;  ///< the search's own
   std::int64_t measured_front_size = 0;
   /// Of the measured feasible front among evaluations numbered so far, scaled by ideal and nadir of
-  /// the job's front today, reference 1.1.
+  /// the job's front today (the last one that was not empty), reference 1.1.
   double measured_hypervolume = 0;
 };
 /// Hypervolume by generation. Values count as they were known when the next evaluation was numbered

@@ -1,0 +1,88 @@
+// `mosaic decisions`: which decisions matter for a metric.
+#include <CLI/CLI.hpp>
+#include <cmath>
+
+#include "command.hpp"
+#include "effects.hpp"
+#include "job_space.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/core/text.hpp"
+#include "output.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+void add_row(db::Table& table, const DecisionEffect& decision, const OptionEffect& option,
+             bool inactive) {
+  const auto bound = [&](double sign) {
+    return option.half_width ? number_cell(option.mean + sign * *option.half_width, "%.8g")
+                             : null_cell();
+  };
+  table.rows.push_back(
+      {text_cell(decision.decision),
+       decision.explained && !inactive ? number_cell(*decision.explained, "%.4f") : null_cell(),
+       text_cell(option.option), number_cell(static_cast<double>(option.networks), "%.0f"),
+       number_cell(option.mean, "%.8g"), bound(-1), bound(1)});
+}
+
+void run(const DatabaseOptions& database, const std::string& given, const OutputOptions& output) {
+  const db::Reader reader(database.db);
+  const auto job = reader.job(database.job_name());
+  if (given.empty() && job.objectives.empty())
+    throw core::UsageError("job '" + job.name + "' has no objective", "name a metric: --metric");
+  const auto metric = given.empty() ? job.objectives.front().metric : given;
+  const auto values = reader.values(job.id, {metric});
+  const auto networks = reader.measured_networks(job.id);
+  const auto space = space_of_job(job);
+  Effects effects(space.genes());
+  std::size_t counted = 0;
+  for (std::size_t i = 0; i < std::min(networks.size(), values.columns[0].size()); ++i) {
+    if (std::isnan(values.columns[0][i])) continue;
+    core::check_interrupt();
+    const auto genotype = space.parse(networks[i].arch);
+    effects.add(genotype, space.active_genes(genotype), values.columns[0][i]);
+    ++counted;
+  }
+  if (counted == 0)
+    throw core::UsageError("job '" + job.name + "' has no good measurement of '" + metric + "'",
+                           "measured: " + core::join(reader.metrics(job.id)));
+  db::Table table;
+  table.columns = {"decision", "explained", "option", "networks", "mean", "low", "high"};
+  for (const auto& decision : effects.decisions()) {
+    for (const auto& option : decision.options) add_row(table, decision, option, false);
+    if (decision.inactive) add_row(table, decision, *decision.inactive, true);
+  }
+  print_table(table, output);
+}
+
+void setup(CLI::App& app) {
+  struct Options {
+    DatabaseOptions database;
+    OutputOptions output;
+    std::string metric;
+  };
+  auto options = std::make_shared<Options>();
+  add_database_options(app, options->database);
+  add_output_options(app, options->output);
+  app.add_option("--metric", options->metric, "a measured metric (default: first objective)");
+  app.footer(
+      "For each option of each decision: in how many measured networks it was chosen, their mean, "
+      "and\n"
+      "its 95% interval (Student's t). explained is the share of the metric's variance that a "
+      "decision\n"
+      "explains by itself (one-way eta squared, adjusted for its degrees of freedom), the largest "
+      "first.\n"
+      "Only networks in which a decision has an effect count; the others are its line (inactive). "
+      "A\n"
+      "search looks where networks are good, so these are averages over what it saw, not over the "
+      "space.\n"
+      "Example: mosaic decisions --job fashion-front --metric accuracy");
+  app.callback([options] { run(options->database, options->metric, options->output); });
+}
+
+const core::Registered kDecisions{commands(), "decisions", "which decisions matter for a metric",
+                                  CommandSetup(setup)};
+
+}  // namespace
+}  // namespace mosaic::cli

@@ -1,0 +1,48 @@
+// `mosaic history`: hypervolume by generation.
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "mosaic/db/analysis.hpp"
+#include "output.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+void setup(CLI::App& app) {
+  struct Options {
+    DatabaseOptions database;
+    OutputOptions output;
+  };
+  auto options = std::make_shared<Options>();
+  add_database_options(app, options->database);
+  add_output_options(app, options->output);
+  app.footer(
+      "hypervolume and front are what the search saw: predictions stand in for measurements, and "
+      "the\n"
+      "first generation sets the scale. measured_hypervolume is of the measured, feasible front "
+      "after\n"
+      "so many evaluations, scaled by ideal and nadir of the job's front today, reference (1.1, "
+      "...).\n"
+      "Example: mosaic history --db results.db --job fashion-front --csv");
+  app.callback([options] {
+    const db::Reader reader(options->database.db);
+    const auto job = reader.job(options->database.job_name());
+    db::Table table;
+    table.columns = {"generation", "evaluations",    "hypervolume",
+                     "front",      "measured_front", "measured_hypervolume"};
+    const auto whole = [](std::int64_t value) {
+      return number_cell(static_cast<double>(value), "%.0f");
+    };
+    for (const auto& row : db::history(reader, job))
+      table.rows.push_back({whole(row.generation), whole(row.evaluations),
+                            number_cell(row.hypervolume), whole(row.front_size),
+                            whole(row.measured_front_size), number_cell(row.measured_hypervolume)});
+    print_table(table, options->output);
+  });
+}
+
+const core::Registered kHistory{commands(), "history", "hypervolume of a job by generation",
+                                CommandSetup(setup)};
+
+}  // namespace
+}  // namespace mosaic::cli
