@@ -202,7 +202,6 @@ int main(int argc, char** argv) {
   std::vector<std::string> names(argv + std::min(argc, 3), argv + argc);
   if (names.empty())
     names = {"auto(ordered=yes)",
-             "auto(candidates=gp,ordered=yes)",
              "gp",
              "ridge",
              "boosted-trees",

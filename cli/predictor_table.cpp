@@ -149,10 +149,10 @@ void add_predictor_table_options(CLI::App& app, PredictorTableOptions& options) 
   app.add_option("TABLE", options.file, "CSV file, .gz or not, one row a network")->required();
   app.add_option("--target", options.targets, "column to learn (several: add --sum)")
       ->required()
-      ->take_all();
+      ->allow_extra_args(false);
   app.add_flag("--sum", options.sum, "learn the sum of the targets");
-  app.add_option("--drop", options.drop,
-                 "columns that are no features (shell pattern; repeatable)");
+  app.add_option("--drop", options.drop, "columns that are no features (shell pattern; repeatable)")
+      ->allow_extra_args(false);
   app.add_flag("--ordered", options.ordered,
                "rows are in measuring order: drift of the device is found and taken out");
   app.add_option("--predictor", options.predictor,
