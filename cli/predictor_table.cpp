@@ -129,7 +129,7 @@ void check_levels(const core::CsvTable& table, const std::vector<Source>& source
   for (const auto& [column, levels] : known)
     for (std::size_t i = 0; i < table.rows.size(); ++i)
       if (std::find(levels.begin(), levels.end(), table.rows[i][column]) == levels.end())
-        throw core::Error("'" + table.origin + "' line " + std::to_string(table.lines[i]) +
+        throw core::Error(table.origin + ":" + std::to_string(table.lines[i]) +
                               ": the predictor has never seen '" + table.columns[column] + "' = '" +
                               table.rows[i][column] + "'",
                           "it knows " + core::join(levels));
