@@ -201,13 +201,8 @@ int main(int argc, char** argv) {
   const std::uint64_t seeds = argc > 2 ? std::stoul(argv[2]) : 5;
   std::vector<std::string> names(argv + std::min(argc, 3), argv + argc);
   if (names.empty())
-    names = {"auto(ordered=yes)",
-             "auto(candidates=gp,ordered=yes)",
-             "gp",
-             "ridge",
-             "boosted-trees",
-             "depth alone",
-             "ridge(degree=2)",
+    names = {"auto(ordered=yes)",   "gp",          "ridge",
+             "boosted-trees",       "depth alone", "ridge(degree=2)",
              "gp on 600 clean rows"};
   try {
     std::cout << fmt::format("{}, revision {}, {} seeds\n", core::cpu_name(), core::revision(),

@@ -201,7 +201,8 @@ void setup_eval(CLI::App& app) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--curve", options->curve, "numbers of rows to fit, such as 50,100,200")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.footer(
       "Rows to score are drawn at random; the predictor never sees them, nor what they would tell "
       "about drift.\n"

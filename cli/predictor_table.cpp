@@ -129,7 +129,7 @@ void check_levels(const core::CsvTable& table, const std::vector<Source>& source
   for (const auto& [column, levels] : known)
     for (std::size_t i = 0; i < table.rows.size(); ++i)
       if (std::find(levels.begin(), levels.end(), table.rows[i][column]) == levels.end())
-        throw core::Error("'" + table.origin + "' line " + std::to_string(table.lines[i]) +
+        throw core::Error(table.origin + ":" + std::to_string(table.lines[i]) +
                               ": the predictor has never seen '" + table.columns[column] + "' = '" +
                               table.rows[i][column] + "'",
                           "it knows " + core::join(levels));
@@ -149,10 +149,10 @@ void add_predictor_table_options(CLI::App& app, PredictorTableOptions& options) 
   app.add_option("TABLE", options.file, "CSV file, .gz or not, one row a network")->required();
   app.add_option("--target", options.targets, "column to learn (several: add --sum)")
       ->required()
-      ->take_all();
+      ->allow_extra_args(false);
   app.add_flag("--sum", options.sum, "learn the sum of the targets");
-  app.add_option("--drop", options.drop,
-                 "columns that are no features (shell pattern; repeatable)");
+  app.add_option("--drop", options.drop, "columns that are no features (shell pattern; repeatable)")
+      ->allow_extra_args(false);
   app.add_flag("--ordered", options.ordered,
                "rows are in measuring order: drift of the device is found and taken out");
   app.add_option("--predictor", options.predictor,

@@ -73,7 +73,7 @@ TEST_CASE("boosted trees survive equal targets, equal rows and four records") {
   predictor->fit({{1}, {2}, {3}, {4}}, {5, 5, 5, 5}, 1);
   CHECK(predictor->predict({{7}})[0].mean == 5);
   predictor->fit({{1}, {1}, {1}, {1}}, {4, 5, 6, 5}, 1);
-  CHECK(predictor->predict({{1}})[0].mean == Approx(5));
+  CHECK(predictor->predict({{1}})[0].mean == Approx(5).margin(0.1));
   predictor->fit({{1}, {2}, {3}, {4}}, {1, 2, 3, 4}, 1);
   CHECK(std::isfinite(predictor->predict({{2}})[0].deviation));
 }
