@@ -87,7 +87,7 @@ double clock_resolution(std::span<const double> latencies_ms);
 ///   2. Prior. mu = mean of the t_d, D_d = (t_d - mu) / sqrt(devices - 1), so that sum_d D_d D_d^T
 ///      is the covariance of known devices. The new device is, up to its scale,
 ///        f = mu + a + b mu + sum_d c_d D_d + g (mu(plain(x)) - mu(x)),
-///      a ~ N(0, 1), b ~ N(0, 1/4), c_d ~ N(0, 2), g ~ N(0, 1/10); plain(x) is the cheapest network
+///      a ~ N(0, 1), b ~ N(0, 1/4), c_d ~ N(0, 2), g ~ N(0, 0.03); plain(x) is the cheapest network
 ///      that computes the same function: where the new device's runtime removes dead branches, g
 ///      is 1.
 ///   3. Posterior. Measurements are f(x_i) + noise; the variance of the noise is v_d of an unknown
