@@ -5,8 +5,8 @@
 // The device that is left out is "new": its siblings (the same name up to a last _NUMBER, a batch
 // size) are left out too. Methods: Transfer with its own choice of networks and with random ones;
 // principal components of the known devices + ridge, and the nearest known device, both on random
-// networks. Score: Spearman's rho over all networks of the table; for Transfer also the error of
-// the value and the coverage of 90% intervals.
+// networks, the former on the chosen ones too. Score: Spearman's rho over all networks of the
+// table; for Transfer also the error of the value and the coverage of 90% intervals.
 #include <CLI/CLI.hpp>
 #include <Eigen/Dense>
 #include <cmath>
@@ -27,8 +27,8 @@ using predictors::Transfer;
 namespace {
 
 const std::vector<std::size_t> kCounts = {5, 10, 20};
-const std::vector<std::string> kMethods = {"transfer", "random networks", "no structure",
-                                           "components", "nearest"};
+const std::vector<std::string> kMethods = {"transfer",   "random networks",    "no structure",
+                                           "components", "components, chosen", "nearest"};
 
 /// "1080ti_32" -> "1080ti"; names without a batch size stay.
 std::string family(const std::string& device) {
@@ -169,7 +169,8 @@ Row run(const Split& split, std::size_t device, const predictors::Structure& str
       const auto put = [&](const std::string& method, const std::vector<double>& predicted) {
         row.spearman[method][k].push_back(predictors::spearman_rho(predicted, split.truth));
       };
-      const auto chosen = model.predict(measure(split, model.suggest(k, seed)));
+      const auto list = model.suggest(k, seed);
+      const auto chosen = model.predict(measure(split, list));
       put("transfer", means(chosen.predictions));
       const auto scores = predictors::score(chosen.predictions, split.truth);
       row.mape[k].push_back(scores.mape);
@@ -178,6 +179,7 @@ Row run(const Split& split, std::size_t device, const predictors::Structure& str
       put("random networks", means(model.predict(measure(split, random)).predictions));
       put("no structure", means(bare.predict(measure(split, bare.suggest(k, seed))).predictions));
       put("components", components(split, tables, random));
+      put("components, chosen", components(split, tables, list));
       put("nearest", nearest_device(split, tables, random));
     }
   return row;
