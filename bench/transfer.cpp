@@ -5,8 +5,8 @@
 // The device that is left out is "new": its siblings (the same name up to a last _NUMBER, a batch
 // size) are left out too. Methods: Transfer with its own choice of networks and with random ones;
 // principal components of the known devices + ridge, and the nearest known device, both on random
-// networks. Score: Spearman's rho over all networks of the table; for Transfer also the error of
-// the value and the coverage of 90% intervals.
+// networks, the former on the chosen ones too. Score: Spearman's rho over all networks of the
+// table; for Transfer also the error of the value and the coverage of 90% intervals.
 #include <CLI/CLI.hpp>
 #include <Eigen/Dense>
 #include <cmath>
@@ -27,8 +27,8 @@ using predictors::Transfer;
 namespace {
 
 const std::vector<std::size_t> kCounts = {5, 10, 20};
-const std::vector<std::string> kMethods = {"transfer", "random networks", "no structure",
-                                           "components", "nearest"};
+const std::vector<std::string> kMethods = {"transfer",   "random networks",    "no structure",
+                                           "components", "components, chosen", "nearest"};
 
 /// "1080ti_32" -> "1080ti"; names without a batch size stay.
 std::string family(const std::string& device) {
@@ -101,30 +101,37 @@ std::vector<double> nearest_device(const Split& split, const Eigen::MatrixXd& ta
   return split.known.latency[best];
 }
 
-/// Scores of the networks on the principal components of the known devices' log latencies (the
-/// first 4), then ridge on those, penalty by leave-one-out.
+/// Ridge on the principal components of the known devices' log latencies, each with the variance
+/// that it has there; penalty by leave-one-out over the measured networks.
 std::vector<double> components(const Split& split, const Eigen::MatrixXd& tables,
                                const std::vector<std::size_t>& networks) {
   const Eigen::MatrixXd centred = tables.rowwise() - tables.colwise().mean();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(centred.transpose() * centred);
-  constexpr Eigen::Index kComponents = 4;
-  const Eigen::MatrixXd scores = centred * solver.eigenvectors().rightCols(kComponents);
-  std::vector<predictors::Features> all(static_cast<std::size_t>(scores.rows()));
-  for (Eigen::Index i = 0; i < scores.rows(); ++i) {
-    const Eigen::VectorXd row = scores.row(i);
-    all[static_cast<std::size_t>(i)].assign(row.begin(), row.end());
+  // Ridge on all components is ridge on the devices: the rotation changes nothing.
+  const std::vector<Eigen::Index> rows(networks.begin(), networks.end());
+  Eigen::MatrixXd x = centred(rows, Eigen::all);
+  const Eigen::RowVectorXd level = x.colwise().mean();
+  x.rowwise() -= level;
+  Eigen::VectorXd y(x.rows());
+  for (Eigen::Index i = 0; i < y.size(); ++i)
+    y(i) = std::log(split.truth[networks[static_cast<std::size_t>(i)]]);
+  y.array() -= y.mean();
+  const Eigen::MatrixXd kernel = x * x.transpose();
+  double least = -1;
+  Eigen::VectorXd weights;
+  for (double lambda = 1e-4; lambda < 20; lambda *= 2) {
+    Eigen::MatrixXd inverse = kernel;
+    inverse.diagonal().array() += lambda;
+    inverse = inverse.inverse().eval();
+    // Residual without record i: (y - Hy)_i / (1 - h_ii), H = K (K + lambda)^-1 + 1/n.
+    const Eigen::VectorXd left =
+        (lambda * inverse.diagonal().array() - 1.0 / static_cast<double>(y.size())).max(1e-3);
+    const double error = ((lambda * inverse * y).array() / left.array()).square().sum();
+    if (least >= 0 && error >= least) continue;
+    least = error;
+    weights = x.transpose() * (inverse * y);
   }
-  std::vector<predictors::Features> rows;
-  std::vector<double> targets;
-  for (const std::size_t i : networks) {
-    rows.push_back(all[i]);
-    targets.push_back(std::log(split.truth[i]));
-  }
-  const auto ridge = predictors::make_predictor("ridge(degree=1, log=no)");
-  ridge->fit(rows, targets, 1);
-  std::vector<double> result;
-  for (const auto& prediction : ridge->predict(all)) result.push_back(prediction.mean);
-  return result;
+  const Eigen::VectorXd predicted = centred * weights;
+  return {predicted.begin(), predicted.end()};
 }
 
 double mean(const std::vector<double>& values) {
@@ -162,7 +169,8 @@ Row run(const Split& split, std::size_t device, const predictors::Structure& str
       const auto put = [&](const std::string& method, const std::vector<double>& predicted) {
         row.spearman[method][k].push_back(predictors::spearman_rho(predicted, split.truth));
       };
-      const auto chosen = model.predict(measure(split, model.suggest(k, seed)));
+      const auto list = model.suggest(k, seed);
+      const auto chosen = model.predict(measure(split, list));
       put("transfer", means(chosen.predictions));
       const auto scores = predictors::score(chosen.predictions, split.truth);
       row.mape[k].push_back(scores.mape);
@@ -171,6 +179,7 @@ Row run(const Split& split, std::size_t device, const predictors::Structure& str
       put("random networks", means(model.predict(measure(split, random)).predictions));
       put("no structure", means(bare.predict(measure(split, bare.suggest(k, seed))).predictions));
       put("components", components(split, tables, random));
+      put("components, chosen", components(split, tables, list));
       put("nearest", nearest_device(split, tables, random));
     }
   return row;

@@ -64,6 +64,8 @@ void print_text(const predictors::Transferred& result, std::size_t devices, cons
         "its clock counts in steps of %g ms: networks closer than that cannot be told apart by "
         "measuring\n",
         result.resolution);
+  if (result.pruning > 0.5)
+    std::printf("its runtime seems to remove dead branches (probability %.2f)\n", result.pruning);
   const Expected mean = expected(result);
   std::printf(
       "expected error, from each known device taken as the new one with the same networks "
@@ -92,6 +94,7 @@ void print_json(const predictors::Transferred& result, const std::string& out, s
                     {"expected", {{"spearman", mean.spearman}, {"error_percent", mean.error}}},
                     {"coverage", result.coverage},
                     {"noise", result.noise},
+                    {"pruning", result.pruning},
                     {"resolution_ms", result.resolution}}
                    .dump(1)
             << "\n";

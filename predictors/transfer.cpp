@@ -115,6 +115,7 @@ struct Fitted {
   VectorXd mean;
   VectorXd deviation;  ///< of a measurement about `mean`
   double noise;        ///< variance of a measurement at the scale of `mean`
+  double pruning;      ///< probability
 };
 
 Fitted fit(const DevicePrior& prior, const VectorXd& noises, const Readings& readings, double step,
@@ -129,6 +130,7 @@ Fitted fit(const DevicePrior& prior, const VectorXd& noises, const Readings& rea
   Fitted result;
   result.scale = scale;
   result.noise = posterior.noise;
+  result.pruning = posterior.pruning;
   result.mean = prior.mean(networks) + columns * posterior.mean;
   result.mean = result.mean.cwiseMax(kLeastRoot);  // a device's mean is about 1
   const VectorXd variance =
@@ -187,6 +189,7 @@ struct Transfer::State {
   MatrixXd roots;  ///< as measured, scaled as `smooth` is
   Smoothed smooth;
   std::vector<int> functions;
+  std::vector<bool> constant;
 
   DevicePrior prior() const { return {smooth.values, functions}; }
 
@@ -332,7 +335,10 @@ Transfer::Transfer(KnownDevices known, std::optional<Structure> structure)
   state.smooth = structure ? smooth_by_structure(state.roots, structure->features)
                            : smooth_by_nothing(state.roots);
   state.smooth.values = with_mean_one(state.smooth.values);
-  if (structure) state.functions = numbered(structure->functions);
+  if (structure) {
+    state.functions = numbered(structure->functions);
+    state.constant = std::move(structure->constant);
+  }
 }
 
 Transfer::~Transfer() = default;
@@ -342,12 +348,15 @@ Transfer& Transfer::operator=(Transfer&&) noexcept = default;
 const KnownDevices& Transfer::known() const { return state_->known; }
 
 std::vector<std::size_t> Transfer::suggest(std::size_t count, std::uint64_t seed) const {
-  const std::size_t networks = state_->known.archs.size();
+  std::vector<Index> candidates = counted(state_->known.archs.size());
+  std::erase_if(candidates, [&](Index i) {
+    return !state_->constant.empty() && state_->constant[static_cast<std::size_t>(i)];
+  });
+  const std::size_t networks = candidates.size();
   if (count == 0 || count > networks)
     throw core::UsageError(
         "cannot suggest " + std::to_string(count) + " of " + std::to_string(networks) + " networks",
         "ask for at least 1 and at most " + std::to_string(networks) + "; 10 are a good number");
-  std::vector<Index> candidates = counted(networks);
   core::Stream(seed, "transfer.candidates").shuffle(candidates);
   candidates.resize(std::min(networks, std::max(kCandidates, count)));
   std::vector<double> variances(state_->smooth.variance.begin(), state_->smooth.variance.end());
@@ -375,6 +384,7 @@ Transferred Transfer::predict(std::span<const Measured> measured) const {
     result.coverage = static_cast<double>(covered) / static_cast<double>(ratios.size());
   // Twice: a small relative error of the square root doubles in the latency.
   result.noise = 2 * std::sqrt(fitted.noise);
+  result.pruning = fitted.pruning;
   for (Index i = 0; i < fitted.mean.size(); ++i)
     result.predictions.push_back(in_ms(fitted, i, stretch));
   result.nearest = state_->nearest(result.predictions);

@@ -6,22 +6,26 @@
 
 namespace mosaic::predictors {
 
-/// f = mean + columns * w with w ~ N(0, I): a device's values over all networks, up to its scale.
+/// f = mean + columns * w: a device's values over all networks, up to its scale. w ~ N(0, I) for
+/// the design; for the posterior the last coefficient, that of pruning, has two hypotheses.
 /// Equation in transfer.hpp.
 struct DevicePrior {
   Eigen::VectorXd mean;
   Eigen::MatrixXd columns;  ///< each times its coefficient's prior deviation
+  bool prunes = false;      ///< the last column is that of pruning
 
-  /// `tables`: [network, device]; `plain`: groups of networks that compute the same function (equal
-  /// numbers), or empty.
+  /// `tables`: [network, device]; `functions`: equal numbers for networks that compute the same, or
+  /// empty.
   DevicePrior(const Eigen::MatrixXd& tables, const std::vector<int>& functions);
 };
 
-/// w ~ N(mean, covariance) given measurements, averaged over variances of their noise.
+/// w ~ N(mean, covariance) given measurements, averaged over variances of their noise and over
+/// whether the device prunes.
 struct DevicePosterior {
   Eigen::VectorXd mean;
   Eigen::MatrixXd covariance;
-  double noise = 0;  ///< variance of a measurement, averaged
+  double noise = 0;    ///< variance of a measurement, averaged
+  double pruning = 0;  ///< probability that the device removes dead branches
 
   /// `networks`: rows of the measurements; `values`: at the prior's scale; `extra`: variance of
   /// each beyond the common one; `noises`: the common variances that are possible, equally likely.

@@ -52,6 +52,16 @@ bool is_empty(const core::CsvTable& table, std::size_t row, std::size_t column) 
   return core::trim(table.rows[row][column]).empty();
 }
 
+/// Entry points keep their inputs, whether anything reads them or not.
+bool reads_input(const spaces::Graph& graph) {
+  const auto is_input = [&](int node) {
+    return graph.nodes[static_cast<std::size_t>(node)].op == "input";
+  };
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const auto& node) {
+    return std::any_of(node.inputs.begin(), node.inputs.end(), is_input);
+  });
+}
+
 }  // namespace
 
 KnownDevices read_known_devices(const std::string& path, std::span<const std::string> select,
@@ -119,15 +129,19 @@ Structure structure_of(const spaces::Space& space, std::span<const std::string> 
   structure.features.resize(archs.size());
   structure.functions.resize(archs.size());
   const std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
-  std::vector<std::future<void>> parts;  // whose exceptions get() throws
+  std::vector<char> constant(archs.size());  // bits of a vector<bool> share bytes
+  std::vector<std::future<void>> parts;      // whose exceptions get() throws
   for (std::size_t part = 0; part < threads; ++part)
     parts.push_back(std::async(std::launch::async, [&, part] {
       for (std::size_t i = part; i < archs.size(); i += threads) {
+        const spaces::Graph graph = space.bind(genotypes[i]);
         structure.features[i] = extract(genotypes[i]);
-        structure.functions[i] = spaces::function_hash(space.bind(genotypes[i]));
+        structure.functions[i] = spaces::function_hash(graph);
+        constant[i] = !reads_input(graph);
       }
     }));
   for (auto& part : parts) part.get();
+  structure.constant.assign(constant.begin(), constant.end());
   return structure;
 }
 

@@ -230,6 +230,9 @@ TEST_CASE("a runtime that removes dead branches is understood from networks of o
   const double without = rank_correlation(blind.predict(world.measure(list)), pruned);
   INFO("with " << with << ", without " << without);
   CHECK(with > without + 0.05);
+  CHECK(knows.predict(world.measure(list)).pruning > 0.9);
+  world.fresh = world.device(stream, 0.01);
+  CHECK(knows.predict(world.measure(list)).pruning < 0.1);
 }
 
 TEST_CASE("the step of a coarse clock is found") {
@@ -319,11 +322,12 @@ TEST_CASE("structure comes from the space: equal functions, distinct features") 
   const std::vector<std::string> archs{
       "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|",
       "|none~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|",
-      "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|"};
+      "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|"};  // 0 - 1 - 3
   const Structure structure = structure_of(space, archs);
   CHECK(structure.functions[0] == structure.functions[1]);  // the convolution is dead
   CHECK(structure.functions[0] != structure.functions[2]);
   CHECK(structure.features[0] != structure.features[1]);
+  CHECK(structure.constant == std::vector<bool>{true, true, false});  // 2 is cut off from 0
   const std::vector<std::string> foreign{"stage1.width=2"};
   CHECK_THROWS_AS(structure_of(space, foreign), core::UsageError);
 }

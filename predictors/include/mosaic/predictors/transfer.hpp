@@ -44,6 +44,7 @@ std::vector<Measured> read_measured(const std::string& path);
 struct Structure {
   std::vector<Features> features;      ///< of FeatureExtractor
   std::vector<std::string> functions;  ///< spaces::function_hash
+  std::vector<bool> constant;  ///< the output does not depend on the input: not worth measuring
 };
 /// Of networks in text form. Throws core::UsageError for one that is not of the space.
 Structure structure_of(const spaces::Space& space, std::span<const std::string> archs);
@@ -66,8 +67,9 @@ struct Transferred {
   std::vector<LeaveOneOut> checked;  ///< the known devices that have 3 of the measured networks
   double coverage = 0;               ///< share of the latencies in `checked` within mean +- 1.645
                                      ///< deviations, after calibration
-  double noise = 0;              ///< relative deviation of a single measurement on the new device
-  double resolution = 0;         ///< ms: step of the new device's clock where it is coarse, else 0
+  double noise = 0;       ///< relative deviation of a single measurement on the new device
+  double pruning = 0;     ///< probability that the new device's runtime removes dead branches
+  double resolution = 0;  ///< ms: step of the new device's clock where it is coarse, else 0
   std::size_t measurements = 0;  ///< distinct networks they were of
 };
 
@@ -87,13 +89,13 @@ double clock_resolution(std::span<const double> latencies_ms);
 ///   2. Prior. mu = mean of the t_d, D_d = (t_d - mu) / sqrt(devices - 1), so that sum_d D_d D_d^T
 ///      is the covariance of known devices. The new device is, up to its scale,
 ///        f = mu + a + b mu + sum_d c_d D_d + g (mu(plain(x)) - mu(x)),
-///      a ~ N(0, 1), b ~ N(0, 1/4), c_d ~ N(0, 2), g ~ N(0, 1/10); plain(x) is the cheapest network
-///      that computes the same function: where the new device's runtime removes dead branches, g
-///      is 1.
+///      a ~ N(0, 1), b ~ N(0, 1/4), c_d ~ N(0, 2); plain(x) is the cheapest network that computes
+///      the same function. Where the new device's runtime removes dead branches, g is about 1:
+///      g ~ N(1, 0.03) with probability 1/10, else N(0, 0.01).
 ///   3. Posterior. Measurements are f(x_i) + noise; the variance of the noise is v_d of an unknown
-///      known device d plus the mean of all v_d, averaged over d by evidence (Bayesian model
-///      averaging), plus the squared standard error of the measurement where one is given and
-///      step^2/12 of a coarse clock.
+///      known device d plus the mean of all v_d, averaged over d and over the two priors of g by
+///      evidence (Bayesian model averaging), plus the squared standard error of the measurement
+///      where one is given and step^2/12 of a coarse clock.
 ///   4. Deviations are stretched so that mean +- 1.645 deviations holds 90% of the latencies of the
 ///      known devices when each in turn is taken as the new one (conformal quantile). Known devices
 ///      that are twins of another (one card with two batch sizes) make this optimistic: leave
@@ -113,8 +115,9 @@ class Transfer {
   /// The networks to measure, as indices, in the order of their worth: greedy A-optimal design.
   /// Each next one is that which, under the prior and a noise as the known devices have it, leaves
   /// the least posterior variance of f about its mean, summed over all networks. Candidates are
-  /// 2,000 networks drawn by `seed`. The first k of a longer list are the list of k. Throws
-  /// core::UsageError for a count of 0 or of more than the networks.
+  /// 2,000 networks drawn by `seed` among those whose output depends on their input. The first k of
+  /// a longer list are the list of k. Throws core::UsageError for a count of 0 or of more than
+  /// there are.
   std::vector<std::size_t> suggest(std::size_t count, std::uint64_t seed = 1) const;
 
   /// Measurements of one network are averaged; their order is of no influence. Throws core::Error
