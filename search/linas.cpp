@@ -22,6 +22,7 @@ namespace {
 
 using predictors::StructureFeatures;
 
+const std::vector<std::string> kArguments = {"initial", "extremes"};
 constexpr std::size_t kListed = 20'000;    // genotypes of a space whose networks are all weighed
 constexpr std::size_t kMostRecords = 500;  // that the models learn from
 constexpr std::size_t kShortlist = 1500;   // candidates among which a batch is composed
@@ -37,11 +38,22 @@ constexpr std::size_t kInnerPopulation = 100;
 /// searched by evolution on the models, whose population is carried from round to round.
 class Linas : public SearchAlgorithm {
  public:
-  Linas(const spaces::Space& space, AlgorithmSettings settings, std::size_t initial,
+  struct Arguments {
+    std::size_t initial;
+    bool extremes;
+    Arguments(const core::Call& call, std::size_t population) {
+      call.expect_only(kArguments);
+      const auto usual = static_cast<long long>(std::max<std::size_t>(10, population));
+      initial = static_cast<std::size_t>(call.integer("initial", usual, 4, 1'000'000));
+      extremes = call.integer("extremes", 1, 0, 1) == 1;
+    }
+  };
+
+  Linas(const spaces::Space& space, AlgorithmSettings settings, Arguments arguments,
         std::string identity)
       : space_(space),
         settings_(std::move(settings)),
-        initial_(initial),
+        arguments_(arguments),
         identity_(std::move(identity)) {}
 
   void step(const BatchFitness& fitness) override {
@@ -71,7 +83,7 @@ class Linas : public SearchAlgorithm {
   }
 
   void load(const std::string& state) override {
-    Linas read(space_, settings_, initial_, identity_);
+    Linas read(space_, settings_, arguments_, identity_);
     try {
       const auto content = nlohmann::json::parse(read_state(identity_, state));
       content.at("rounds").get_to(read.rounds_);
@@ -129,9 +141,11 @@ class Linas : public SearchAlgorithm {
       if (taken.insert(genotype).second) batch.push_back(genotype);
     };
     for (const auto& genotype : settings_.start) take(genotype);
-    if (batch.size() < initial_) take(space_.smallest());
-    if (batch.size() < initial_) take(space_.largest());
-    while (batch.size() < initial_) {
+    if (arguments_.extremes) {
+      if (batch.size() < arguments_.initial) take(space_.smallest());
+      if (batch.size() < arguments_.initial) take(space_.largest());
+    }
+    while (batch.size() < arguments_.initial) {
       const auto drawn = draw_unknown(
           space_, stream, [&](const auto& genotype) { return taken.contains(genotype); });
       if (!drawn) break;
@@ -415,7 +429,7 @@ class Linas : public SearchAlgorithm {
 
   const spaces::Space& space_;
   AlgorithmSettings settings_;
-  std::size_t initial_;
+  Arguments arguments_;
   std::string identity_;
   std::uint64_t rounds_ = 0;
   std::uint64_t fits_ = 0;
@@ -430,17 +444,9 @@ class Linas : public SearchAlgorithm {
   std::size_t pieces_ = 0;  // batches that it holds
 };
 
-const std::vector<std::string> kArguments = {"initial"};
-
-std::size_t initial_of(const core::Call& call, std::size_t population) {
-  call.expect_only(kArguments);
-  return static_cast<std::size_t>(call.integer(
-      "initial", static_cast<long long>(std::max<std::size_t>(10, population)), 4, 1'000'000));
-}
-
 std::unique_ptr<SearchAlgorithm> make_linas(const core::Call& call, const spaces::Space& space,
                                             const AlgorithmSettings& settings) {
-  return std::make_unique<Linas>(space, settings, initial_of(call, settings.population),
+  return std::make_unique<Linas>(space, settings, Linas::Arguments(call, settings.population),
                                  state_identity(call, space, settings));
 }
 
@@ -448,11 +454,11 @@ const core::Registered kEntry{
     algorithms(), "linas",
     "predictor-assisted: learns every objective from all networks seen and evaluates next those of "
     "largest expected (hypervolume) improvement, `population` a round; initial=10 networks before "
-    "the first model",
+    "the first model, extremes=1: the smallest and the largest network among them",
     AlgorithmFactory(make_linas)};
 const core::Registered kRulesEntry{
     algorithm_rules(), "linas", "",
-    AlgorithmRules{.arguments = [](const core::Call& call) { initial_of(call, 1); },
+    AlgorithmRules{.arguments = [](const core::Call& call) { Linas::Arguments(call, 1); },
                    .population = {},
                    .default_population = 5}};
 

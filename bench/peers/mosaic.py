@@ -12,6 +12,7 @@ from peers import nb201
 
 ARMS = {  # name of an arm: algorithm of the job
     "mosaic_linas": "linas",
+    "mosaic_linas_random_start": "linas(extremes=0)",  # ablation: without the smallest and largest network
     "mosaic_nsga2": "nsga2",
     "mosaic_regularized_evolution": "regularized_evolution",
     "mosaic_local_search": "local_search",

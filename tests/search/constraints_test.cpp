@@ -10,7 +10,8 @@ namespace {
 /// Parameters of every network of the small space, and activation bytes.
 std::vector<std::pair<double, double>> all_networks(const spaces::Space& space) {
   std::vector<std::pair<double, double>> result;
-  for (const auto& genotype : *space.enumerate()) {
+  const auto genotypes = space.enumerate().value();
+  for (const auto& genotype : genotypes) {
     const auto graph = space.bind(genotype);
     result.emplace_back(spaces::count_parameters(graph), spaces::activation_bytes(graph));
   }

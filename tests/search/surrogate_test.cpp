@@ -2,6 +2,7 @@
 
 #include <Eigen/Dense>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "acquisition.hpp"
 #include "common.hpp"
