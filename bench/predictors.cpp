@@ -7,15 +7,14 @@
 // held out rows outside slow stretches, once by the definition that knows the decoder depth (a row
 // is slow where the ratio to the median of its depth, as a median over the 41 rows around it,
 // exceeds 1.1), once by what detect_slow_stretches() finds without being told a column.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <ctime>
-#include <filesystem>
+#include <iomanip>
 #include <iostream>
 #include <map>
 #include <numeric>
+#include <sstream>
 
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/error.hpp"
@@ -140,7 +139,9 @@ std::string spread(const std::vector<double>& values, int digits) {
   for (const double value : values) mean += value / static_cast<double>(values.size());
   for (const double value : values) variance += (value - mean) * (value - mean);
   variance /= static_cast<double>(std::max<std::size_t>(values.size() - 1, 1));
-  return fmt::format("{:.{}f} +- {:.{}f}", mean, digits, std::sqrt(variance), digits);
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << mean << " +- " << std::sqrt(variance);
+  return text.str();
 }
 
 void run_set(const std::string& folder, const std::string& set, std::uint64_t seeds,
@@ -155,9 +156,10 @@ void run_set(const std::string& folder, const std::string& set, std::uint64_t se
     found.push_back(drift.in_stretch(i));
     equal += found[i] == slow[i] ? 1 : 0;
   }
-  std::cout << fmt::format(
-      "\n## {}\n{} of {} rows slow by the depth's medians; the detector agrees on {}:\n{}\n", set,
-      std::count(slow.begin(), slow.end(), true), count, equal, describe(drift));
+  std::cout << "\n## " << set << "\n"
+            << std::count(slow.begin(), slow.end(), true) << " of " << count
+            << " rows slow by the depth's medians; the detector agrees on " << equal << ":\n"
+            << describe(drift) << "\n";
   std::cout
       << "| predictor | MAPE % | pairs | coverage | MAPE %, rows by the detector | seconds |\n"
       << "|---|---|---|---|---|---|\n";
@@ -183,9 +185,9 @@ void run_set(const std::string& folder, const std::string& set, std::uint64_t se
       seconds.push_back(answer.seconds);
       description = answer.description;
     }
-    std::cout << fmt::format("| {} | {} | {} | {} | {} | {} |\n", name, spread(mape, 3),
-                             spread(pairs, 4), spread(coverage, 3), spread(own, 3),
-                             spread(seconds, 1))
+    std::cout << "| " << name << " | " << spread(mape, 3) << " | " << spread(pairs, 4) << " | "
+              << spread(coverage, 3) << " | " << spread(own, 3) << " | " << spread(seconds, 1)
+              << " |\n"
               << std::flush;
     if (!description.empty()) std::cerr << description;
   }
@@ -205,8 +207,8 @@ int main(int argc, char** argv) {
              "boosted-trees",       "depth alone", "ridge(degree=2)",
              "gp on 600 clean rows"};
   try {
-    std::cout << fmt::format("{}, revision {}, {} seeds\n", core::cpu_name(), core::revision(),
-                             seeds);
+    std::cout << core::cpu_name() << ", revision " << core::revision() << ", " << seeds
+              << " seeds\n";
     for (const char* set : {"iwslt14deen_gpu_titanxp", "wmt14ende_gpu_titanxp",
                             "wmt14ende_cpu_xeon", "wmt14ende_cpu_raspberrypi"})
       run_set(argv[1], set, seeds, names);
