@@ -128,8 +128,8 @@ TEST_CASE("every algorithm refuses an argument that it does not have") {
 
 TEST_CASE("an unknown algorithm names the known ones and the nearest") {
   CHECK(message_of([] { search::make_algorithm("nsga3", toy_space(), {}); }) ==
-        "unknown search algorithm 'nsga3': did you mean 'nsga2'? known: linas, local_search, maco, "
-        "nsga2, random, regularized_evolution");
+        "unknown search algorithm 'nsga3': did you mean 'nsga2'? known: evolution, linas, "
+        "local_search, maco, nsga2, random, regularized_evolution");
 }
 
 TEST_CASE("nsga2 checks its arguments") {
@@ -205,5 +205,5 @@ TEST_CASE("the search section of a job file is checked before long work starts")
   CHECK_THAT(message_of([&] { read("[search]\nalgorithm = \"annealing\"\n"); }),
              Catch::StartsWith("job.toml:2") &&
                  Catch::Contains("unknown search algorithm 'annealing'") &&
-                 Catch::Contains("known: linas, "));
+                 Catch::Contains("known: evolution, linas, "));
 }

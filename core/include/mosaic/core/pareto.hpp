@@ -1,6 +1,7 @@
 /// Pareto dominance over minimised objective vectors.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -19,5 +20,11 @@ inline bool dominates(const std::vector<double>& a, const std::vector<double>& b
 /// Indices of the points that none dominates, by first objective, ties in the order given. Of equal
 /// points only the first is kept. Points with NaN are left out. O(n log n) for two objectives.
 std::vector<std::size_t> pareto_front(std::span<const std::vector<double>> points);
+
+/// Nondominated sorting: 0 for the points that none dominates, 1 for those that only points of rank
+/// 0 dominate, and so on (all objectives minimised, all vectors of one length). Equal points share
+/// a rank. Points with NaN come after all others, in one rank. O(n log n) for up to two objectives;
+/// for more, the efficient nondominated sort with binary search (ENS-BS, Zhang et al. 2015).
+std::vector<std::size_t> nondominated_ranks(std::span<const std::vector<double>> points);
 
 }  // namespace mosaic::core

@@ -1,0 +1,281 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+#include "algorithm_state.hpp"
+#include "canonical.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/pareto.hpp"
+#include "operators.hpp"
+
+namespace mosaic::search {
+
+namespace {
+
+using spaces::Genotype;
+
+const std::vector<std::string> kArguments = {"cr"};
+constexpr int kPatience = 50;  // mutations of one child that are all known
+constexpr int kDraws = 20;     // random networks that are all known, before a thorough search
+
+struct GenotypeHash {
+  std::size_t operator()(const Genotype& genotype) const {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const int option : genotype) {
+      hash = (hash ^ static_cast<std::uint64_t>(option)) * 0x9e3779b97f4a7c15u;
+      hash ^= hash >> 29;
+    }
+    return hash;
+  }
+};
+using Known = std::unordered_set<Genotype, GenotypeHash>;
+
+/// Adds to each member of a front (indices into `points`) its crowding distance: over all
+/// objectives, how far apart its neighbours are, as a share of the front's range; infinite at the
+/// ends.
+void add_crowding(const std::vector<std::vector<double>>& points,
+                  const std::vector<std::size_t>& front, std::vector<double>& crowding) {
+  std::vector<std::pair<double, std::size_t>> order(front.size());
+  for (std::size_t objective = 0; objective < points[front[0]].size(); ++objective) {
+    for (std::size_t i = 0; i < front.size(); ++i)
+      order[i] = {points[front[i]][objective], front[i]};
+    std::sort(order.begin(), order.end());
+    crowding[order.front().second] = std::numeric_limits<double>::infinity();
+    crowding[order.back().second] = std::numeric_limits<double>::infinity();
+    const double range = order.back().first - order.front().first;
+    if (!(range > 0) || !std::isfinite(range)) continue;
+    for (std::size_t i = 1; i + 1 < order.size(); ++i)
+      crowding[order[i].second] += (order[i + 1].first - order[i - 1].first) / range;
+  }
+}
+
+/// Fronts of nondominated sorting, and everybody's crowding distance in the own front.
+struct Sorted {
+  std::vector<std::size_t> ranks;
+  std::vector<std::vector<std::size_t>> fronts;
+  std::vector<double> crowding;
+
+  explicit Sorted(const std::vector<std::vector<double>>& points)
+      : ranks(core::nondominated_ranks(points)), crowding(points.size(), 0) {
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (fronts.size() <= ranks[i]) fronts.resize(ranks[i] + 1);
+      fronts[ranks[i]].push_back(i);
+    }
+    for (const auto& front : fronts) add_crowding(points, front, crowding);
+  }
+
+  bool better(std::size_t a, std::size_t b) const {
+    return ranks[a] != ranks[b] ? ranks[a] < ranks[b] : crowding[a] > crowding[b];
+  }
+};
+
+/// NSGA-II's scheme (Deb et al. 2002): parents by binary tournament, survivors among parents and
+/// children, both by rank and then crowding. Genes are crossed uniformly and mutated by option, and
+/// no network is proposed twice. Everything in O(n log n) with up to two objectives.
+class Evolution : public SearchAlgorithm {
+ public:
+  Evolution(const spaces::Space& space, AlgorithmSettings settings, double cr, std::string identity)
+      : space_(space),
+        canonical_(space.graph()),
+        settings_(std::move(settings)),
+        cr_(cr),
+        identity_(std::move(identity)) {}
+
+  void step(const BatchFitness& fitness) override {
+    core::Stream stream(settings_.seed, "search/evolution", generations_);
+    const auto batch = generations_ == 0 ? founders(stream) : children(stream);
+    ++generations_;
+    if (batch.empty()) return;
+    const auto vectors = fitness(batch);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      genotypes_.push_back(batch[i]);
+      points_.push_back(penalised(vectors[i], settings_.objectives));
+    }
+    survive();
+  }
+
+  std::string save() const override {
+    std::vector<Genotype> known(known_.begin(), known_.end());
+    std::sort(known.begin(), known.end());
+    const nlohmann::json content = {{"generations", generations_},
+                                    {"genotypes", genotypes_},
+                                    {"objectives", points_},
+                                    {"known", known}};
+    return write_state(identity_, content.dump());
+  }
+
+  void load(const std::string& state) override {
+    std::vector<Genotype> genotypes;
+    std::vector<std::vector<double>> points;
+    std::vector<Genotype> known;
+    std::uint64_t generations = 0;
+    try {
+      const auto content = nlohmann::json::parse(read_state(identity_, state));
+      content.at("generations").get_to(generations);
+      content.at("genotypes").get_to(genotypes);
+      content.at("objectives").get_to(points);
+      content.at("known").get_to(known);
+    } catch (const core::Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw_bad_state("evolution", error.what());
+    }
+    if (points.size() != genotypes.size())
+      throw_bad_state("evolution", "it has objectives of " + std::to_string(points.size()) +
+                                       " networks and " + std::to_string(genotypes.size()) +
+                                       " networks");
+    genotypes_ = std::move(genotypes);
+    points_ = std::move(points);
+    known_ = Known(known.begin(), known.end());
+    generations_ = generations;
+  }
+
+ private:
+  std::vector<Genotype> founders(core::Stream& stream) {
+    std::vector<Genotype> batch;
+    for (const auto& genotype : settings_.start)
+      if (known_.insert(genotype).second) batch.push_back(genotype);
+    while (batch.size() < settings_.population && propose_random(stream, batch)) {
+    }
+    return batch;
+  }
+
+  std::vector<Genotype> children(core::Stream& stream) {
+    const Sorted sorted(points_);
+    std::vector<Genotype> batch;
+    batch.reserve(settings_.population);
+    while (batch.size() < settings_.population) {
+      Genotype child = genotypes_[parent(sorted, stream)];
+      if (stream.uniform() < cr_) cross_into(child, genotypes_[parent(sorted, stream)], stream);
+      mutate_genes(child, stream);
+      canonical_(child);
+      for (int attempt = 0; attempt < kPatience && known_.contains(child); ++attempt)
+        mutate_one(child, stream);
+      if (known_.insert(child).second)
+        batch.push_back(std::move(child));
+      else if (!propose_random(stream, batch))
+        break;
+    }
+    return batch;
+  }
+
+  /// False where the space holds nothing new.
+  bool propose_random(core::Stream& stream, std::vector<Genotype>& batch) {
+    Genotype drawn(space_.genes().size());
+    for (int attempt = 0; attempt < kDraws; ++attempt) {
+      for (std::size_t i = 0; i < drawn.size(); ++i)
+        drawn[i] = static_cast<int>(stream.below(space_.genes()[i].labels.size()));
+      canonical_(drawn);
+      if (!known_.insert(drawn).second) continue;
+      batch.push_back(std::move(drawn));
+      return true;
+    }
+    auto found = draw_unknown(space_, stream,
+                              [&](const Genotype& genotype) { return known_.contains(genotype); });
+    if (!found) return false;
+    known_.insert(*found);
+    batch.push_back(std::move(*found));
+    return true;
+  }
+
+  std::size_t parent(const Sorted& sorted, core::Stream& stream) const {
+    const std::size_t a = stream.below(genotypes_.size());
+    const std::size_t b = stream.below(genotypes_.size());
+    return sorted.better(b, a) ? b : a;
+  }
+
+  /// Every gene from one of the two parents with equal chance.
+  static void cross_into(Genotype& child, const Genotype& other, core::Stream& stream) {
+    std::uint32_t coins = 0;
+    for (std::size_t i = 0; i < child.size(); ++i) {
+      if (i % 32 == 0) coins = stream();
+      if ((coins >> (i % 32) & 1) != 0) child[i] = other[i];
+    }
+  }
+
+  /// Each gene with chance 1 / genes, so that one changes on average.
+  void mutate_genes(Genotype& child, core::Stream& stream) const {
+    for (std::size_t i = 0; i < child.size(); ++i)
+      if (stream.below(child.size()) == 0)
+        child[i] = mutate_option(space_.genes()[i], child[i], stream);
+  }
+
+  /// One gene that the network depends on.
+  void mutate_one(Genotype& child, core::Stream& stream) const {
+    std::vector<std::size_t> active;
+    for (std::size_t i = 0; i < child.size(); ++i)
+      if (canonical_.active(i, child)) active.push_back(i);
+    if (active.empty()) return;
+    const std::size_t gene = active[stream.below(active.size())];
+    child[gene] = mutate_option(space_.genes()[gene], child[gene], stream);
+    canonical_(child);
+  }
+
+  /// Keeps the best fronts; of the one that fits in part, those in the least crowded places.
+  void survive() {
+    if (genotypes_.size() <= settings_.population) return;
+    Sorted sorted(points_);
+    std::vector<Genotype> genotypes;
+    std::vector<std::vector<double>> points;
+    for (auto& front : sorted.fronts) {
+      const std::size_t room = settings_.population - genotypes.size();
+      if (room == 0) break;
+      if (front.size() > room) {
+        std::stable_sort(front.begin(), front.end(), [&](std::size_t a, std::size_t b) {
+          return sorted.crowding[a] > sorted.crowding[b];
+        });
+        front.resize(room);
+      }
+      for (const std::size_t i : front) {
+        genotypes.push_back(std::move(genotypes_[i]));
+        points.push_back(std::move(points_[i]));
+      }
+    }
+    genotypes_ = std::move(genotypes);
+    points_ = std::move(points);
+  }
+
+  const spaces::Space& space_;
+  Canonical canonical_;
+  AlgorithmSettings settings_;
+  double cr_;
+  std::string identity_;
+  std::uint64_t generations_ = 0;
+  std::vector<Genotype> genotypes_;          // the population
+  std::vector<std::vector<double>> points_;  // its objectives
+  Known known_;                              // everything that was ever proposed
+};
+
+double crossover_rate(const core::Call& call) {
+  call.expect_only(kArguments);
+  return call.number("cr", 0.9, 0, 1);
+}
+
+void check_population(std::size_t population) {
+  if (population < 2)
+    throw core::UsageError("evolution needs a population of at least 2 (two parents), not " +
+                               std::to_string(population),
+                           "leave it out for 40");
+}
+
+const core::Registered kEntry{
+    algorithms(), "evolution",
+    "NSGA-II's selection (Deb et al. 2002) over genes as they are, any population and number of "
+    "objectives, no network twice; cr=0.9 crossover probability",
+    AlgorithmFactory([](const core::Call& call, const spaces::Space& space,
+                        const AlgorithmSettings& settings) -> std::unique_ptr<SearchAlgorithm> {
+      check_population(settings.population);
+      return std::make_unique<Evolution>(space, settings, crossover_rate(call),
+                                         state_identity(call, space, settings));
+    })};
+const core::Registered kRulesEntry{
+    algorithm_rules(), "evolution", "",
+    AlgorithmRules{.arguments = [](const core::Call& call) { crossover_rate(call); },
+                   .population = check_population,
+                   .default_population = 40}};
+
+}  // namespace
+
+}  // namespace mosaic::search

@@ -1,0 +1,114 @@
+#include <set>
+
+#include "canonical.hpp"
+#include "common.hpp"
+
+using namespace mosaic;
+using namespace mosaic::search_test;
+
+namespace {
+
+/// Most parameters, least memory, most FLOPs: the first `objectives` of them.
+std::vector<double> measure(const spaces::Space& space, const spaces::Genotype& genotype,
+                            std::size_t objectives) {
+  const auto graph = space.bind(genotype);
+  std::vector<double> all = {-spaces::count_parameters(graph), spaces::activation_bytes(graph),
+                             -spaces::count_flops(graph)};
+  all.resize(objectives);
+  return all;
+}
+
+/// Everything that a search proposes, generation by generation.
+std::vector<std::vector<spaces::Genotype>> run(const spaces::Space& space, const std::string& spec,
+                                               const search::AlgorithmSettings& settings,
+                                               int steps) {
+  std::vector<std::vector<spaces::Genotype>> generations;
+  const auto algorithm = search::make_algorithm(spec, space, settings);
+  for (int i = 0; i < steps; ++i)
+    algorithm->step([&](const std::vector<spaces::Genotype>& batch) {
+      generations.push_back(batch);
+      std::vector<std::vector<double>> result;
+      for (const auto& genotype : batch)
+        result.push_back(measure(space, genotype, settings.objectives));
+      return result;
+    });
+  return generations;
+}
+
+}  // namespace
+
+TEST_CASE("many genotypes are made canonical as the space makes them") {
+  for (const auto& name : spaces::space_types().names()) {
+    INFO(name);
+    const auto space = spaces::Space::make(name);
+    const search::Canonical canonical(space.graph());
+    core::Stream stream(3, "genotypes");
+    for (int i = 0; i < 200; ++i) {
+      spaces::Genotype genotype;
+      for (const auto& gene : space.genes())
+        genotype.push_back(static_cast<int>(stream.below(gene.labels.size())));
+      const auto active = space.active_genes(genotype);
+      for (std::size_t gene = 0; gene < genotype.size(); ++gene)
+        REQUIRE(canonical.active(gene, genotype) == active[gene]);
+      const auto expected = space.canonical(genotype);
+      canonical(genotype);
+      REQUIRE(genotype == expected);
+    }
+  }
+}
+
+TEST_CASE("evolution proposes every network of a small space exactly once, and then nothing") {
+  const auto space = toy_space();
+  for (const std::size_t population : {2u, 5u, 7u, 40u}) {
+    INFO("population " << population);
+    const auto generations =
+        run(space, "evolution", {.population = population, .objectives = 2, .seed = 2}, 10);
+    std::set<spaces::Genotype> seen;
+    for (const auto& generation : generations) {
+      CHECK(generation.size() <= population);
+      for (const auto& genotype : generation) {
+        CHECK(genotype == space.canonical(genotype));
+        CHECK(seen.insert(genotype).second);
+      }
+    }
+    CHECK(seen.size() == 12);
+  }
+}
+
+TEST_CASE("evolution takes any number of objectives and improves on chance") {
+  const auto space = small_nasbench();
+  for (const std::size_t objectives : {1u, 2u, 3u}) {
+    INFO(objectives << " objectives");
+    // By the same sum of scaled objectives, how good is the best of the last generation?
+    const auto best = [&](const std::string& spec) {
+      double total = 0;
+      for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+        const auto generations =
+            run(space, spec, {.population = 20, .objectives = objectives, .seed = seed}, 10);
+        CHECK(generations.size() == 10);
+        double mean = 0;
+        for (const auto& genotype : generations.back())
+          mean += measure(space, genotype, 1)[0] / static_cast<double>(generations.back().size());
+        total += mean;
+      }
+      return total;
+    };
+    if (objectives == 1)
+      CHECK(best("evolution") < 1.3 * best("random"));  // negative parameters
+    else
+      CHECK(std::isfinite(best("evolution")));
+  }
+}
+
+TEST_CASE("a network given twice to evolution is evaluated once, and a population of one refused") {
+  const auto space = small_nasbench();
+  core::Stream stream(9, "given");
+  const auto given = space.random(stream);
+  const auto generations =
+      run(space, "evolution",
+          {.population = 4, .objectives = 2, .seed = 1, .start = {given, given}}, 1);
+  CHECK(std::count(generations[0].begin(), generations[0].end(), given) == 1);
+  CHECK(generations[0].size() == 4);
+  CHECK(message_of([&] { search::make_algorithm("evolution", space, {.population = 1}); }) ==
+        "evolution needs a population of at least 2 (two parents), not 1: leave it out for 40");
+}
