@@ -5,13 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "command.hpp"
 #include "mosaic/core/csv.hpp"
 #include "mosaic/predictors/drift.hpp"
 #include "mosaic/predictors/predictor.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace mosaic::cli {
 
