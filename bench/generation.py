@@ -3,6 +3,7 @@
 
     bench/generation.py                          median of 5, population and offspring 10,000, two objectives
     bench/generation.py --population 2000 --repeats 3 --json
+    bench/generation.py --mosaic build/release/bin/bench_generation     both sides in alternation, and the ratio
 
 The space is made of 20 integer genes with 3 to 8 options (a large elastic network), since small ones such as
 NAS-Bench-201 hold no 10,000 new candidates. Objectives are (a) "cheap": two weighted sums of the genes; (b) "ridge":
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 
@@ -93,19 +95,65 @@ def generations(objectives, population, repeats, seed):
     return wall, processor
 
 
+def summary(wall, processor):
+    return {"median": statistics.median(wall), "processor_median": statistics.median(processor),
+            "seconds": [round(s, 4) for s in wall], "processor_seconds": [round(s, 4) for s in processor]}
+
+
+def compare(arguments):
+    """Both sides `rounds` times in turn, on genes of the same numbers of options, and the ratios of the medians."""
+    global OPTIONS
+    command = [arguments.mosaic, "--json", "--population", str(arguments.population), "--repeats",
+               str(arguments.repeats), "--seed", str(arguments.seed)]
+    times = {}
+    for _ in range(arguments.rounds):
+        mosaic = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        OPTIONS = np.array(mosaic["options"])
+        for name, kind in (("cheap", cheap), ("ridge", Ridge)):
+            both = times.setdefault(name, {"mosaic": ([], []), "pymoo": ([], [])})
+            both["mosaic"][0].extend(mosaic["objectives"][name]["seconds"])
+            both["mosaic"][1].extend(mosaic["objectives"][name]["processor_seconds"])
+            wall, processor = generations(kind(np.random.default_rng(arguments.seed)), arguments.population,
+                                          arguments.repeats, arguments.seed)
+            both["pymoo"][0].extend(wall)
+            both["pymoo"][1].extend(processor)
+    found = {}
+    for name, both in times.items():
+        found[name] = {side: summary(*seconds) for side, seconds in both.items()}
+        for clock in ("median", "processor_median"):
+            found[name]["ratio_" + clock] = found[name]["pymoo"][clock] / found[name]["mosaic"][clock]
+    if arguments.json:
+        print(json.dumps({"pymoo": pymoo.__version__, "population": arguments.population,
+                          "options": OPTIONS.tolist(), "objectives": found}))
+        return
+    print(f"population and offspring {arguments.population}, options of the {len(OPTIONS)} genes: {OPTIONS.tolist()}")
+    print("| objectives | side | wall s: median (least - most) | processor s: median (least - most) |")
+    print("|---|---|---:|---:|")
+    for name, one in found.items():
+        for side in ("mosaic", "pymoo"):
+            cells = [f"{statistics.median(s):.4f} ({min(s):.4f} - {max(s):.4f})"
+                     for s in (one[side]["seconds"], one[side]["processor_seconds"])]
+            print(f"| {name} | {side} | {cells[0]} | {cells[1]} |")
+        print(f"| {name} | ratio | {one['ratio_median']:.1f} | {one['ratio_processor_median']:.1f} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--population", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1, help="with --mosaic: how often each side runs, in turn")
+    parser.add_argument("--mosaic", metavar="PATH", help="the program bench_generation, to run beside pymoo")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.mosaic:
+        compare(arguments)
+        return 0
     kinds = {"cheap": cheap(np.random.default_rng(arguments.seed)), "ridge": Ridge(np.random.default_rng(arguments.seed))}
     found = {}
     for name, objectives in kinds.items():
         wall, processor = generations(objectives, arguments.population, arguments.repeats, arguments.seed)
-        found[name] = {"median": statistics.median(wall), "processor_median": statistics.median(processor),
-                       "seconds": [round(s, 4) for s in wall]}
+        found[name] = summary(wall, processor)
     if arguments.json:
         print(json.dumps({"program": f"pymoo {pymoo.__version__}", "population": arguments.population,
                           "options": OPTIONS.tolist(), "objectives": found}))
