@@ -192,6 +192,11 @@ void Surrogate::fit(const Distances& records, const std::vector<double>& targets
     z = (z.array() - centre) / scale;
     if (steps > 0) improve(form, records, z, steps, seed + f);
     Solved solved = solve(records, z, form.theta);
+    // Networks that hardly differ, in single precision: a little more noise tells them apart.
+    for (int attempt = 0; attempt < 12 && !std::isfinite(solved.variance); ++attempt) {
+      form.theta[form.theta.size() - 1] += std::log(10.0);
+      solved = solve(records, z, form.theta);
+    }
     if (!std::isfinite(solved.variance))
       throw std::logic_error("Surrogate: the kernel matrix is not positive definite");
     if (steps > 0) {

@@ -129,7 +129,7 @@ TEST_CASE("every algorithm refuses an argument that it does not have") {
 TEST_CASE("an unknown algorithm names the known ones and the nearest") {
   CHECK(message_of([] { search::make_algorithm("nsga3", toy_space(), {}); }) ==
         "unknown search algorithm 'nsga3': did you mean 'nsga2'? known: evolution, linas, "
-        "local_search, maco, nsga2, random, regularized_evolution");
+        "local_search, nsga2, random, regularized_evolution");
 }
 
 TEST_CASE("nsga2 checks its arguments") {
