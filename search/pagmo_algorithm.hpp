@@ -29,8 +29,7 @@ class PagmoAlgorithm : public SearchAlgorithm {
  public:
   PagmoAlgorithm(const spaces::Space& space, AlgorithmSettings settings, std::string name, Udp udp,
                  std::string identity)
-      : space_(space),
-        problem_(space, settings.objectives),
+      : problem_(space, settings.objectives),
         settings_(std::move(settings)),
         name_(std::move(name)),
         identity_(std::move(identity)),
@@ -99,7 +98,6 @@ class PagmoAlgorithm : public SearchAlgorithm {
     population_->get_problem().template extract<SpaceProblem>()->connect(fitness);
   }
 
-  const spaces::Space& space_;
   SpaceProblem problem_;
   AlgorithmSettings settings_;
   std::string name_;
