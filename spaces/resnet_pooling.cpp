@@ -46,6 +46,7 @@ void build(SpaceBuilder& b) {
       b.option("layers", 10, 2, 64);  // the stem and layers - 1 residual blocks
   const std::int64_t poolings = b.option("poolings", 2, 0, 8);  // of 2 x 2, none before the stem
   const std::int64_t width = b.option("width", 16, 1, 1024);    // channels of the first layers
+  const std::int64_t widening = b.option("widening", 2, 1, 4);  // of the width, twice
   if (poolings >= layers)
     throw core::UsageError("poolings = " + std::to_string(poolings) + " do not fit between " +
                                std::to_string(layers) + " layers",
@@ -70,7 +71,8 @@ void build(SpaceBuilder& b) {
   };
   // 4, 3 and 3 of 10 layers at 1, 2 and 4 times the width: by depth, whatever the resolution.
   const auto channels = [&](std::int64_t layer) {
-    return width << (layer * 10 >= 7 * layers ? 2 : layer * 10 >= 4 * layers ? 1 : 0);
+    return width * (layer * 10 >= 4 * layers ? widening : 1) *
+           (layer * 10 >= 7 * layers ? widening : 1);
   };
 
   const auto& [input, classes] = b.task();

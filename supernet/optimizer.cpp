@@ -11,23 +11,35 @@ constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 
+bool starts_with(const std::string& name, const std::string& prefix) {
+  return name.rfind(prefix, 0) == 0;
+}
+
+bool is_joint(const std::string& name) { return starts_with(name, "joint."); }
+
 /// Convolutions and linear layers decay; norms, biases and routers do not.
 bool decays(const std::string& name, const at::Tensor& parameter) {
-  const std::int64_t expert_axis = name.rfind("bank.", 0) == 0 ? 1 : 0;
-  return name.rfind("router.", 0) != 0 && parameter.dim() - expert_axis >= 2;
+  const std::string own = is_joint(name) ? name.substr(6) : name;
+  const std::int64_t leading = (is_joint(name) ? 1 : 0) + (starts_with(own, "bank.") ? 1 : 0);
+  return !starts_with(own, "router.") && parameter.dim() - leading >= 2;
 }
 
 }  // namespace
 
-Optimizer::Optimizer(NamedTensors parameters, const TrainSettings& settings)
-    : adam_(settings.optimizer == "adamw"), momentum_(settings.momentum) {
-  for (auto& [name, parameter] : parameters) {
+Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
+    : networks_(static_cast<std::int64_t>(trainee.orders.size())),
+      adam_(settings.optimizer == "adamw"),
+      momentum_(settings.momentum) {
+  for (const auto& [name, parameter] : trainee.parameters) {
     Entry entry{name,
                 parameter,
                 decays(name, parameter) ? settings.weight_decay : 0.0,
                 at::zeros_like(parameter),
                 {},
+                {},
                 {}};
+    if (networks_ > 0)
+      entry.rows = at::tensor(trainee.rows[entries_.size()], at::kLong).to(parameter.device());
     if (adam_) {
       entry.second = at::zeros_like(parameter);
       entry.steps = at::zeros({}, parameter.options().dtype(at::kFloat));
@@ -38,12 +50,31 @@ Optimizer::Optimizer(NamedTensors parameters, const TrainSettings& settings)
 
 void Optimizer::clip(double largest) {
   torch::NoGradGuard guard;
+  if (networks_ > 0) return clip_each(largest);
   std::vector<at::Tensor> gradients;
   for (const auto& entry : entries_)
     if (entry.parameter.grad().defined()) gradients.push_back(entry.parameter.grad());
   if (gradients.empty()) return;
   const at::Tensor norm = at::stack(at::_foreach_norm(gradients)).norm();
   at::_foreach_mul_(gradients, at::clamp_max(largest / (norm + 1e-6), 1.0));
+}
+
+void Optimizer::clip_each(double largest) {
+  at::Tensor squares;
+  for (const auto& entry : entries_) {
+    const at::Tensor& gradient = entry.parameter.grad();
+    if (!gradient.defined()) continue;
+    if (!squares.defined()) squares = at::zeros({networks_}, gradient.options());
+    squares.index_add_(0, entry.rows,
+                       gradient.reshape({entry.rows.size(0), -1}).square().sum(1));
+  }
+  if (!squares.defined()) return;
+  const at::Tensor scale = at::clamp_max(largest / (squares.sqrt() + 1e-6), 1.0);
+  for (const auto& entry : entries_) {
+    at::Tensor gradient = entry.parameter.grad();
+    if (!gradient.defined()) continue;
+    gradient.view({entry.rows.size(0), -1}).mul_(scale.index_select(0, entry.rows).unsqueeze(1));
+  }
 }
 
 void Optimizer::step(double learning_rate) {

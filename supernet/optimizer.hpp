@@ -13,9 +13,9 @@ namespace mosaic::supernet {
 
 class Optimizer {
  public:
-  Optimizer(NamedTensors parameters, const TrainSettings& settings);
+  Optimizer(const Trainee& trainee, const TrainSettings& settings);
 
-  /// Scales the gradients so that their joint norm is at most `largest` (no wait for the device).
+  /// Scales the gradients so that each network's norm is at most `largest` (no wait for the device).
   void clip(double largest);
   /// One update of every parameter that has a gradient; the others keep weights and state.
   void step(double learning_rate);
@@ -35,8 +35,12 @@ class Optimizer {
     at::Tensor first;   ///< momentum, or Adam's first moment
     at::Tensor second;  ///< Adam's second moment
     at::Tensor steps;   ///< Adam's step count
+    at::Tensor rows;    ///< joint training: int64, the network of each row
   };
   std::vector<Entry> entries_;
+  void clip_each(double largest);
+
+  std::int64_t networks_;  ///< trained side by side
   bool adam_;
   double momentum_;
 };

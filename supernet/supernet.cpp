@@ -64,28 +64,42 @@ Supernet::Supernet(const spaces::Space& space, const RouterSettings& router, std
 
 void Supernet::to(const std::string& device) {
   device_ = device;
+  encoded_.clear();
   for (auto& [name, tensor] : parameters()) tensor.set_data(tensor.to(at::Device(device)));
 }
 
-WeightSource Supernet::weights(const spaces::Genotype& genotype, core::Stream* stream) const {
+at::Tensor Supernet::encode(const spaces::Genotype& genotype) const {
+  constexpr std::size_t kKept = 4096;
+  if (const auto found = encoded_.find(genotype); found != encoded_.end()) return found->second;
   auto code = encoding_(genotype);
-  const at::Tensor encodings =
+  const at::Tensor encoded =
       at::from_blob(code.data(), {1, static_cast<std::int64_t>(code.size())}, at::kFloat)
           .clone()
           .to(at::Device(device_));
-  auto mixes = std::make_shared<std::map<std::string, at::Tensor>>();
-  const auto coefficients = router_->coefficients(encodings, stream);
-  for (std::size_t slot = 0; slot < coefficients.size(); ++slot)
-    if (coefficients[slot].defined())
-      (*mixes)[space_.graph().slots[slot].name] = coefficients[slot][0];
+  if (encoded_.size() >= kKept) encoded_.clear();
+  return encoded_[genotype] = encoded;
+}
+
+Mixes Supernet::mixes(const spaces::Genotype& genotype, core::Stream* stream) const {
+  Mixes result = router_->coefficients(encode(genotype), stream);
+  for (auto& mix : result)
+    if (mix.defined()) mix = mix[0];
+  return result;
+}
+
+WeightSource Supernet::weights(const spaces::Genotype& genotype, core::Stream* stream) const {
+  auto by_slot = std::make_shared<std::map<std::string, at::Tensor>>();
+  const Mixes mixes = this->mixes(genotype, stream);
+  for (std::size_t slot = 0; slot < mixes.size(); ++slot)
+    if (mixes[slot].defined()) (*by_slot)[space_.graph().slots[slot].name] = mixes[slot];
   using Key = std::pair<std::string, std::vector<std::int64_t>>;
   auto made = std::make_shared<std::map<Key, at::Tensor>>();
-  return [this, mixes, made](const spaces::WeightRef& ref) {
+  return [this, by_slot, made](const spaces::WeightRef& ref) {
     at::Tensor& result = (*made)[Key(ref.slot, ref.active)];
     if (!result.defined()) {
-      const auto mix = mixes->find(ref.slot);
+      const auto mix = by_slot->find(ref.slot);
       result = mixed_weight(bank_.experts(ref.slot),
-                            mix == mixes->end() ? at::Tensor() : mix->second, ref);
+                            mix == by_slot->end() ? at::Tensor() : mix->second, ref);
     }
     return result;
   };

@@ -1,6 +1,5 @@
 #include "mosaic/supernet/trainer.hpp"
 
-#include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <numbers>
 
 #include "checkpoint.hpp"
+#include "gradient.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
@@ -19,26 +19,6 @@
 
 namespace mosaic::supernet {
 namespace {
-
-/// Forward passes run in bfloat16 while it lives (GPU only); master weights stay float32.
-class Autocast {
- public:
-  explicit Autocast(bool on) : on_(on) {
-    if (!on_) return;
-    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCUDA, true);
-  }
-  ~Autocast() {
-    if (!on_) return;
-    at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCUDA, false);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  bool on_;
-};
 
 bool uses_bfloat16(const TrainSettings& settings, const std::string& device) {
   return settings.precision == "bfloat16" || (settings.precision == "auto" && device != "cpu");
@@ -72,8 +52,9 @@ class Training {
         task_(task),
         settings_(settings),
         hooks_(hooks),
-        optimizer_(trainee.parameters, settings),
-        bfloat16_(uses_bfloat16(settings, trainee.device)) {
+        optimizer_(trainee, settings),
+        bfloat16_(uses_bfloat16(settings, trainee.device)),
+        gradients_(trainee, task, {settings.label_smoothing, bfloat16_, settings.replay}) {
     if (bfloat16_ && trainee.device == "cpu")
       throw core::UsageError("precision = \"bfloat16\" needs a GPU",
                              "use precision = \"auto\" or \"float32\"");
@@ -118,7 +99,8 @@ class Training {
   }
 
   void train_step() {
-    const auto batch = task_.training_batch(step_ / per_epoch_, step_ % per_epoch_, batch_size_);
+    const auto batch =
+        training_batch(trainee_, task_, step_ / per_epoch_, step_ % per_epoch_, batch_size_);
     for (;;) {
       try {
         accumulate(batch);
@@ -142,31 +124,21 @@ class Training {
   /// Gradients of one step: the mean over its passes and pieces.
   void accumulate(const tasks::Batch& batch) {
     optimizer_.zero_grad();
-    at::Tensor loss_sum = at::zeros({}, batch.inputs.options().dtype(at::kFloat));
-    at::Tensor correct = at::zeros({}, batch.targets.options());
+    PassResult sum;
     const auto inputs = batch.inputs.chunk(pieces_);
-    const auto targets = batch.targets.chunk(pieces_);
-    const auto forwards = trainee_.passes(step_);
-    const std::size_t passes = forwards.size();
+    const auto targets = batch.targets.chunk(pieces_, -1);
+    const auto passes = trainee_.passes(step_);
     for (std::size_t piece = 0; piece < inputs.size(); ++piece) {
-      const double share =
-          static_cast<double>(inputs[piece].size(0)) / static_cast<double>(batch_size_);
-      for (const auto& forward : forwards) {
-        at::Tensor loss;
-        {
-          const Autocast autocast(bfloat16_);
-          const at::Tensor logits = forward(inputs[piece]).to(at::kFloat);
-          loss = task_.loss(logits, targets[piece], settings_.label_smoothing) *
-                 (share / static_cast<double>(passes));
-          correct += task_.correct(logits.detach(), targets[piece]);
-        }
-        loss.backward();
-        loss_sum += loss.detach();
-      }
+      const double share = static_cast<double>(inputs[piece].size(0)) /
+                           static_cast<double>(batch_size_) / static_cast<double>(passes.size());
+      for (const auto& pass : passes)
+        sum.add(gradients_.run(pass, {inputs[piece], targets[piece]}, share),
+                inputs.size() * passes.size() > 1);
     }
-    loss_window_ += loss_sum;
-    correct_window_ += correct;
-    passes_window_ += static_cast<std::int64_t>(passes) * batch_size_;
+    sum.give(trainee_.parameters);
+    loss_window_ += sum.loss;
+    correct_window_ += sum.correct;
+    passes_window_ += static_cast<std::int64_t>(passes.size()) * batch_size_;
     ++steps_window_;
   }
 
@@ -178,10 +150,12 @@ class Training {
     now.step = step_;
     now.steps = steps_;
     now.epoch = static_cast<double>(step_) / static_cast<double>(per_epoch_);
-    now.loss = loss_window_.item<double>() / static_cast<double>(steps_window_);
-    now.accuracy = 100 * correct_window_.item<double>() / static_cast<double>(passes_window_);
+    const auto networks = static_cast<double>(std::max<std::size_t>(1, trainee_.orders.size()));
+    now.loss = loss_window_.item<double>() / static_cast<double>(steps_window_) / networks;
+    now.accuracy =
+        100 * correct_window_.item<double>() / static_cast<double>(passes_window_) / networks;
     now.learning_rate = learning_rate_at(step_ - 1, steps_, settings_);
-    now.images_per_second = static_cast<double>(steps_window_ * batch_size_) / window_.seconds();
+    now.images_per_second = networks * static_cast<double>(steps_window_ * batch_size_) / window_.seconds();
     if (!std::isfinite(now.loss)) diverged("the training loss is");
     if (hooks_.report) hooks_.report(now);
     reset_window();
@@ -230,6 +204,7 @@ class Training {
   const TrainHooks& hooks_;
   Optimizer optimizer_;
   bool bfloat16_;
+  Gradients gradients_;
   std::int64_t batch_size_ = 0;
   std::int64_t per_epoch_ = 0;
   std::int64_t steps_ = 0;
@@ -247,18 +222,14 @@ class Training {
 double mean_step_seconds(const Trainee& trainee, const tasks::Task& task,
                          const TrainSettings& settings, std::int64_t batch_size) {
   constexpr std::int64_t kSteps = 6;
-  const bool bfloat16 = uses_bfloat16(settings, trainee.device);
-  const auto batch = task.training_batch(0, 0, batch_size);
+  Gradients gradients(trainee, task,
+                      {settings.label_smoothing, uses_bfloat16(settings, trainee.device), false});
+  const auto batch = training_batch(trainee, task, 0, 0, batch_size);
   double seconds = 0;
   for (std::int64_t run = 0; run < 2 * kSteps; ++run) {
     const core::Stopwatch watch;
-    for (const auto& forward : trainee.passes(run / 2)) {
-      const Autocast autocast(bfloat16);
-      auto loss =
-          task.loss(forward(batch.inputs).to(at::kFloat), batch.targets, settings.label_smoothing);
-      loss.backward();
-      (void)loss.item<double>();
-    }
+    for (const auto& pass : trainee.passes(run / 2))
+      (void)gradients.run(pass, batch, 1).loss.item<double>();
     if (run % 2 == 1) seconds += watch.seconds();
   }
   return seconds / static_cast<double>(kSteps);
@@ -279,6 +250,7 @@ TrainSettings TrainSettings::read(core::Section& section) {
   s.label_smoothing = section.number("label_smoothing", s.label_smoothing, 0, 0.9);
   s.clip = section.number("clip", s.clip, 0, 1e9);
   s.precision = section.one_of("precision", s.precision, {"auto", "float32", "bfloat16"});
+  s.replay = section.flag("replay", s.replay);
   s.sampler = section.string("sampler", s.sampler);
   s.checkpoint_minutes = section.number("checkpoint_minutes", s.checkpoint_minutes, 0, 1e6);
   return s;
@@ -317,7 +289,6 @@ TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
     result.seconds =
         std::numeric_limits<double>::quiet_NaN();  // training itself will halve the batch
   }
-  for (const auto& [name, tensor] : trainee.parameters) at::Tensor(tensor).mutable_grad().reset();
   return result;
 }
 
@@ -328,12 +299,13 @@ Trainee supernet_trainee(Supernet& supernet, const TrainSettings& settings, std:
   trainee.device = supernet.device();
   trainee.passes = [&supernet, sampler, seed](std::int64_t step) {
     core::Stream stream(seed, "sampler", static_cast<std::uint64_t>(step));
-    std::vector<std::function<at::Tensor(const at::Tensor&)>> result;
+    std::vector<Pass> result;
     for (auto& genotype : sampler->draw(stream))
-      result.push_back([&supernet, genotype](const at::Tensor& inputs) {
-        return supernet.forward(supernet.space().bind(genotype), genotype, inputs, NormMode::batch,
-                                nullptr);
-      });
+      result.push_back({[&supernet, genotype](const at::Tensor& inputs) {
+                          return supernet.forward(supernet.space().bind(genotype), genotype, inputs,
+                                                  NormMode::batch, nullptr);
+                        },
+                        supernet.space().text(genotype)});
     return result;
   };
   return trainee;
@@ -348,8 +320,9 @@ Trainee subnet_trainee(Subnet& subnet) {
   }
   trainee.device = subnet.device();
   trainee.passes = [&subnet](std::int64_t) {
-    return std::vector<std::function<at::Tensor(const at::Tensor&)>>{
-        [&subnet](const at::Tensor& inputs) { return subnet.forward(inputs, NormMode::batch); }};
+    return std::vector<Pass>{
+        {[&subnet](const at::Tensor& inputs) { return subnet.forward(inputs, NormMode::batch); },
+         "all"}};
   };
   return trainee;
 }

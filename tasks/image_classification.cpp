@@ -190,15 +190,15 @@ void ImageClassification::to(const std::string& text) {
         "set a smaller image_size, or free memory on the device");
   }
   const std::lock_guard lock(plan_mutex_);
-  plan_epoch_ = -1;
-  plan_ = at::Tensor();
+  plans_.clear();
 }
 
 /// int64 [4, images] on the device: number of the image, row and column where its crop begins (0 to
 /// twice the padding), flipped or not. Without augmentation only the first row.
 at::Tensor ImageClassification::epoch_plan(std::int64_t epoch) const {
   const std::lock_guard lock(plan_mutex_);
-  if (plan_epoch_ == epoch) return plan_;
+  auto& [planned, plan] = plans_[epoch / kEpochsPerOrder];
+  if (plan.defined() && planned == epoch) return plan;
   const c10::InferenceMode ordinary_tensors(false);
   const std::int64_t images = size(Split::train);
   std::vector<std::int64_t> positions(static_cast<std::size_t>(images));
@@ -217,12 +217,12 @@ at::Tensor ImageClassification::epoch_plan(std::int64_t epoch) const {
       drawn[images + i] = static_cast<std::int64_t>(stream.below(starts));
       drawn[2 * images + i] = augmentation_.flip ? static_cast<std::int64_t>(stream.below(2)) : 0;
     }
-    plan_ = at::cat({order.unsqueeze(0), draws.to(order.device())});
+    plan = at::cat({order.unsqueeze(0), draws.to(order.device())});
   } else {
-    plan_ = order.unsqueeze(0);
+    plan = order.unsqueeze(0);
   }
-  plan_epoch_ = epoch;
-  return plan_;
+  planned = epoch;
+  return plan;
 }
 
 /// uint8 [batch, height, width, channels] to float32 [batch, channels, height, width]. Two steps

@@ -1,6 +1,7 @@
 /// What all image classification tasks share: splits, epochs, augmentation, normalisation, loss.
 #pragma once
 
+#include <map>
 #include <mutex>
 
 #include "image_data.hpp"
@@ -80,8 +81,7 @@ class ImageClassification : public Task {
 
   /// The plan of the epoch asked for last: a step must not draw a whole epoch again.
   mutable std::mutex plan_mutex_;
-  mutable std::int64_t plan_epoch_ = -1;
-  mutable at::Tensor plan_;
+  mutable std::map<std::int64_t, std::pair<std::int64_t, at::Tensor>> plans_;  ///< by order: epoch, plan
 };
 
 /// Throws core::UsageError where `image_size` is set for a task whose images have a size of their

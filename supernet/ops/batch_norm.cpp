@@ -7,8 +7,8 @@ namespace {
 
 at::Tensor batch_norm(const OpCall& call) {
   const at::Tensor& x = call.inputs[0];
-  const at::Tensor weight = call.weight("weight");
-  const at::Tensor bias = call.weight("bias");
+  const at::Tensor weight = call.weight("weight").flatten();  // of one network or of several
+  const at::Tensor bias = call.weight("bias").flatten();
   const double epsilon = call.node.reals.at("epsilon");
   const bool cudnn = true;
   if (call.mode == NormMode::stored) {

@@ -141,8 +141,8 @@ TEST_CASE("a batch that does not fit in memory is halved and accumulated") {
   const auto inner = trainee.passes;
   trainee.passes = [&](std::int64_t step) {
     auto forwards = inner(step);
-    for (auto& forward : forwards)
-      forward = [&, forward](const at::Tensor& inputs) {
+    for (auto& pass : forwards)
+      pass.forward = [&, forward = pass.forward](const at::Tensor& inputs) {
         if (inputs.size(0) > 16) throw std::bad_alloc();
         largest = std::max(largest, inputs.size(0));
         return forward(inputs);

@@ -44,7 +44,8 @@ class NormStats {
   std::map<std::string, Entry> entries_;
 };
 
-/// Gives the tensor behind a weight reference, of shape `ref.active`.
+/// Gives the tensor behind a weight reference, of shape `ref.active`; where several networks run as
+/// one (joint.hpp), of shape [networks, ...ref.active], and values have networks * channels channels.
 using WeightSource = std::function<at::Tensor(const spaces::WeightRef& ref)>;
 
 /// What an op kernel sees.

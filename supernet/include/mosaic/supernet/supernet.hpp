@@ -47,6 +47,8 @@ class Supernet {
   void to(const std::string& device);
   const std::string& device() const { return device_; }
 
+  /// The router's mixes of all slots for this architecture.
+  Mixes mixes(const spaces::Genotype& genotype, core::Stream* stream = nullptr) const;
   /// Weights that this architecture computes with. Mixing happens at the first use of each slot and
   /// is kept for the lifetime of the source, which refers to this supernet.
   WeightSource weights(const spaces::Genotype& genotype, core::Stream* stream = nullptr) const;
@@ -63,12 +65,16 @@ class Supernet {
   ArchRouter& router() { return *router_; }
 
  private:
+  at::Tensor encode(const spaces::Genotype& genotype) const;
+
   const spaces::Space& space_;
   RouterSettings settings_;
   spaces::Encoding encoding_;
   std::unique_ptr<ArchRouter> router_;
   WeightBank bank_;
   std::string device_ = "cpu";
+  /// On the device: a recorded pass may not copy from the host.
+  mutable std::map<spaces::Genotype, at::Tensor> encoded_;
 };
 
 }  // namespace mosaic::supernet

@@ -24,20 +24,36 @@ struct TrainSettings {
   double label_smoothing = 0.0;
   double clip = 5.0;               ///< largest global gradient norm; 0: off
   std::string precision = "auto";  ///< "float32", "bfloat16" (GPU); auto: bfloat16 on the GPU
+  bool replay = true;  ///< GPU: record the kernels of passes that come again, and replay them
   std::string sampler = "uniform";
   double checkpoint_minutes = 2;  ///< time between checkpoints (one at each epoch's end too)
   /// Reads and marks its keys of the section.
   static TrainSettings read(core::Section& section);
 };
 
+/// One forward pass of a training step.
+struct Pass {
+  /// Logits of a batch.
+  std::function<at::Tensor(const at::Tensor& inputs)> forward;
+  /// Passes of one key run the same kernels on the same tensors: a GPU records them once and replays
+  /// them. Empty: nothing is known.
+  std::string key = {};
+};
+
 /// What is trained: tensors, and the passes of one step.
 struct Trainee {
   NamedTensors parameters;
-  /// Closures of one step; each gives logits for a batch. The step's gradient is the mean over
-  /// them.
-  std::function<std::vector<std::function<at::Tensor(const at::Tensor& inputs)>>(std::int64_t step)>
-      passes;
+  /// The passes of one step. The step's gradient is the mean over them.
+  std::function<std::vector<Pass>(std::int64_t step)> passes;
   std::string device = "cpu";
+  /// Where several networks are trained at the same time (joint.hpp), the order in which each sees
+  /// the data: members of one number see the same batches. Inputs are then
+  /// [batch, members * channels, ...], logits [members, batch, classes], and parameters named
+  /// "joint.*" have a leading axis of members. Empty: one network.
+  std::vector<std::int64_t> orders = {};
+  /// Joint training: the network behind each row of each parameter (a parameter not named "joint.*"
+  /// belongs to one).
+  std::vector<std::vector<std::int64_t>> rows = {};
 };
 
 struct TrainProgress {

@@ -45,6 +45,10 @@ struct TaskSettings {
   static TaskSettings read(core::Section section, std::uint64_t seed);
 };
 
+/// Epochs k * kEpochsPerOrder + 0, 1, 2 ... are the k-th order of the same data (for networks that
+/// are trained side by side).
+constexpr std::int64_t kEpochsPerOrder = 1'000'000;
+
 /// Registered tasks are made by name; data is loaded once, checked, and kept on the device.
 /// Everything is a function of (settings, epoch, step): nothing drawn depends on earlier calls.
 class Task {

@@ -1,0 +1,178 @@
+#include "gradient.hpp"
+
+#include <ATen/autocast_mode.h>
+#include <torch/torch.h>
+
+#ifdef MOSAIC_CUDA
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDAGuard.h>
+#endif
+
+namespace mosaic::supernet {
+namespace {
+
+/// Forward passes run in bfloat16 while it lives (GPU only); master weights stay float32.
+class Autocast {
+ public:
+  explicit Autocast(bool on) : on_(on) {
+    if (!on_) return;
+    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCUDA, true);
+  }
+  ~Autocast() {
+    if (!on_) return;
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCUDA, false);
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  bool on_;
+};
+
+}  // namespace
+
+void PassResult::add(const PassResult& other, bool more) {
+  if (!loss.defined()) {
+    *this = other;
+    if (!more) return;
+    loss = loss.clone();
+    correct = correct.clone();
+    for (auto& gradient : gradients)
+      if (gradient.defined()) gradient = gradient.clone();
+    return;
+  }
+  loss = loss + other.loss;
+  correct = correct + other.correct;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    if (!other.gradients[i].defined()) continue;
+    gradients[i] =
+        gradients[i].defined() ? gradients[i] + other.gradients[i] : other.gradients[i];
+  }
+}
+
+void PassResult::give(const NamedTensors& parameters) const {
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    at::Tensor(parameters[i].second).mutable_grad() = gradients[i];
+}
+
+#ifdef MOSAIC_CUDA
+
+/// A pass as a CUDA graph, with the tensors it reads and writes. Recorded passes share their memory:
+/// they run one after the other.
+class RecordedPass {
+ public:
+  template <class Compute>
+  RecordedPass(const tasks::Batch& batch, at::cuda::MempoolId_t pool, const Compute& compute)
+      : batch_{batch.inputs.clone(), batch.targets.clone()} {
+    const auto stream = at::cuda::getStreamFromPool(/*isHighPriority=*/false);
+    const c10::cuda::CUDAStreamGuard guard(stream);
+    c10::cuda::device_synchronize();
+    (void)compute(batch_);  // loads kernels and makes workspaces, which a recording must not do
+    c10::cuda::device_synchronize();
+    graph_.capture_begin(pool);
+    try {
+      result_ = compute(batch_);
+    } catch (...) {
+      graph_.capture_end();
+      throw;
+    }
+    graph_.capture_end();
+    c10::cuda::device_synchronize();
+  }
+
+  PassResult replay(const tasks::Batch& batch) {
+    batch_.inputs.copy_(batch.inputs);
+    batch_.targets.copy_(batch.targets);
+    graph_.replay();
+    return result_;
+  }
+
+ private:
+  tasks::Batch batch_;
+  at::cuda::CUDAGraph graph_;
+  PassResult result_;
+};
+
+namespace {
+
+bool can_replay(const Trainee& trainee) { return trainee.device != "cpu"; }
+
+at::cuda::MempoolId_t shared_pool() {
+  static const at::cuda::MempoolId_t pool = at::cuda::graph_pool_handle();
+  return pool;
+}
+
+}  // namespace
+
+#else
+
+class RecordedPass {};
+
+#endif
+
+Gradients::Gradients(const Trainee& trainee, const tasks::Task& task,
+                     const GradientSettings& settings)
+    : trainee_(trainee), task_(task), settings_(settings) {}
+Gradients::~Gradients() = default;
+
+PassResult Gradients::run(const Pass& pass, const tasks::Batch& batch, double share) {
+#ifdef MOSAIC_CUDA
+  constexpr std::size_t kMostRecorded = 128;
+  if (settings_.replay && can_replay(trainee_) && !pass.key.empty()) {
+    const std::string key = pass.key + " x " + std::to_string(share) + " x " +
+                            std::to_string(batch.inputs.size(0));
+    if (const auto found = recorded_.find(key); found != recorded_.end())
+      return found->second->replay(batch);
+    if (recorded_.size() < kMostRecorded && ++seen_[key] == 2) {
+      auto& made = recorded_[key];
+      made = std::make_unique<RecordedPass>(
+          batch, shared_pool(),
+          [&](const tasks::Batch& fixed) { return compute(pass, fixed, share); });
+      return made->replay(batch);
+    }
+  }
+#endif
+  return compute(pass, batch, share);
+}
+
+PassResult Gradients::compute(const Pass& pass, const tasks::Batch& batch, double share) const {
+  std::vector<at::Tensor> parameters;
+  for (const auto& [name, tensor] : trainee_.parameters) parameters.push_back(tensor);
+  const auto networks = static_cast<double>(std::max<std::size_t>(1, trainee_.orders.size()));
+  PassResult result;
+  at::Tensor loss;
+  {
+    const Autocast autocast(settings_.bfloat16);
+    at::Tensor logits = pass.forward(batch.inputs).to(at::kFloat);
+    at::Tensor targets = batch.targets;
+    if (!trainee_.orders.empty()) {
+      logits = logits.flatten(0, 1);
+      targets = targets.flatten();
+    }
+    // The mean over a network's images, summed over networks: each has the gradient of its own loss.
+    loss = task_.loss(logits, targets, settings_.label_smoothing) * (share * networks);
+    result.correct = task_.correct(logits.detach(), targets);
+  }
+  result.gradients = torch::autograd::grad({loss}, parameters, {}, std::nullopt, false, true);
+  result.loss = loss.detach();
+  return result;
+}
+
+tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std::int64_t epoch,
+                            std::int64_t index, std::int64_t batch_size) {
+  if (trainee.orders.empty()) return task.training_batch(epoch, index, batch_size);
+  std::map<std::int64_t, tasks::Batch> of_order;
+  std::vector<at::Tensor> inputs, targets;
+  for (const std::int64_t order : trainee.orders) {
+    auto& batch = of_order[order];
+    if (!batch.inputs.defined())
+      batch = task.training_batch(order * tasks::kEpochsPerOrder + epoch, index, batch_size);
+    inputs.push_back(batch.inputs);
+    targets.push_back(batch.targets);
+  }
+  return {at::cat(inputs, 1), at::stack(targets)};
+}
+
+}  // namespace mosaic::supernet

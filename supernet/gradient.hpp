@@ -1,0 +1,62 @@
+/// Loss and gradients of one pass of a training step.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mosaic/supernet/trainer.hpp"
+
+namespace mosaic::supernet {
+
+/// Sums over passes. Gradients are parallel to the trainee's parameters, undefined where a parameter
+/// had no part.
+struct PassResult {
+  at::Tensor loss;     ///< float32 scalar, summed over the trainee's networks
+  at::Tensor correct;  ///< int64 scalar, likewise
+  std::vector<at::Tensor> gradients;
+
+  /// `more`: others follow; `other` may be overwritten before they come.
+  void add(const PassResult& other, bool more);
+  /// Makes them the parameters' gradients.
+  void give(const NamedTensors& parameters) const;
+};
+
+struct GradientSettings {
+  double label_smoothing = 0;
+  bool bfloat16 = false;  ///< forward passes in bfloat16 (GPU); weights and gradients are float32
+  bool replay = true;
+};
+
+class RecordedPass;
+
+/// Runs passes; on a GPU a pass whose key comes the second time is recorded as a CUDA graph and
+/// replayed from then on, which spares the launch of its kernels one by one.
+class Gradients {
+ public:
+  Gradients(const Trainee& trainee, const tasks::Task& task, const GradientSettings& settings);
+  ~Gradients();
+  Gradients(const Gradients&) = delete;
+  Gradients& operator=(const Gradients&) = delete;
+
+  /// Gradients of `share` times the pass's loss. What a replayed pass returned is overwritten by its
+  /// next run.
+  PassResult run(const Pass& pass, const tasks::Batch& batch, double share);
+
+ private:
+  PassResult compute(const Pass& pass, const tasks::Batch& batch, double share) const;
+
+  const Trainee& trainee_;
+  const tasks::Task& task_;
+  GradientSettings settings_;
+  std::map<std::string, int> seen_;
+  std::map<std::string, std::unique_ptr<RecordedPass>> recorded_;
+};
+
+/// A batch as the trainee's passes take it. Joint trainees: inputs [batch, members * channels, ...],
+/// targets [members, batch], each member's in its own order.
+tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std::int64_t epoch,
+                            std::int64_t index, std::int64_t batch_size);
+
+}  // namespace mosaic::supernet

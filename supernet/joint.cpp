@@ -1,0 +1,179 @@
+#include "mosaic/supernet/joint.hpp"
+
+#include <torch/torch.h>
+
+#include "joint_executor.hpp"
+#include "mosaic/core/text.hpp"
+#include "mosaic/supernet/sampler.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+/// One trained tensor of the members that have it: [rows, ...]. The members' own tensors are views.
+struct Stack {
+  at::Tensor tensor;
+  std::vector<int> members;  ///< of each row, ascending
+};
+
+/// Rows of a stack during one pass. Taken apart once, so that the backward pass puts it together once.
+class Rows {
+ public:
+  explicit Rows(const Stack& stack) : stack_(stack) {}
+  at::Tensor operator()(std::span<const int> wanted) {
+    if (std::equal(wanted.begin(), wanted.end(), stack_.members.begin(), stack_.members.end()))
+      return stack_.tensor;
+    if (single_.empty()) single_ = stack_.tensor.unbind();
+    std::vector<at::Tensor> rows;
+    for (const int member : wanted)
+      rows.push_back(single_[static_cast<std::size_t>(
+          std::lower_bound(stack_.members.begin(), stack_.members.end(), member) -
+          stack_.members.begin())]);
+    return at::stack(rows);
+  }
+
+ private:
+  const Stack& stack_;
+  std::vector<at::Tensor> single_;
+};
+
+/// Stacks the members' tensors and makes each a view of its row.
+Stack stack(const std::vector<at::Tensor>& tensors, std::vector<int> members) {
+  torch::NoGradGuard guard;
+  std::vector<at::Tensor> plain;
+  for (const auto& tensor : tensors) plain.push_back(tensor.detach());
+  Stack result{at::stack(plain), std::move(members)};
+  for (std::size_t row = 0; row < tensors.size(); ++row) {
+    at::Tensor member = tensors[row];
+    member.set_data(result.tensor.select(0, static_cast<std::int64_t>(row)));
+  }
+  result.tensor.requires_grad_();
+  return result;
+}
+
+void expect_orders(std::size_t members, const std::vector<std::int64_t>& orders) {
+  if (members == 0 || orders.size() != members)
+    throw std::logic_error("joint training takes one data order for each of its networks");
+}
+
+/// A slot and the shape that some networks have of it.
+using SlotShape = std::pair<std::string, std::vector<std::int64_t>>;
+
+std::string joint_name(const SlotShape& slot) {
+  std::vector<std::string> sizes;
+  for (const auto size : slot.second) sizes.push_back(std::to_string(size));
+  return "joint." + slot.first + " " + core::join(sizes, "x");
+}
+
+/// Stacked tensors of subnets.
+struct SubnetStacks {
+  std::map<SlotShape, Stack> stacks;
+  std::vector<std::unique_ptr<spaces::Graph>> graphs;
+};
+
+/// Stacked experts of supernets by slot, and the members' routers.
+struct SupernetStacks {
+  std::vector<Supernet*> members;
+  std::vector<int> all;
+  std::map<std::string, Stack> experts;
+  std::map<std::string, std::size_t> slot_index;
+  std::shared_ptr<Sampler> sampler;
+
+  at::Tensor forward(const spaces::Genotype& genotype, const at::Tensor& inputs) const {
+    const spaces::Graph graph = members[0]->space().bind(genotype);
+    std::vector<Mixes> mixes;
+    for (const auto* member : members) mixes.push_back(member->mixes(genotype));
+    std::map<SlotShape, at::Tensor> made;
+    const JointWeights weights = [&](const spaces::WeightRef& ref, std::span<const int>) {
+      at::Tensor& result = made[{ref.slot, ref.active}];
+      if (result.defined()) return result;
+      std::vector<at::Tensor> of_slot;
+      for (const auto& mix : mixes) of_slot.push_back(mix[slot_index.at(ref.slot)]);
+      result = mixed_weights(experts.at(ref.slot).tensor, of_slot, ref);
+      return result;
+    };
+    const std::vector<const spaces::Graph*> graphs(members.size(), &graph);
+    return execute_joint(graphs, inputs, weights);
+  }
+};
+
+}  // namespace
+
+Trainee joint_supernets(std::span<Supernet* const> supernets, const TrainSettings& settings,
+                        std::uint64_t seed, std::vector<std::int64_t> orders) {
+  expect_orders(supernets.size(), orders);
+  auto state = std::make_shared<SupernetStacks>();
+  state->members.assign(supernets.begin(), supernets.end());
+  for (std::size_t i = 0; i < supernets.size(); ++i) state->all.push_back(static_cast<int>(i));
+  const auto& space = supernets[0]->space();
+  state->sampler = make_sampler(settings.sampler, space);
+  for (std::size_t i = 0; i < space.graph().slots.size(); ++i)
+    state->slot_index[space.graph().slots[i].name] = i;
+
+  Trainee trainee;
+  trainee.device = supernets[0]->device();
+  trainee.orders = std::move(orders);
+  std::vector<NamedTensors> parameters;
+  for (auto* supernet : supernets) parameters.push_back(supernet->parameters());
+  for (std::size_t i = 0; i < parameters[0].size(); ++i) {
+    const std::string& name = parameters[0][i].first;
+    std::vector<at::Tensor> tensors;
+    for (const auto& of_member : parameters) tensors.push_back(of_member[i].second);
+    if (name.rfind("bank.", 0) == 0) {
+      const auto& made = state->experts[name.substr(5)] = stack(tensors, state->all);
+      trainee.parameters.emplace_back("joint." + name, made.tensor);
+      trainee.rows.emplace_back(state->all.begin(), state->all.end());
+    } else {
+      for (std::size_t member = 0; member < tensors.size(); ++member) {
+        trainee.parameters.emplace_back(name + "@" + std::to_string(member), tensors[member]);
+        trainee.rows.push_back({static_cast<std::int64_t>(member)});
+      }
+    }
+  }
+  trainee.passes = [state, seed](std::int64_t step) {
+    core::Stream stream(seed, "sampler", static_cast<std::uint64_t>(step));
+    std::vector<Pass> result;
+    for (auto& genotype : state->sampler->draw(stream))
+      result.push_back({[state, genotype](const at::Tensor& inputs) {
+                          return state->forward(genotype, inputs);
+                        },
+                        state->members[0]->space().text(genotype)});
+    return result;
+  };
+  return trainee;
+}
+
+Trainee joint_subnets(std::span<Subnet* const> subnets, std::vector<std::int64_t> orders) {
+  expect_orders(subnets.size(), orders);
+  auto state = std::make_shared<SubnetStacks>();
+  std::map<SlotShape, std::pair<std::vector<at::Tensor>, std::vector<int>>> slots;
+  for (std::size_t i = 0; i < subnets.size(); ++i) {
+    state->graphs.push_back(std::make_unique<spaces::Graph>(subnets[i]->graph()));
+    for (const auto& [slot, weight] : subnets[i]->weights()) {
+      auto& [tensors, members] = slots[{slot, weight.sizes().vec()}];
+      tensors.push_back(weight);
+      members.push_back(static_cast<int>(i));
+    }
+  }
+  Trainee trainee;
+  trainee.device = subnets[0]->device();
+  trainee.orders = std::move(orders);
+  for (const auto& [key, tensors] : slots) {
+    const auto& made = state->stacks[key] = stack(tensors.first, tensors.second);
+    trainee.parameters.emplace_back(joint_name(key), made.tensor);
+    trainee.rows.emplace_back(made.members.begin(), made.members.end());
+  }
+  const auto forward = [state](const at::Tensor& inputs) {
+    std::vector<const spaces::Graph*> graphs;
+    for (const auto& graph : state->graphs) graphs.push_back(graph.get());
+    std::map<SlotShape, Rows> rows;
+    return execute_joint(
+        graphs, inputs, [&](const spaces::WeightRef& ref, std::span<const int> members) {
+          const SlotShape key{ref.slot, ref.active};
+          return rows.try_emplace(key, state->stacks.at(key)).first->second(members);
+        });
+  };
+  trainee.passes = [forward](std::int64_t) { return std::vector<Pass>{{forward, "all"}}; };
+  return trainee;
+}
+
+}  // namespace mosaic::supernet

@@ -1,0 +1,103 @@
+#include <torch/torch.h>
+
+#include "joint_executor.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/supernet/joint.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+/// Networks with fixed weights, run side by side on the same images.
+class Fixed {
+ public:
+  Fixed(std::vector<const spaces::Graph*> graphs, std::vector<WeightSource> sources)
+      : graphs_(std::move(graphs)), sources_(std::move(sources)) {}
+
+  at::Tensor operator()(const at::Tensor& images, NormMode mode, NormStats* stats) {
+    const at::Tensor inputs = at::cat(std::vector<at::Tensor>(graphs_.size(), images), 1);
+    return execute_joint(
+        graphs_, inputs,
+        [this](const spaces::WeightRef& ref, std::span<const int> members) {
+          const std::vector<int> wanted(members.begin(), members.end());
+          at::Tensor& result = made_[{ref.slot, ref.active, wanted}];
+          if (result.defined()) return result;
+          std::vector<at::Tensor> rows;
+          for (const int member : members)
+            rows.push_back(sources_[static_cast<std::size_t>(member)](ref));
+          return result = at::stack(rows);
+        },
+        mode, stats);
+  }
+  std::size_t size() const { return graphs_.size(); }
+
+ private:
+  std::vector<const spaces::Graph*> graphs_;
+  std::vector<WeightSource> sources_;
+  std::map<std::tuple<std::string, std::vector<std::int64_t>, std::vector<int>>, at::Tensor> made_;
+};
+
+std::vector<JointScore> score(Fixed networks, const tasks::Task& task,
+                              const JointScoring& scoring) {
+  torch::NoGradGuard guard;
+  constexpr std::int64_t kBatch = 250;
+  NormStats stats = calibrate(
+      [&](const at::Tensor& inputs, NormStats* recorded) {
+        return networks(inputs, NormMode::calibrate, recorded);
+      },
+      task, scoring.calibration);
+  const std::int64_t size = task.size(scoring.split);
+  const std::int64_t count = scoring.images > 0 ? std::min(scoring.images, size) : size;
+  if (count == 0)
+    throw core::Error(
+        "task '" + task.name() + "' has no " + tasks::to_string(scoring.split) + " images",
+        "give the task a folder with that split, or another share for validation");
+  std::vector<at::Tensor> answers, correct, losses;
+  for (std::int64_t begin = 0; begin < count; begin += kBatch) {
+    const auto batch = task.batch(scoring.split, begin, std::min(kBatch, count - begin));
+    const at::Tensor logits = networks(batch.inputs, NormMode::stored, &stats).to(at::kFloat);
+    answers.push_back(logits.argmax(2));
+    correct.push_back(answers.back().eq(batch.targets).sum(1));
+    losses.push_back(-at::log_softmax(logits, 2)
+                          .gather(2, batch.targets.view({1, -1, 1}).expand({logits.size(0), -1, 1}))
+                          .sum({1, 2}, false, at::kDouble));
+  }
+  const at::Tensor all = at::cat(answers, 1).to(at::kByte).cpu();
+  const at::Tensor right = at::stack(correct).sum(0).to(at::kDouble).cpu();
+  const at::Tensor loss = at::stack(losses).sum(0).cpu();
+  std::vector<JointScore> result(networks.size());
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    result[i].score.images = count;
+    result[i].score.accuracy = 100 * right[row].item<double>() / static_cast<double>(count);
+    result[i].score.loss = loss[row].item<double>() / static_cast<double>(count);
+    result[i].answers = all[row].clone();
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<JointScore> score_supernets(std::span<Supernet* const> supernets,
+                                        const spaces::Genotype& genotype, const tasks::Task& task,
+                                        const JointScoring& scoring) {
+  torch::NoGradGuard guard;
+  const spaces::Graph graph = supernets[0]->space().bind(genotype);
+  std::vector<WeightSource> sources;
+  for (const auto* supernet : supernets) sources.push_back(supernet->weights(genotype));
+  return score({std::vector<const spaces::Graph*>(supernets.size(), &graph), std::move(sources)},
+               task, scoring);
+}
+
+std::vector<JointScore> score_subnets(std::span<Subnet* const> subnets, const tasks::Task& task,
+                                      const JointScoring& scoring) {
+  std::vector<const spaces::Graph*> graphs;
+  std::vector<WeightSource> sources;
+  for (const auto* subnet : subnets) {
+    graphs.push_back(&subnet->graph());
+    sources.push_back(
+        [subnet](const spaces::WeightRef& ref) { return subnet->weights().at(ref.slot); });
+  }
+  return score({std::move(graphs), std::move(sources)}, task, scoring);
+}
+
+}  // namespace mosaic::supernet

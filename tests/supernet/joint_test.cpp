@@ -1,0 +1,222 @@
+#include "mosaic/supernet/joint.hpp"
+
+#include <torch/torch.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "mosaic/core/error.hpp"
+
+using namespace mosaic;
+using namespace mosaic::supernet;
+
+namespace {
+
+std::unique_ptr<tasks::Task> small_task(const std::string& device) {
+  tasks::TaskSettings settings;
+  settings.limit = 360;
+  try {
+    auto task = tasks::tasks().at("fashion-mnist")(settings);
+    task->to(device);
+    return task;
+  } catch (const core::Error& error) {
+    WARN("skipped: " << error.what());
+    return nullptr;
+  }
+}
+
+spaces::Space pooling_space() {
+  return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
+                             {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}});
+}
+
+TrainSettings settings_of(const std::string& precision, double clip) {
+  TrainSettings settings;
+  settings.epochs = 2;
+  settings.batch_size = 64;
+  settings.learning_rate = 0.02;
+  settings.precision = precision;
+  settings.clip = clip;
+  return settings;
+}
+
+double difference(const at::Tensor& a, const at::Tensor& b) {
+  return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
+}
+
+/// Largest relative difference of two lists of tensors by name.
+double largest_difference(const NamedTensors& a, const NamedTensors& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    REQUIRE(a[i].first == b[i].first);
+    largest = std::max(largest, difference(a[i].second.detach(), b[i].second.detach()));
+  }
+  return largest;
+}
+
+NamedTensors named(const Subnet& subnet) {
+  return {subnet.weights().begin(), subnet.weights().end()};
+}
+
+/// Trains subnets of all architectures at once and each alone; the largest relative difference of a
+/// weight.
+double joint_against_alone(const spaces::Space& space,
+                           const std::vector<spaces::Genotype>& genotypes,
+                           const std::string& device, const TrainSettings& settings) {
+  const auto task = small_task(device);
+  if (!task) return 0;
+  std::vector<Subnet> together, alone;
+  std::vector<Subnet*> members;
+  std::vector<std::int64_t> orders;
+  for (std::size_t i = 0; i < genotypes.size(); ++i)
+    for (auto* list : {&together, &alone}) {
+      list->push_back(random_subnet(space.bind(genotypes[i]), i));
+      list->back().to(device);
+    }
+  for (auto& subnet : together) {
+    members.push_back(&subnet);
+    orders.push_back(0);
+  }
+  train(joint_subnets(members, orders), *task, settings, {});
+  double largest = 0;
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    train(subnet_trainee(alone[i]), *task, settings, {});
+    largest = std::max(largest, largest_difference(named(together[i]), named(alone[i])));
+  }
+  return largest;
+}
+
+}  // namespace
+
+TEST_CASE("networks of different poolings train together as each would alone") {
+  const auto space = pooling_space();
+  const double clip = GENERATE(0.0, 0.5);
+  CHECK(joint_against_alone(space, *space.enumerate(), "cpu", settings_of("float32", clip)) < 2e-3);
+}
+
+TEST_CASE("NAS-Bench-201 cells of different ops train together as each would alone") {
+  const auto space =
+      spaces::Space::make("nasbench201", {{1, 28, 28}, 10}, {{"channels", "4"}, {"cells", "1"}});
+  core::Stream stream(3, "cells");
+  std::vector<spaces::Genotype> genotypes;
+  for (int i = 0; i < 5; ++i) genotypes.push_back(space.random(stream));
+  auto settings = settings_of("float32", 0.5);
+  settings.epochs = 1;
+  CHECK(joint_against_alone(space, genotypes, "cpu", settings) < 2e-3);
+}
+
+TEST_CASE("supernets of several seeds train together as each would alone") {
+  const auto task = small_task("cpu");
+  if (!task) return;
+  const auto space = pooling_space();
+  for (const std::string kind : {"plain", "layer-wise", "neuron-wise"}) {
+    CAPTURE(kind);
+    const RouterSettings router{.kind = kind, .experts = kind == "plain" ? 1 : 2, .hidden = 8};
+    const auto settings = settings_of("float32", 0.0);
+    Supernet a(space, router, 1), b(space, router, 2), a_alone(space, router, 1);
+    const std::vector<Supernet*> members{&a, &b};
+    train(joint_supernets(members, settings, 7, {0, 1}), *task, settings, {});
+    train(supernet_trainee(a_alone, settings, 7), *task, settings, {});
+    CHECK(largest_difference(a.parameters(), a_alone.parameters()) < 2e-3);
+    // Another seed and another order of the data: another supernet.
+    CHECK(largest_difference(b.parameters(), a_alone.parameters()) > 1e-2);
+  }
+}
+
+TEST_CASE("networks are scored together as each would be alone") {
+  const auto task = small_task("cpu");
+  if (!task) return;
+  const auto space = pooling_space();
+  const auto genotypes = *space.enumerate();
+  std::vector<Subnet> subnets;
+  for (std::size_t i = 0; i < genotypes.size(); ++i)
+    subnets.push_back(random_subnet(space.bind(genotypes[i]), i));
+  std::vector<Subnet*> members;
+  for (auto& subnet : subnets) members.push_back(&subnet);
+  const JointScoring scoring{.images = 30, .calibration = 256};
+  const auto scores = score_subnets(members, *task, scoring);
+  for (std::size_t i = 0; i < subnets.size(); ++i) {
+    NormStats stats = calibrate(
+        [&](const at::Tensor& inputs, NormStats* recorded) {
+          return subnets[i].forward(inputs, NormMode::calibrate, recorded);
+        },
+        *task, scoring.calibration);
+    const auto alone = evaluate(
+        [&](const at::Tensor& inputs) {
+          return subnets[i].forward(inputs, NormMode::stored, &stats);
+        },
+        *task, scoring.split, scoring.images);
+    CHECK(scores[i].score.accuracy == Approx(alone.accuracy).margin(3.5));  // at most one image
+    CHECK(scores[i].score.loss == Approx(alone.loss).epsilon(1e-4));
+    CHECK(scores[i].answers.sizes() == at::IntArrayRef{30});
+  }
+}
+
+TEST_CASE("a joint training resumes from its checkpoint bit for bit") {
+  const auto task = small_task("cpu");
+  if (!task) return;
+  const auto space = pooling_space();
+  auto settings = settings_of("float32", 1.0);
+  const auto path = (std::filesystem::temp_directory_path() / "mosaic_joint_checkpoint").string();
+  std::filesystem::remove(path);
+  std::vector<NamedTensors> results;
+  for (const bool broken : {false, true}) {
+    Supernet a(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 1);
+    Supernet b(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 2);
+    const std::vector<Supernet*> members{&a, &b};
+    TrainHooks hooks;
+    hooks.identity = "test";
+    if (broken) hooks.checkpoint = path;
+    if (broken) {
+      // As if killed after the first epoch: the checkpoint of a run that stops there.
+      struct Stop {};
+      hooks.report = [](const TrainProgress& p) {
+        if (p.epoch > 1.2) throw Stop{};
+      };
+      CHECK_THROWS_AS(train(joint_supernets(members, settings, 7, {0, 1}), *task, settings, hooks),
+                      Stop);
+      hooks.report = nullptr;
+      Supernet c(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 1);
+      Supernet d(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 2);
+      const std::vector<Supernet*> again{&c, &d};
+      std::int64_t resumed = 0;
+      hooks.resumed = [&](std::int64_t step) { resumed = step; };
+      train(joint_supernets(again, settings, 7, {0, 1}), *task, settings, hooks);
+      CHECK(resumed > 0);
+      results.push_back(d.parameters());
+    } else {
+      train(joint_supernets(members, settings, 7, {0, 1}), *task, settings, hooks);
+      results.push_back(b.parameters());
+    }
+  }
+  for (std::size_t i = 0; i < results[0].size(); ++i)
+    CHECK(at::equal(results[0][i].second, results[1][i].second));
+}
+
+TEST_CASE("replayed passes train to the same weights as launched ones", "[gpu]") {
+  if (!torch::cuda::is_available()) return;
+  const auto task = small_task("cuda");
+  if (!task) return;
+  const auto space = pooling_space();
+  const std::string precision = GENERATE("float32", "bfloat16");
+  std::vector<NamedTensors> results;
+  for (const bool replay : {true, false}) {
+    Supernet a(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 1);
+    Supernet b(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 2);
+    a.to("cuda");
+    b.to("cuda");
+    const std::vector<Supernet*> members{&a, &b};
+    auto settings = settings_of(precision, 1.0);
+    settings.epochs = 6;
+    settings.replay = replay;
+    train(joint_supernets(members, settings, 7, {0, 1}), *task, settings, {});
+    results.push_back(b.parameters());
+  }
+  CHECK(largest_difference(results[0], results[1]) < (precision == "float32" ? 1e-4 : 5e-2));
+}
+
+TEST_CASE("networks train together on the GPU as each would alone", "[gpu]") {
+  if (!torch::cuda::is_available()) return;
+  const auto space = pooling_space();
+  CHECK(joint_against_alone(space, *space.enumerate(), "cuda", settings_of("float32", 0.5)) < 1e-2);
+}
