@@ -416,8 +416,8 @@ std::string report_path(const std::string& given, const std::string& db) {
 void run_job(const RunOptions& options, Goal goal) {
   JobFile file = JobFile::from_file(options.job_file);
   // What a table tells costs nothing to get again: its searches need not wait for the disk.
-  db::Database database(options.db, {.survive_power_failure = file.table == nullptr,
-                                     .libraries = libraries()});
+  db::Database database(options.db,
+                        {.survive_power_failure = file.table == nullptr, .libraries = libraries()});
   const auto known = database.find_job(file.name);
   if (known && known->config_hash != file.hash)
     throw core::UsageError(
