@@ -1,7 +1,9 @@
 // Times a results database of 1,000,000 measurements: front of a job, constrained best, insert of a
 // generation, and what else the command line asks of it.
 //   bench_database [--folder DIR] [--networks 250000] [--repeat 20] [--seed 1] [--keep 1]
-// --keep 1 leaves the database in the folder, and takes one that is there.
+//   [--inserts 1]
+// --inserts 1 times nothing else. --keep 1 leaves the database in the folder, and takes one that is
+// there.
 
 #include <algorithm>
 #include <cmath>
@@ -11,13 +13,16 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <numeric>
+#include <span>
 
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/db/analysis.hpp"
+#include "mosaic/evaluators/evaluator.hpp"
 
 namespace {
 
@@ -29,6 +34,7 @@ struct Options {
   int repeat = 20;
   std::uint64_t seed = 1;
   bool keep = false;
+  bool inserts = false;  ///< only those
 };
 
 constexpr std::int64_t kGeneration = 200;
@@ -95,8 +101,37 @@ class Clock {
   double cpu_ = cpu_seconds();
 };
 
-/// Writes generations as the search does: each metric in one transaction (tables and counts are
-/// exact), then numbers, generation, front and state in another.
+/// A metric of networks drawn beforehand, as a table tells it.
+class Told : public evaluators::Evaluator {
+ public:
+  Told(std::string metric, std::string unit, double Network::*value,
+       const std::vector<Network>& networks)
+      : metric_(std::move(metric)), unit_(std::move(unit)), value_(value), networks_(networks) {}
+  const std::string& metric() const override { return metric_; }
+  const std::string& unit() const override { return unit_; }
+  std::string fidelity() const override { return measured(metric_, 0, unit_).fidelity; }
+  bool exact() const override { return true; }
+  std::vector<core::Measurement> evaluate(std::span<const evaluators::Candidate> candidates,
+                                          const Sink& sink) override {
+    std::vector<core::Measurement> result;
+    for (const auto& candidate : candidates) {
+      const auto& network = networks_[static_cast<std::size_t>(candidate.genotype[0])];
+      result.push_back(measured(metric_, network.*value_, unit_));
+      if (sink) sink(result.size() - 1, result.back());
+    }
+    return result;
+  }
+
+ private:
+  std::string metric_;
+  std::string unit_;
+  double Network::*value_;
+  const std::vector<Network>& networks_;
+};
+
+/// Writes generations as the search does (search/run.cpp): architectures and all metrics, through
+/// evaluators::Cached, in one transaction (tables and counts are exact), then numbers, generation,
+/// front and state in another.
 class Writer {
  public:
   Writer(db::Database& database, db::Job job, std::uint64_t seed)
@@ -104,39 +139,31 @@ class Writer {
         job_(std::move(job)),
         random_(seed, "bench database"),
         total_(database.evaluation_count(job_.id)),
-        generations_(total_ / kGeneration) {}
+        generations_(total_ / kGeneration) {
+    add("accuracy", "%", &Network::accuracy);
+    add("latency_ms", "ms", &Network::latency);
+    add("params", "count", &Network::params);
+    add("flops", "count", &Network::flops);
+  }
 
   void generation(std::int64_t size) {
-    std::vector<Network> networks;
-    for (std::int64_t i = 0; i < size; ++i) networks.push_back(draw(random_));
-    std::vector<std::string> hashes;
-    for (const auto& network : networks)
-      hashes.push_back(core::Hasher().add(network.arch).hex().substr(0, 16));
+    networks_.clear();
+    std::vector<evaluators::Candidate> candidates;
+    for (std::int64_t i = 0; i < size; ++i) {
+      networks_.push_back(draw(random_));
+      const auto& arch = networks_.back().arch;
+      candidates.push_back(
+          {{static_cast<int>(i)}, arch, core::Hasher().add(arch).hex().substr(0, 16), {}});
+    }
     const Clock clock;
-    const auto batch = [&](const std::string& metric, const std::string& unit,
-                           double Network::*value) {
-      database_.transaction([&] {
-        for (std::size_t i = 0; i < networks.size(); ++i) {
-          if (database_.find_measurement(job_.id, job_.space_hash, hashes[i], metric,
-                                         "table=bench.csv"))
-            continue;
-          database_.transaction([&] {
-            const auto row = database_.architecture(job_.space_hash, networks[i].arch, hashes[i]);
-            database_.add_measurement(job_.id, row, measured(metric, networks[i].*value, unit));
-          });
-        }
-      });
-    };
-    batch("accuracy", "%", &Network::accuracy);
-    batch("latency_ms", "ms", &Network::latency);
-    batch("params", "count", &Network::params);
-    batch("flops", "count", &Network::flops);
+    std::vector<std::int64_t> rows;
     database_.transaction([&] {
-      std::vector<std::int64_t> rows;
-      for (std::size_t i = 0; i < networks.size(); ++i) {
-        rows.push_back(database_.architecture(job_.space_hash, networks[i].arch, hashes[i]));
-        database_.number_evaluation(job_.id, rows.back());
-      }
+      for (const auto& candidate : candidates)
+        rows.push_back(database_.architecture(job_.space_hash, candidate.arch, candidate.hash));
+      for (const auto& evaluator : evaluators_) evaluator->evaluate(candidates);
+    });
+    database_.transaction([&] {
+      for (const auto row : rows) database_.number_evaluation(job_.id, row);
       total_ += size;
       rows.resize(std::min<std::size_t>(rows.size(), 50));
       database_.add_generation(job_.id, {++generations_, total_, 0.9, rows});
@@ -147,9 +174,17 @@ class Writer {
   Time time() const { return time_; }
 
  private:
+  void add(const std::string& metric, const std::string& unit, double Network::*value) {
+    evaluators_.push_back(
+        std::make_unique<evaluators::Cached>(std::make_unique<Told>(metric, unit, value, networks_),
+                                             database_, job_.id, job_.space_hash));
+  }
+
   db::Database& database_;
   db::Job job_;
   core::Stream random_;
+  std::vector<Network> networks_;
+  std::vector<std::unique_ptr<evaluators::Evaluator>> evaluators_;
   std::int64_t total_;
   std::int64_t generations_;
   Time time_{0, 0};
@@ -218,6 +253,7 @@ int main(int argc, char** argv) {
     if (key == "--networks") options.networks = std::atoll(argv[i + 1]);
     if (key == "--repeat") options.repeat = std::atoi(argv[i + 1]);
     if (key == "--keep") options.keep = std::atoi(argv[i + 1]) != 0;
+    if (key == "--inserts") options.inserts = std::atoi(argv[i + 1]) != 0;
     if (key == "--seed") options.seed = static_cast<std::uint64_t>(std::atoll(argv[i + 1]));
   }
   std::filesystem::create_directories(options.folder);
@@ -249,6 +285,12 @@ int main(int argc, char** argv) {
   std::printf("| %-58s | %9s | %8s | %8s | %9s | %6s |\n|---|---:|---:|---:|---:|---:|\n",
               "operation", "median ms", "least", "most", "processor", "target");
 
+  if (options.inserts) {
+    time_inserts(options, path, true);
+    time_inserts(options, path, false);
+    if (!options.keep) remove();
+    return 0;
+  }
   const auto large = reader.job("large");
   const auto bounds = [](double latency, double accuracy) {
     return std::vector<db::Constraint>{{"latency_ms", true, latency},

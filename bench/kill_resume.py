@@ -7,8 +7,8 @@
                                                           kills fall into the search, not into the training
 
 A kill passes if no measurement that was in the database is gone or changed afterwards ("lost"), no network was
-measured twice in one metric ("twice"), and in the end evaluations, generations, fronts, predictions and all
-measurements are bit for bit those of the unbroken run ("same"). Metrics that are timings (--timed) have other
+measured twice in one metric ("twice"), and in the end evaluations, generations, fronts, predictions, all
+measurements and the search's state are bit for bit those of the unbroken run ("same"). Metrics that are timings (--timed) have other
 values in every run: they are held to "lost" and "twice" only. Exit status 1 if a kill does not pass.
 Needs Python's standard library only.
 """
@@ -57,6 +57,8 @@ def contents(database, timed):
                                       f"predictions {arch} ORDER BY 1, 2, 5"),
         "measurements": rows(database, "SELECT a.arch, metric, value, unit, fidelity, status, message FROM "
                                        f"measurements {arch} WHERE metric NOT IN ({hidden}) ORDER BY 1, 2, 5"),
+        # Random numbers, population, models: what the next generation would be made of.
+        "state": rows(database, "SELECT state FROM states WHERE phase = 'search'"),
     }
 
 

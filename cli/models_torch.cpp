@@ -228,7 +228,7 @@ void eval_subnet(const EvalOptions& options) {
     supernet::save_tensors(options.outputs, {{{"x", inputs}, {"y", subnet.forward(inputs)}}, {}});
   }
   if (!options.db.empty()) {
-    db::Database database(options.db);
+    db::Database database(options.db, {.libraries = libraries()});
     const db::Job job = database.job(subnet.info().job);
     core::Measurement result;
     result.metric = options.split + "_accuracy";

@@ -344,10 +344,6 @@ class Pipeline {
   std::map<std::string, std::shared_ptr<predictors::Predictor>> predictors_;
 };
 
-std::string libraries() {
-  return "libtorch " + supernet::torch_version() + ", pagmo " + search::pagmo_version();
-}
-
 db::Job new_job(const Workplace& work, const std::string& db) {
   db::Job job;
   const JobFile& file = work.file;
@@ -420,7 +416,8 @@ std::string report_path(const std::string& given, const std::string& db) {
 void run_job(const RunOptions& options, Goal goal) {
   JobFile file = JobFile::from_file(options.job_file);
   // What a table tells costs nothing to get again: its searches need not wait for the disk.
-  db::Database database(options.db, {.survive_power_failure = file.table == nullptr});
+  db::Database database(options.db,
+                        {.survive_power_failure = file.table == nullptr, .libraries = libraries()});
   const auto known = database.find_job(file.name);
   if (known && known->config_hash != file.hash)
     throw core::UsageError(
@@ -456,7 +453,7 @@ void resume_job(const std::string& db, const std::optional<std::string>& name,
   if (!std::filesystem::exists(db))
     throw core::UsageError("there is no database " + db,
                            "give the one that the job was begun with: --db FILE");
-  db::Database database(db);
+  db::Database database(db, {.libraries = libraries()});
   const db::Job job = database.job(name);
   if (is_done(job)) {
     say_done(job, db);

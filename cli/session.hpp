@@ -33,6 +33,9 @@ struct Workplace {
   std::unique_ptr<supernet::Supernet> make_supernet() const;
 };
 
+/// What besides Mosaic makes this process's numbers, with versions ("libtorch 2.11.0, pagmo 2.18").
+std::string libraries();
+
 /// Folder of a job's checkpoints: [job] folder, or "<database without extension>-files/<job>".
 std::string job_folder(const JobFile& file, const std::string& db);
 /// Folder in which a job's checkpoints are: where they were written, or, on another machine, beside

@@ -5,8 +5,14 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
+#include "mosaic/search/search.hpp"
+#include "mosaic/supernet/trainer.hpp"
 
 namespace mosaic::cli {
+
+std::string libraries() {
+  return "libtorch " + supernet::torch_version() + ", pagmo " + search::pagmo_version();
+}
 
 Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
   Workplace work{std::move(file), {}, {}, nullptr, nullptr, nullptr};

@@ -96,6 +96,9 @@ Database::Database(const std::string& path, const WriterOptions& options)
   connection.run("PRAGMA foreign_keys = ON");
   // What a savepoint needs to be rolled back: in a file it would be written and thrown away.
   connection.run("PRAGMA temp_store = MEMORY");
+  // Results are no secret. Some builds of SQLite (Debian's) overwrite what is replaced with zeros,
+  // and so write a state twice.
+  connection.run("PRAGMA secure_delete = OFF");
   // With NORMAL, a commit survives a kill of this process but not a power failure, because the log
   // is only synchronised at checkpoints. FULL is the default: a measurement may have cost minutes,
   // and trained weights are synchronised when they are written, which the database must not fall

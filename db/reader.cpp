@@ -115,13 +115,13 @@ std::optional<core::Measurement> Reader::find_measurement(
     const std::string& metric, const std::string& fidelity,
     const std::optional<std::string>& device) const {
   const std::lock_guard guard(impl_->mutex);
-  auto row = impl_->connection->prepare(
+  static const std::string sql =
       std::string("SELECT ") + kMeasurementColumns +
-          " FROM architectures a CROSS JOIN measurements m ON m.architecture = a.id "
-          "WHERE a.space_hash = ?1 AND a.hash = ?2 AND m.metric = ?3 AND m.fidelity = ?4 "
-          "AND (?5 IS NULL OR m.job = ?5) AND (?6 IS NULL OR m.device = ?6) "
-          "ORDER BY m.id DESC LIMIT 1",
-      space_hash, arch_hash, metric, fidelity, job, device);
+      " FROM architectures a CROSS JOIN measurements m ON m.architecture = a.id "
+      "WHERE a.space_hash = ?1 AND a.hash = ?2 AND m.metric = ?3 AND m.fidelity = ?4 "
+      "AND (?5 IS NULL OR m.job = ?5) AND (?6 IS NULL OR m.device = ?6) "
+      "ORDER BY m.id DESC LIMIT 1";
+  auto row = impl_->connection->prepare(sql, space_hash, arch_hash, metric, fidelity, job, device);
   if (!row.step()) return std::nullopt;
   return read_measurement(row, 0);
 }

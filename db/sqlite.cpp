@@ -57,11 +57,11 @@ void throw_sqlite(int code, int system_error, const std::string& path, const std
 
 Statement::Statement(Statement&& other) noexcept
     : connection_(other.connection_),
-      sql_(std::move(other.sql_)),
+      node_(std::move(other.node_)),
       handle_(std::exchange(other.handle_, nullptr)) {}
 
 Statement::~Statement() {
-  if (handle_ != nullptr) connection_->give_back(std::move(sql_), handle_);
+  if (handle_ != nullptr) connection_->give_back(std::move(node_));
 }
 
 void Statement::bind(int index, std::int64_t value) {
@@ -72,17 +72,15 @@ void Statement::bind(int index, double value) {
   connection_->check(sqlite3_bind_double(handle_, index, value));
 }
 
-void Statement::bind(int index, std::string_view text) {
+void Statement::bind(int index, std::string_view text, sqlite3_destructor_type lifetime) {
   // A null pointer would bind NULL instead of an empty text.
   const char* data = text.empty() ? "" : text.data();
-  connection_->check(
-      sqlite3_bind_text64(handle_, index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  connection_->check(sqlite3_bind_text64(handle_, index, data, text.size(), lifetime, SQLITE_UTF8));
 }
 
-void Statement::bind(int index, Blob blob) {
+void Statement::bind(int index, Blob blob, sqlite3_destructor_type lifetime) {
   const char* data = blob.bytes.empty() ? "" : blob.bytes.data();
-  connection_->check(
-      sqlite3_bind_blob64(handle_, index, data, blob.bytes.size(), SQLITE_TRANSIENT));
+  connection_->check(sqlite3_bind_blob64(handle_, index, data, blob.bytes.size(), lifetime));
 }
 
 bool Statement::step() {
@@ -138,26 +136,20 @@ void Connection::check(int code) const {
 }
 
 Statement Connection::borrow(std::string_view sql) {
-  const auto found = pool_.find(sql);
-  if (found != pool_.end()) {
-    Statement statement(*this, found->first, found->second);
-    pool_.erase(found);
-    return statement;
+  auto found = pool_.find(sql);
+  if (found == pool_.end()) {
+    sqlite3_stmt* handle = nullptr;
+    check(sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                             SQLITE_PREPARE_PERSISTENT, &handle, nullptr));
+    found = pool_.emplace(sql, handle);
   }
-  sqlite3_stmt* handle = nullptr;
-  check(sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
-                           SQLITE_PREPARE_PERSISTENT, &handle, nullptr));
-  return Statement(*this, std::string(sql), handle);
+  return Statement(*this, pool_.extract(found));
 }
 
-void Connection::give_back(std::string sql, sqlite3_stmt* handle) noexcept {
-  sqlite3_reset(handle);
-  sqlite3_clear_bindings(handle);
-  try {
-    pool_.emplace(std::move(sql), handle);
-  } catch (...) {
-    sqlite3_finalize(handle);
-  }
+void Connection::give_back(StatementPool::node_type node) noexcept {
+  sqlite3_reset(node.mapped());
+  sqlite3_clear_bindings(node.mapped());
+  pool_.insert(std::move(node));
 }
 
 void Connection::script(const std::string& sql) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace mosaic::db {
@@ -26,6 +27,10 @@ struct Blob {
 
 class Connection;
 
+/// Prepared statements by their text; one that is on loan is taken out, and put back without an
+/// allocation.
+using StatementPool = std::multimap<std::string, sqlite3_stmt*, std::less<>>;
+
 /// A prepared statement on loan from its connection: reset and given back when it goes out of
 /// scope.
 class Statement {
@@ -38,10 +43,13 @@ class Statement {
   void bind(int index, int value) { bind(index, static_cast<std::int64_t>(value)); }
   /// NaN becomes NULL.
   void bind(int index, double value);
-  void bind(int index, std::string_view text);
+  void bind(int index, std::string_view text) { bind(index, text, SQLITE_TRANSIENT); }
   void bind(int index, const std::string& text) { bind(index, std::string_view(text)); }
   void bind(int index, const char* text) { bind(index, std::string_view(text)); }
-  void bind(int index, Blob blob);
+  void bind(int index, Blob blob) { bind(index, blob, SQLITE_TRANSIENT); }
+  /// SQLITE_STATIC for what stays where it is until the statement is given back: no copy is made.
+  void bind(int index, std::string_view text, sqlite3_destructor_type lifetime);
+  void bind(int index, Blob blob, sqlite3_destructor_type lifetime);
   template <class T>
   void bind(int index, const std::optional<T>& value) {
     if (value) bind(index, *value);  // a parameter that was never bound is NULL
@@ -66,11 +74,11 @@ class Statement {
 
  private:
   friend class Connection;
-  Statement(Connection& connection, std::string sql, sqlite3_stmt* handle)
-      : connection_(&connection), sql_(std::move(sql)), handle_(handle) {}
+  Statement(Connection& connection, StatementPool::node_type node)
+      : connection_(&connection), node_(std::move(node)), handle_(node_.mapped()) {}
 
   Connection* connection_;
-  std::string sql_;
+  StatementPool::node_type node_;
   sqlite3_stmt* handle_;
 };
 
@@ -91,9 +99,22 @@ class Connection {
     (statement.bind(++index, arguments), ...);
     return statement;
   }
+  /// Runs a statement that returns no rows.
   template <class... Arguments>
   void run(std::string_view sql, const Arguments&... arguments) {
-    prepare(sql, arguments...).run();
+    Statement statement = borrow(sql);
+    [[maybe_unused]] int index = 0;
+    [[maybe_unused]] const auto bind = [&](const auto& argument) {
+      using Argument = std::decay_t<decltype(argument)>;
+      if constexpr (std::is_same_v<Argument, Blob>)
+        statement.bind(++index, argument, SQLITE_STATIC);
+      else if constexpr (std::is_convertible_v<Argument, std::string_view>)
+        statement.bind(++index, std::string_view(argument), SQLITE_STATIC);
+      else
+        statement.bind(++index, argument);
+    };
+    (bind(arguments), ...);
+    statement.run();
   }
   /// Runs a script of any number of statements.
   void script(const std::string& sql);
@@ -109,11 +130,11 @@ class Connection {
  private:
   friend class Statement;
   Statement borrow(std::string_view sql);
-  void give_back(std::string sql, sqlite3_stmt* handle) noexcept;
+  void give_back(StatementPool::node_type node) noexcept;
 
   sqlite3* handle_ = nullptr;
   std::string path_;
-  std::multimap<std::string, sqlite3_stmt*, std::less<>> pool_;
+  StatementPool pool_;
 };
 
 }  // namespace mosaic::db

@@ -13,33 +13,44 @@ namespace {
 /// The measurements of one evaluator that a job can use.
 class Store {
  public:
+  /// `batch`: within a transaction that holds them all.
   Store(const Evaluator& evaluator, db::Database& database, std::int64_t job,
-        const std::string& space_hash)
+        const std::string& space_hash, bool batch)
       : database_(database),
         job_(job),
         space_hash_(space_hash),
         metric_(evaluator.metric()),
         fidelity_(evaluator.fidelity()),
-        other_jobs_(!evaluator.timed()) {}
+        other_jobs_(!evaluator.timed()),
+        batch_(batch) {}
 
   /// This job's measurement, good or failed; else a good one of another job, which becomes this
   /// job's too, so that its fronts and reports are complete by themselves. A failure of another job
   /// is no reason to give up here: what was short there (memory) need not be short now.
   std::optional<core::Measurement> find(const Candidate& candidate) {
-    auto own = database_.find_measurement(job_, space_hash_, candidate.hash, metric_, fidelity_);
-    if (own || !other_jobs_) return own;
-    auto other =
-        database_.find_measurement(std::nullopt, space_hash_, candidate.hash, metric_, fidelity_);
-    if (!other || !other->ok()) return std::nullopt;
+    const auto look = [&](std::optional<std::int64_t> job) {
+      return database_.find_measurement(job, space_hash_, candidate.hash, metric_, fidelity_);
+    };
+    if (!other_jobs_) return look(job_);
+    // Most networks that a search asks for are new to all jobs: one look tells.
+    auto other = look(std::nullopt);
+    if (!other) return std::nullopt;
+    if (auto own = look(job_)) return own;
+    if (!other->ok()) return std::nullopt;
     add(candidate, *other);
     return other;
   }
 
   void add(const Candidate& candidate, const core::Measurement& measurement) {
-    database_.transaction([&] {
+    const auto write = [&] {
       const auto row = database_.architecture(space_hash_, candidate.arch, candidate.hash);
       database_.add_measurement(job_, row, measurement);
-    });
+    };
+    // Within a batch, a savepoint for each measurement would copy every page that it changes.
+    if (batch_)
+      write();
+    else
+      database_.transaction(write);
     core::crash_point("measurement stored");
   }
 
@@ -50,6 +61,7 @@ class Store {
   std::string metric_;
   std::string fidelity_;
   bool other_jobs_;
+  bool batch_;
 };
 
 /// Measures what the store does not have, each network once.
@@ -107,7 +119,7 @@ Cached::Cached(std::unique_ptr<Evaluator> inner, db::Database& database, std::in
 
 std::vector<core::Measurement> Cached::evaluate(std::span<const Candidate> candidates,
                                                 const Sink& sink) {
-  Store store(*inner_, database_, job_, space_hash_);
+  Store store(*inner_, database_, job_, space_hash_, inner_->exact());
   if (!inner_->exact()) return evaluate_through(store, *inner_, candidates, sink);
   // A count costs less than a commit, and one that is lost is counted again: all at once.
   std::vector<core::Measurement> results;

@@ -85,7 +85,11 @@ class Search {
                                   {static_cast<std::size_t>(settings.population), optimised_, seed,
                                    job.constraints.size(), settings.start})),
         evaluators_(extra.size()) {
-    for (const auto& objective : objectives) evaluators_ += objective.predict ? 0 : 1;
+    for (const auto& objective : objectives) {
+      evaluators_ += objective.predict ? 0 : 1;
+      exact_ = exact_ && !objective.predict && objective.evaluator->exact();
+    }
+    for (const auto& evaluator : extra) exact_ = exact_ && evaluator->exact();
   }
 
   SearchOutcome run() {
@@ -176,12 +180,11 @@ class Search {
       fresh.push_back(evaluators::make_candidate(space_, canonical.back()));
     }
     if (!fresh.empty()) {
-      const auto rows = add(fresh, tick(fresh.size()));
-      new_rows_.insert(new_rows_.end(), rows.begin(), rows.end());
-      for (const auto& evaluator : extra_) {
-        core::check_interrupt();
-        evaluator->evaluate(fresh, tick_);
-      }
+      // What is looked up or counted costs less than a commit: then all metrics in one.
+      if (exact_)
+        database_.transaction([&] { measure(fresh); });
+      else
+        measure(fresh);
       core::crash_point("search batch evaluated");
     }
     std::vector<std::vector<double>> vectors;
@@ -195,6 +198,16 @@ class Search {
       vectors.back().insert(vectors.back().end(), network->excess.begin(), network->excess.end());
     }
     return vectors;
+  }
+
+  /// Evaluates the new networks of a generation in every metric.
+  void measure(const std::vector<evaluators::Candidate>& fresh) {
+    const auto rows = add(fresh, tick(fresh.size()));
+    new_rows_.insert(new_rows_.end(), rows.begin(), rows.end());
+    for (const auto& evaluator : extra_) {
+      core::check_interrupt();
+      evaluator->evaluate(fresh, tick_);
+    }
   }
 
   /// Evaluates networks and puts them into the archive; gives their rows in the database.
@@ -259,6 +272,7 @@ class Search {
   core::Stopwatch watch_;
   double seconds_before_ = 0;  // that earlier sittings took
   std::size_t evaluators_;     // that measure each network
+  bool exact_ = true;          // all of them
   Standing standing_;
   std::optional<spaces::Space::Size> size_;
   std::vector<std::int64_t> new_rows_;  // of this generation, in the order proposed

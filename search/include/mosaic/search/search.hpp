@@ -55,10 +55,11 @@ struct SearchOutcome {
 /// Runs (or goes on with) the search of a job, whose row is in the database. Each generation: the
 /// algorithm proposes, new canonical networks are numbered and evaluated in one batch per objective
 /// (`extra` evaluators, such as params and flops, too), predictions are stored, and then evaluation
-/// numbers, front, hypervolume and the algorithm's state are committed in one transaction. A killed
-/// job goes back to its last state (Database::rewind) and replays from stored measurements. Never
-/// more than `settings.evaluations` networks. Hypervolume: pagmo's, of the front scaled by the
-/// fixed reference point that the first generation set (its worst values): every objective runs
+/// numbers, front, hypervolume and the algorithm's state are committed in one transaction. Where
+/// every metric is exact (tables, counts), a generation's measurements are one transaction, too. A
+/// killed job goes back to its last state (Database::rewind) and replays from stored measurements.
+/// Never more than `settings.evaluations` networks. Hypervolume: pagmo's, of the front scaled by
+/// the fixed reference point that the first generation set (its worst values): every objective runs
 /// from 0 at that generation's best value to 1 at its worst, which is the reference. A network any
 /// of whose objectives failed is recorded, penalised with 1e30 and never on the front. The job's
 /// constraints come before dominance: only networks that keep them are on the front; each is about
