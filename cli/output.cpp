@@ -5,6 +5,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/text.hpp"
@@ -30,32 +31,6 @@ std::size_t width_of(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
   }));
-}
-
-void print_text(const db::Table& table) {
-  std::vector<std::size_t> widths;
-  for (const auto& column : table.columns) widths.push_back(width_of(column));
-  for (const auto& row : table.rows)
-    for (std::size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], width_of(row[i].text));
-  const auto put = [&](const std::string& text, std::size_t column, bool right) {
-    const std::string padding(widths[column] - width_of(text), ' ');
-    if (column > 0) std::cout << "  ";
-    std::cout << (right ? padding + text : column + 1 == widths.size() ? text : text + padding);
-  };
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    const bool right = !table.rows.empty() &&
-                       std::all_of(table.rows.begin(), table.rows.end(), [&](const auto& row) {
-                         return is_number(row[i]) || row[i].type == Type::null;
-                       });
-    put(table.columns[i], i, right);
-  }
-  std::cout << "\n";
-  for (const auto& row : table.rows) {
-    for (std::size_t i = 0; i < row.size(); ++i)
-      put(row[i].text, i, is_number(row[i]) || row[i].type == Type::null);
-    std::cout << "\n";
-  }
 }
 
 json metrics_json(const db::Network& network) {
@@ -96,6 +71,34 @@ Cell number_cell(double value, const char* format) {
   return {Type::real, text};
 }
 
+std::string table_text(const db::Table& table) {
+  std::vector<std::size_t> widths;
+  for (const auto& column : table.columns) widths.push_back(width_of(column));
+  for (const auto& row : table.rows)
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(row[i].text));
+  std::ostringstream text;
+  const auto put = [&](const std::string& cell, std::size_t column, bool right) {
+    const std::string padding(widths[column] - width_of(cell), ' ');
+    if (column > 0) text << "  ";
+    text << (right ? padding + cell : column + 1 == widths.size() ? cell : cell + padding);
+  };
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const bool right = !table.rows.empty() &&
+                       std::all_of(table.rows.begin(), table.rows.end(), [&](const auto& row) {
+                         return is_number(row[i]) || row[i].type == Type::null;
+                       });
+    put(table.columns[i], i, right);
+  }
+  text << "\n";
+  for (const auto& row : table.rows) {
+    for (std::size_t i = 0; i < row.size(); ++i)
+      put(row[i].text, i, is_number(row[i]) || row[i].type == Type::null);
+    text << "\n";
+  }
+  return text.str();
+}
+
 void print_table(const db::Table& table, const OutputOptions& options) {
   if (options.json) {
     auto rows = nlohmann::ordered_json::array();
@@ -113,7 +116,7 @@ void print_table(const db::Table& table, const OutputOptions& options) {
       core::write_csv_row(std::cout, cells);
     }
   } else {
-    print_text(table);
+    std::cout << table_text(table);
   }
 }
 

@@ -9,7 +9,10 @@
 
 namespace mosaic::cli {
 
-/// Prints a result; text cells flush left, numbers flush right.
+/// Aligned text, as print_table shows it by default: text cells flush left, numbers flush right.
+std::string table_text(const db::Table& table);
+
+/// Prints a result as the options say.
 void print_table(const db::Table& table, const OutputOptions& options);
 
 db::Table::Cell text_cell(const std::string& text);

@@ -1,9 +1,9 @@
 #include "report.hpp"
 
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "html.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/text.hpp"
 #include "report_data.hpp"
@@ -11,27 +11,6 @@
 
 namespace mosaic::cli {
 namespace {
-
-std::string escape(std::string_view text) {
-  std::string result;
-  for (const char c : text) switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  return result;
-}
 
 std::string objectives_text(const db::Job& job) {
   std::vector<std::string> parts;
@@ -70,23 +49,23 @@ std::string facts(const db::Job& job) {
   std::string html = "<dl class=\"facts\">\n";
   for (const auto& [name, value] : all) {
     if (value.empty()) continue;
-    html += "<div><dt>" + std::string(name) + "</dt><dd>" + escape(value) + "</dd></div>\n";
+    html += "<div><dt>" + std::string(name) + "</dt><dd>" + escape_html(value) + "</dd></div>\n";
   }
   return html + "</dl>\n";
 }
 
 std::string header(const db::Job& job) {
-  std::string html = "<header>\n<p class=\"kind\">Mosaic report</p>\n<h1>" + escape(job.name) +
-                     " <span class=\"status\" data-status=\"" + escape(job.status) + "\">" +
-                     escape(job.status) + "</span></h1>\n<p id=\"summary\"></p>\n";
-  if (!job.message.empty()) html += "<p class=\"message\">" + escape(job.message) + "</p>\n";
+  std::string html = "<header>\n<p class=\"kind\">Mosaic report</p>\n<h1>" + escape_html(job.name) +
+                     " <span class=\"status\" data-status=\"" + escape_html(job.status) + "\">" +
+                     escape_html(job.status) + "</span></h1>\n<p id=\"summary\"></p>\n";
+  if (!job.message.empty()) html += "<p class=\"message\">" + escape_html(job.message) + "</p>\n";
   html += facts(job) + "<details class=\"config\"><summary>Job file" +
-          (job.config_path.empty() ? "" : " <code>" + escape(job.config_path) + "</code>") +
+          (job.config_path.empty() ? "" : " <code>" + escape_html(job.config_path) + "</code>") +
           "</summary>\n";
   if (job.config.empty())
     html += "<p class=\"missing\">The database holds no text of the job file.</p>";
   else
-    html += "<pre>" + escape(job.config) + "</pre>";
+    html += "<pre>" + escape_html(job.config) + "</pre>";
   return html + "</details>\n</header>\n";
 }
 
@@ -95,7 +74,7 @@ std::string header(const db::Job& job) {
 std::string render_report(const db::Reader& database, const db::Job& job) {
   std::string page =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>";
-  page += escape(job.name) + " – Mosaic report</title>\n";
+  page += escape_html(job.name) + " – Mosaic report</title>\n";
   page += kReportHead;
   page += "</head>\n<body>\n<main>\n";
   page += header(job);

@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "html.hpp"
 #include "mosaic/predictors/predictor.hpp"
 
 namespace mosaic::cli {
@@ -281,17 +282,7 @@ std::string report_json(const db::Reader& database, const db::Job& job) {
                      " AND status <> 'ok' GROUP BY metric, message ORDER BY count(*) DESC LIMIT "
                      "50"));
 
-  // '<' occurs in strings only, where \u003c means the same and can end no element.
-  const auto plain = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  std::string safe;
-  safe.reserve(plain.size());
-  for (const char c : plain) {
-    if (c == '<')
-      safe += "\\u003c";
-    else
-      safe += c;
-  }
-  return safe;
+  return script_json(json);
 }
 
 }  // namespace mosaic::cli

@@ -884,6 +884,7 @@ const Mosaic = (() => {
     legend,
     plots,
     tip,
+    show_tip,
     hide_tip
   };
 })();
