@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t kChunkValues = 40'000;  // covariances at a time: they stay in the cache
 constexpr double kMostNoise = 1;              // tried where a covariance matrix is all but singular
+constexpr int kReweightings = 4;              // of Laplace noise; later ones change little
+constexpr double kLeastResidual = 0.3;  // of the usual size: smaller ones weigh no more than this
 
 std::vector<std::size_t> random_part(std::size_t count, std::size_t most, std::uint64_t seed,
                                      const char* what) {
@@ -26,6 +28,12 @@ std::vector<std::size_t> random_part(std::size_t count, std::size_t most, std::u
   order.resize(most);
   std::sort(order.begin(), order.end());
   return order;
+}
+
+double median_of(std::vector<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
 
 core::Error contradiction() {
@@ -93,8 +101,8 @@ struct GaussianProcess::Fitted {
   /// was constant.
   bool continued_by(const std::vector<Features>& rows, const GpSettings& settings) const {
     if (rows.size() <= records.count() || rows.size() > settings.most_records ||
-        used.size() != given || rows.front().size() != features.inputs() ||
-        kernel != settings.kernel ||
+        settings.noise != GpNoise::normal || !records.noise.empty() || used.size() != given ||
+        rows.front().size() != features.inputs() || kernel != settings.kernel ||
         static_cast<double>(rows.size()) >= settings.growth * static_cast<double>(chosen_at))
       return false;
     if (standardised(rows.data(), records.count()) != records.x) return false;
@@ -149,6 +157,32 @@ struct GaussianProcess::Fitted {
                                                    squared_lengths(z, d, n),
                                                    Panels::full(x.data(), has_linear() ? n : 0, d),
                                                    Panels::lower(cholesky.inverse().data(), n)});
+  }
+
+  LeftOut leave_one_out() const {
+    const auto diagonal = cholesky.inverse_diagonal();
+    LeftOut result;
+    for (std::size_t i = 0; i < diagonal.size(); ++i) {
+      double variance = 1 / diagonal[i];
+      if (!records.noise.empty())  // as if the record's noise were the usual one
+        variance = std::max(variance - parameters.noise * records.noise[i], 0.0) + parameters.noise;
+      result.residual.push_back(spread * weights[i] / diagonal[i]);
+      result.deviation.push_back(spread * std::sqrt(variance));
+    }
+    return result;
+  }
+
+  /// Each record's noise by the size of its residual without it; false where all residuals are 0.
+  bool reweigh() {
+    weights = cholesky.solve(records.y);
+    auto residual = leave_one_out().residual;
+    const double centre_of_all = median_of(residual);
+    for (double& value : residual) value = std::abs(value - centre_of_all);
+    const double usual = 1.4826 * median_of(residual);
+    if (!(usual > 0)) return false;
+    for (double& value : residual) value = std::max(value / usual, kLeastResidual);
+    records.noise = std::move(residual);
+    return true;
   }
 
   bool has_linear() const { return parameters.linear > 0 && records.columns > 0; }
@@ -213,6 +247,13 @@ void GaussianProcess::fit(const std::vector<Features>& rows, std::span<const dou
                                           warm ? &fitted_->parameters : nullptr);
   next->chosen_at = rows.size();
   next->factorise_anew();
+  for (int pass = 0; settings_.noise == GpNoise::laplace && pass < kReweightings; ++pass) {
+    if (!next->reweigh()) break;
+    if (pass == 0)
+      next->parameters =
+          choose_gp_parameters(next->records.pick(part), settings_, &next->parameters);
+    next->factorise_anew();
+  }
   next->finish();
   fitted_ = std::move(next);
 }
@@ -296,16 +337,7 @@ std::vector<double> GaussianProcess::covariance(const std::vector<Features>& row
   return result;
 }
 
-GaussianProcess::LeftOut GaussianProcess::leave_one_out() const {
-  const Fitted& state = known();
-  const auto diagonal = state.cholesky.inverse_diagonal();
-  LeftOut result;
-  for (std::size_t i = 0; i < diagonal.size(); ++i) {
-    result.residual.push_back(state.spread * state.weights[i] / diagonal[i]);
-    result.deviation.push_back(state.spread / std::sqrt(diagonal[i]));
-  }
-  return result;
-}
+GaussianProcess::LeftOut GaussianProcess::leave_one_out() const { return known().leave_one_out(); }
 
 const std::vector<std::size_t>& GaussianProcess::used() const { return known().used; }
 const GpParameters& GaussianProcess::parameters() const { return known().parameters; }
@@ -336,7 +368,8 @@ nlohmann::json GaussianProcess::save() const {
           {"given", state.given},
           {"blocks", state.cholesky.blocks()},
           {"x", pack(state.records.x)},
-          {"y", pack(state.records.y)}};
+          {"y", pack(state.records.y)},
+          {"noise_of_records", pack(state.records.noise)}};
 }
 
 void GaussianProcess::load(const nlohmann::json& json) {
@@ -362,12 +395,15 @@ void GaussianProcess::load(const nlohmann::json& json) {
     read->records.x =
         unpack_doubles(json.at("x").get<std::string>(), read->used.size() * read->records.columns);
     read->records.y = unpack_doubles(json.at("y").get<std::string>(), read->used.size());
+    const std::string noise = json.value("noise_of_records", "");
+    if (!noise.empty()) read->records.noise = unpack_doubles(noise, read->used.size());
   });
   const GpParameters& parameters = read->parameters;
   const auto positive = [](double value) { return std::isfinite(value) && value > 0; };
   if (!positive(parameters.signal) || !positive(parameters.noise) || !positive(read->spread) ||
       !(parameters.linear >= 0) || parameters.scales.size() != read->records.columns ||
       !std::all_of(parameters.scales.begin(), parameters.scales.end(), positive) ||
+      !std::all_of(read->records.noise.begin(), read->records.noise.end(), positive) ||
       read->first.size() != read->features.inputs())
     throw contradiction();
   read->factorise_in(blocks);

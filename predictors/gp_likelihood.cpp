@@ -58,6 +58,7 @@ GpRecords GpRecords::pick(const std::vector<std::size_t>& indices) const {
     const auto begin = x.begin() + static_cast<std::ptrdiff_t>(i * columns);
     result.x.insert(result.x.end(), begin, begin + static_cast<std::ptrdiff_t>(columns));
     result.y.push_back(y[i]);
+    if (!noise.empty()) result.noise.push_back(noise[i]);
   }
   return result;
 }
@@ -96,7 +97,7 @@ std::vector<double> gp_covariance(const GpRecords& records, GpKernel kernel,
     covariances({kernel, parameters.signal, linear, lengths[i], lengths.data(),
                  linear > 0 ? inner.data() + i * n : nullptr},
                 k.data() + i * n, n);
-    k[i * n + i] += parameters.noise;
+    k[i * n + i] += parameters.noise * records.noise_of(i);
   }
   return k;
 }
@@ -126,7 +127,7 @@ double GpLikelihood::operator()(const std::vector<double>& theta,
   for (std::size_t i = 0; i < k.size(); ++i) k[i] = parameters.signal * shape[i] + 1;
   if (linear_)
     for (std::size_t i = 0; i < k.size(); ++i) k[i] += parameters.linear * inner_[i];
-  for (std::size_t i = 0; i < n; ++i) k[i * n + i] += parameters.noise;
+  for (std::size_t i = 0; i < n; ++i) k[i * n + i] += parameters.noise * records_.noise_of(i);
 
   GrowingCholesky cholesky;
   if (!cholesky.complete(k, n)) return std::numeric_limits<double>::infinity();
@@ -148,7 +149,7 @@ double GpLikelihood::operator()(const std::vector<double>& theta,
     const double* const shape_row = shape.data() + i * n;
     double* const slope_row = slope.data() + i * n;
     for (std::size_t j = 0; j < n; ++j) row[j] = 0.5 * (row[j] - weights[i] * weights[j]);
-    by_noise += row[i];
+    by_noise += row[i] * records_.noise_of(i);
     if (linear_)
       for (std::size_t j = 0; j < n; ++j) by_linear += row[j] * inner_[i * n + j];
     for (std::size_t j = 0; j < n; ++j) {

@@ -14,8 +14,11 @@ namespace mosaic::predictors {
 struct GpRecords {
   std::vector<double> x;
   std::vector<double> y;
+  std::vector<double>
+      noise;  ///< each record's variance of noise, in units of the parameter's; empty: 1
   std::size_t columns = 0;
   std::size_t count() const { return y.size(); }
+  double noise_of(std::size_t record) const { return noise.empty() ? 1 : noise[record]; }
   /// Some of the records.
   GpRecords pick(const std::vector<std::size_t>& indices) const;
 };

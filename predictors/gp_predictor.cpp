@@ -36,6 +36,7 @@ Part part_of(const std::vector<Features>& rows, const std::vector<double>& targe
 /// Logarithm of the leave-one-out density of the targets themselves (R&W, equation 5.11).
 double leave_one_out_density(const Part& part, bool log, GpSettings settings) {
   settings.own_scales = false;
+  settings.noise = GpNoise::normal;
   GaussianProcess process(settings);
   process.fit(part.rows, log ? logarithms(part.targets) : part.targets, 0);
   const auto left = process.leave_one_out();
@@ -52,7 +53,7 @@ class Gp : public Predictor {
  public:
   explicit Gp(const core::Call& call) : log_choice_(log_argument(call)) {
     call.expect_only(
-        std::vector<std::string>{"ard", "growth", "kernel", "linear", "log", "records"});
+        std::vector<std::string>{"ard", "growth", "kernel", "linear", "log", "noise", "records"});
     const auto flag = [&](const char* key) {
       const std::string text = call.string(key, "yes");
       if (text != "yes" && text != "no")
@@ -64,6 +65,10 @@ class Gp : public Predictor {
     if (kernel != "matern52" && kernel != "rbf")
       throw core::UsageError("gp: kernel is '" + kernel + "'", "it is one of matern52, rbf");
     settings_.kernel = kernel == "rbf" ? GpKernel::rbf : GpKernel::matern52;
+    const std::string noise = call.string("noise", "normal");
+    if (noise != "normal" && noise != "laplace")
+      throw core::UsageError("gp: noise is '" + noise + "'", "it is one of normal, laplace");
+    settings_.noise = noise == "laplace" ? GpNoise::laplace : GpNoise::normal;
     settings_.own_scales = flag("ard");
     settings_.linear = flag("linear");
     settings_.growth = call.number("growth", settings_.growth, 1, 100);
@@ -144,7 +149,8 @@ class Gp : public Predictor {
 const core::Registered kEntry{
     predictors(), "gp",
     "Gaussian process; hyperparameters by marginal likelihood, refitted by appending "
-    "(kernel=matern52, ard=yes, linear=yes, log=auto, growth=1.25, records=2000)",
+    "(kernel=matern52, noise=normal, ard=yes, linear=yes, log=auto, growth=1.25, records=2000; "
+    "noise=laplace: medians are learned, outliers say little)",
     [](const core::Call& call) -> std::unique_ptr<Predictor> {
       return std::make_unique<Gp>(call);
     }};

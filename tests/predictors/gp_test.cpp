@@ -199,6 +199,8 @@ TEST_CASE("the gradient of the marginal likelihood is that of finite differences
   }
   for (const GpKernel kernel : {GpKernel::matern52, GpKernel::rbf}) {
     for (const bool linear : {false, true}) {
+      records.noise.clear();
+      for (int i = 0; linear && i < 90; ++i) records.noise.push_back(0.3 + 2 * stream.uniform());
       const GpLikelihood likelihood(records, kernel, linear);
       const std::vector<double> theta{0.3, 0.2, -0.4, 0.7, 0.1, -0.2, linear ? -1.0 : 0.0, -3.0};
       std::vector<double> gradient(theta.size());
@@ -328,9 +330,43 @@ TEST_CASE("a Gaussian process is the same to the bit after its state was saved a
   CHECK_THAT(message_of([&] { loaded->load(damaged); }), Catch::Contains("is incomplete"));
 }
 
+TEST_CASE("with Laplace noise a Gaussian process learns medians that outliers hardly move") {
+  Records records = wavy_records(300, 0.05, 21);
+  for (std::size_t i = 0; i < records.rows.size(); i += 8) records.targets[i] += 1.5;
+  const Records unseen = wavy_records(300, 0, 22);
+  const auto off = [&](const std::string& spec) {
+    const auto predictor = make_predictor(spec);
+    predictor->fit(records.rows, records.targets, 1);
+    return score(predictor->predict(unseen.rows), unseen.targets).rmse;
+  };
+  const double means = off("gp(log=no)");
+  const double medians = off("gp(log=no, noise=laplace)");
+  INFO("means " << means << ", medians " << medians);
+  CHECK(means > 0.15);
+  CHECK(medians < 0.05);
+}
+
+TEST_CASE("a Gaussian process with Laplace noise is the same to the bit after it was loaded") {
+  const Records records = wavy_records(120, 0.1, 23);
+  const Records unseen = wavy_records(40, 0, 24);
+  const auto predictor = make_predictor("gp(noise=laplace)");
+  predictor->fit(records.part(0, 110).rows, records.part(0, 110).targets, 1);
+  const auto loaded = make_predictor("gp(noise=laplace)");
+  const auto state = nlohmann::json::parse(predictor->save().dump());
+  loaded->load(state);
+  CHECK(same_bits(loaded->predict(unseen.rows), predictor->predict(unseen.rows)));
+  predictor->fit(records.rows, records.targets, 1);
+  loaded->fit(records.rows, records.targets, 1);
+  CHECK(same_bits(loaded->predict(unseen.rows), predictor->predict(unseen.rows)));
+  auto damaged = state;
+  damaged["process"]["noise_of_records"] = std::string(16, '0');
+  CHECK_THROWS_AS(loaded->load(damaged), core::Error);
+}
+
 TEST_CASE("a Gaussian process survives equal targets, equal rows and constant columns") {
   const Records records = wavy_records(20, 0.1, 17);
-  for (const std::string spec : {"gp", "gp(kernel=rbf)", "gp(linear=no)", "gp(ard=no)"}) {
+  for (const std::string spec :
+       {"gp", "gp(kernel=rbf)", "gp(linear=no)", "gp(ard=no)", "gp(noise=laplace)"}) {
     const auto predictor = make_predictor(spec);
     predictor->fit(records.rows, std::vector<double>(20, 3), 1);
     for (const auto& prediction : predictor->predict(records.rows))
@@ -384,6 +420,8 @@ TEST_CASE("gp does not run away with ten records") {
 TEST_CASE("gp says what is wrong with its arguments") {
   CHECK(message_of([] { make_predictor("gp(kernel=cubic)"); }) ==
         "gp: kernel is 'cubic': it is one of matern52, rbf");
+  CHECK(message_of([] { make_predictor("gp(noise=cauchy)"); }) ==
+        "gp: noise is 'cauchy': it is one of normal, laplace");
   CHECK(message_of([] { make_predictor("gp(ard=maybe)"); }) ==
         "gp: ard is 'maybe': it is one of yes, no");
   CHECK_THAT(message_of([] { make_predictor("gp(kernle=rbf)"); }), Catch::Contains("kernel"));

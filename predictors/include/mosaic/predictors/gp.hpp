@@ -17,8 +17,14 @@ namespace mosaic::predictors {
 
 enum class GpKernel { matern52, rbf };
 
+/// How measurements scatter about the function. `laplace`: two-sided exponential, so that medians
+/// are learned, not means, and no outlier says much; fitted as normal noise whose variance is,
+/// record by record, in proportion to the size of the residual (iterated reweighting).
+enum class GpNoise { normal, laplace };
+
 struct GpSettings {
   GpKernel kernel = GpKernel::matern52;
+  GpNoise noise = GpNoise::normal;
   bool own_scales =
       true;            ///< a length scale of its own for each column (ARD), drawn to a common one
   bool linear = true;  ///< adds a linear term to the kernel
@@ -57,8 +63,9 @@ class GaussianProcess {
   /// L-BFGS in a box, from two starts). A second fit() whose rows begin with the rows of the last
   /// one keeps hyperparameters and standardisation and appends to the Cholesky factor, O(n^2 k) for
   /// k new rows, until there are `growth` times the records of the last choice; then they are
-  /// chosen again, starting from what they were. Targets may change every time. Deterministic in
-  /// `seed`, which only draws subsets.
+  /// chosen again, starting from what they were. Targets may change every time. With Laplace noise
+  /// nothing is appended: every residual changes with the records. Deterministic in `seed`, which
+  /// only draws subsets.
   void fit(const std::vector<Features>& rows, std::span<const double> targets, std::uint64_t seed);
   /// Whether fit() of these rows would append to what is fitted.
   bool continued_by(const std::vector<Features>& rows) const;
@@ -81,7 +88,7 @@ class GaussianProcess {
 
   /// Of each record in use: its target minus what the process predicts without it, and the standard
   /// deviation of that prediction of a measurement (R&W, equation 5.12), hyperparameters as they
-  /// are.
+  /// are; with Laplace noise that of a measurement of usual noise.
   struct LeftOut {
     std::vector<double> residual;
     std::vector<double> deviation;
