@@ -47,8 +47,7 @@ void PassResult::add(const PassResult& other, bool more) {
   correct = correct + other.correct;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!other.gradients[i].defined()) continue;
-    gradients[i] =
-        gradients[i].defined() ? gradients[i] + other.gradients[i] : other.gradients[i];
+    gradients[i] = gradients[i].defined() ? gradients[i] + other.gradients[i] : other.gradients[i];
   }
 }
 
@@ -59,8 +58,8 @@ void PassResult::give(const NamedTensors& parameters) const {
 
 #ifdef MOSAIC_CUDA
 
-/// A pass as a CUDA graph, with the tensors it reads and writes. Recorded passes share their memory:
-/// they run one after the other.
+/// A pass as a CUDA graph, with the tensors it reads and writes. Recorded passes share their
+/// memory: they run one after the other.
 class RecordedPass {
  public:
   template <class Compute>
@@ -121,15 +120,15 @@ PassResult Gradients::run(const Pass& pass, const tasks::Batch& batch, double sh
 #ifdef MOSAIC_CUDA
   constexpr std::size_t kMostRecorded = 128;
   if (settings_.replay && can_replay(trainee_) && !pass.key.empty()) {
-    const std::string key = pass.key + " x " + std::to_string(share) + " x " +
-                            std::to_string(batch.inputs.size(0));
+    const std::string key =
+        pass.key + " x " + std::to_string(share) + " x " + std::to_string(batch.inputs.size(0));
     if (const auto found = recorded_.find(key); found != recorded_.end())
       return found->second->replay(batch);
     if (recorded_.size() < kMostRecorded && ++seen_[key] == 2) {
       auto& made = recorded_[key];
-      made = std::make_unique<RecordedPass>(
-          batch, shared_pool(),
-          [&](const tasks::Batch& fixed) { return compute(pass, fixed, share); });
+      made = std::make_unique<RecordedPass>(batch, shared_pool(), [&](const tasks::Batch& fixed) {
+        return compute(pass, fixed, share);
+      });
       return made->replay(batch);
     }
   }
@@ -151,11 +150,15 @@ PassResult Gradients::compute(const Pass& pass, const tasks::Batch& batch, doubl
       logits = logits.flatten(0, 1);
       targets = targets.flatten();
     }
-    // The mean over a network's images, summed over networks: each has the gradient of its own loss.
+    // The mean over a network's images, summed over networks: each has the gradient of its own
+    // loss.
     loss = task_.loss(logits, targets, settings_.label_smoothing) * (share * networks);
     result.correct = task_.correct(logits.detach(), targets);
   }
   result.gradients = torch::autograd::grad({loss}, parameters, {}, std::nullopt, false, true);
+  // The optimiser's fused kernels walk weights and gradients in one order.
+  for (auto& gradient : result.gradients)
+    if (gradient.defined()) gradient = gradient.contiguous();
   result.loss = loss.detach();
   return result;
 }

@@ -15,7 +15,8 @@ struct Stack {
   std::vector<int> members;  ///< of each row, ascending
 };
 
-/// Rows of a stack during one pass. Taken apart once, so that the backward pass puts it together once.
+/// Rows of a stack during one pass. Taken apart once, so that the backward pass puts it together
+/// once.
 class Rows {
  public:
   explicit Rows(const Stack& stack) : stack_(stack) {}
@@ -133,10 +134,9 @@ Trainee joint_supernets(std::span<Supernet* const> supernets, const TrainSetting
     core::Stream stream(seed, "sampler", static_cast<std::uint64_t>(step));
     std::vector<Pass> result;
     for (auto& genotype : state->sampler->draw(stream))
-      result.push_back({[state, genotype](const at::Tensor& inputs) {
-                          return state->forward(genotype, inputs);
-                        },
-                        state->members[0]->space().text(genotype)});
+      result.push_back(
+          {[state, genotype](const at::Tensor& inputs) { return state->forward(genotype, inputs); },
+           state->members[0]->space().text(genotype)});
     return result;
   };
   return trainee;

@@ -65,15 +65,16 @@ void Optimizer::clip_each(double largest) {
     const at::Tensor& gradient = entry.parameter.grad();
     if (!gradient.defined()) continue;
     if (!squares.defined()) squares = at::zeros({networks_}, gradient.options());
-    squares.index_add_(0, entry.rows,
-                       gradient.reshape({entry.rows.size(0), -1}).square().sum(1));
+    squares.index_add_(0, entry.rows, gradient.reshape({entry.rows.size(0), -1}).square().sum(1));
   }
   if (!squares.defined()) return;
   const at::Tensor scale = at::clamp_max(largest / (squares.sqrt() + 1e-6), 1.0);
   for (const auto& entry : entries_) {
     at::Tensor gradient = entry.parameter.grad();
     if (!gradient.defined()) continue;
-    gradient.view({entry.rows.size(0), -1}).mul_(scale.index_select(0, entry.rows).unsqueeze(1));
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(gradient.dim()), 1);
+    if (is_joint(entry.name)) shape[0] = entry.rows.size(0);
+    gradient.mul_(scale.index_select(0, entry.rows).view(shape));
   }
 }
 

@@ -151,4 +151,9 @@ double Supernet::parameter_bytes() const {
   return bytes;
 }
 
+Subnet fresh_subnet(const spaces::Space& space, const spaces::Genotype& genotype,
+                    std::uint64_t seed) {
+  return Supernet(space, {.kind = "plain", .experts = 1}, seed).extract(genotype, {});
+}
+
 }  // namespace mosaic::supernet

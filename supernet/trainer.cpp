@@ -155,7 +155,8 @@ class Training {
     now.accuracy =
         100 * correct_window_.item<double>() / static_cast<double>(passes_window_) / networks;
     now.learning_rate = learning_rate_at(step_ - 1, steps_, settings_);
-    now.images_per_second = networks * static_cast<double>(steps_window_ * batch_size_) / window_.seconds();
+    now.images_per_second =
+        networks * static_cast<double>(steps_window_ * batch_size_) / window_.seconds();
     if (!std::isfinite(now.loss)) diverged("the training loss is");
     if (hooks_.report) hooks_.report(now);
     reset_window();
