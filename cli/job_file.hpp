@@ -34,6 +34,23 @@ struct StartFile {
   std::string db;   ///< of that job; empty: the new job's own
 };
 
+/// A [rank] section: how well inherited scores rank networks.
+struct RankFile {
+  std::int64_t networks = 0;   ///< drawn from the space; 0: all of it
+  std::int64_t supernets = 3;  ///< seeds: the job's, and those after it
+  std::int64_t together = 0;   ///< networks trained at the same time; 0: as suits the device
+  std::int64_t images = 0;     ///< of the validation split; 0: all
+  std::int64_t calibration = 1024;
+  // The truth: a column of a table ...
+  std::shared_ptr<const core::CsvTable> table;
+  std::string column;
+  // ... or networks trained alone.
+  std::int64_t truth_seeds = 3;
+  tasks::Split truth_split = tasks::Split::test;
+  bool all_images = true;  ///< train them on the training and the validation images
+  supernet::TrainSettings truth;
+};
+
 struct JobFile {
   std::string path;
   std::string text;
@@ -53,6 +70,7 @@ struct JobFile {
   std::shared_ptr<const core::CsvTable> table;  ///< set if there is an [evaluator] of type "table"
   search::SearchSettings search;
   StartFile start;
+  std::optional<RankFile> rank;
 
   /// Throws core::UsageError with file and line for anything missing, unknown or out of range.
   static JobFile from_file(const std::string& path);

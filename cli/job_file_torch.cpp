@@ -161,6 +161,40 @@ StartFile read_start(core::Section section) {
   return start;
 }
 
+/// [rank] and [rank.truth].
+RankFile read_rank(core::Section section, const std::string& path) {
+  RankFile rank;
+  rank.networks = section.integer("networks", rank.networks, 0, 1'000'000);
+  rank.supernets = section.integer("supernets", rank.supernets, 1, 1000);
+  rank.together = section.integer("together", rank.together, 0, 10'000);
+  rank.images = section.integer("images", rank.images, 0, 1 << 30);
+  rank.calibration = section.integer("calibration", rank.calibration, 2, 1 << 30);
+  core::Section truth = section.section("truth");
+  if (truth.has("file")) {
+    const auto file = find_beside(truth.required_string("file"), path);
+    rank.column = truth.required_string("column");
+    checked(truth, "file", [&] {
+      try {
+        rank.table = std::make_shared<core::CsvTable>(core::read_csv(file));
+        rank.table->column("arch");
+      } catch (const core::Error& error) {
+        throw core::UsageError(error.message(), error.advice());
+      }
+    });
+    checked(truth, "column", [&] { rank.table->column(rank.column); });
+    return rank;
+  }
+  rank.truth_seeds = truth.integer("seeds", rank.truth_seeds, 1, 1000);
+  const auto split = truth.one_of("split", "test", {"test", "validation"});
+  rank.truth_split = split == "test" ? tasks::Split::test : tasks::Split::validation;
+  rank.all_images = truth.flag("all_images", split == "test");
+  if (rank.all_images && split == "validation")
+    truth.fail("all_images", "networks trained on the validation images cannot be judged by them",
+               "set split = \"test\", or all_images = false");
+  rank.truth = supernet::TrainSettings::read(truth);
+  return rank;
+}
+
 JobFile read(core::Config config, const std::string& path, bool fresh) {
   JobFile job;
   job.path = path;
@@ -210,8 +244,14 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
   }
   for (const auto& section : root.sections("objective"))
     job.objectives.push_back(read_objective(section, job.table.get(), fresh));
-  if (std::none_of(job.objectives.begin(), job.objectives.end(),
-                   [](const auto& objective) { return objective.optimise; }))
+  if (root.has("rank")) {
+    if (!job.task || !job.router)
+      root.fail("rank", "a ranking needs a supernet and data",
+                "add a [task] and a [supernet] section");
+    job.rank = read_rank(root.section("rank"), path);
+  }
+  if (!job.rank && std::none_of(job.objectives.begin(), job.objectives.end(),
+                                [](const auto& objective) { return objective.optimise; }))
     root.fail("", "the job has no objective",
               "add at least one [[objective]] with a metric, one of: " +
                   core::join(known_metrics(job.table.get())));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "begin.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
@@ -343,61 +344,6 @@ class Pipeline {
   std::unique_ptr<supernet::Supernet> supernet_;
   std::map<std::string, std::shared_ptr<predictors::Predictor>> predictors_;
 };
-
-db::Job new_job(const Workplace& work, const std::string& db) {
-  db::Job job;
-  const JobFile& file = work.file;
-  job.name = file.name;
-  job.status = "running";
-  job.phase = "begin";
-  job.config = file.text;
-  job.config_hash = file.hash;
-  job.config_path = std::filesystem::absolute(file.path).string();
-  job.seed = file.seed;
-  job.space = work.space->name();
-  job.space_hash = work.space->hash();
-  job.task = work.task ? work.task->name() : "";
-  job.data_checksum = work.data_checksum();
-  job.device = supernet::describe_device(work.device);
-  job.threads = supernet::threads();
-  job.version = core::version();
-  job.revision = core::revision();
-  job.libraries = libraries();
-  job.folder = std::filesystem::absolute(job_folder(file, db)).string();
-  for (const auto& objective : file.objectives)
-    if (objective.optimise) job.objectives.push_back({objective.metric, objective.maximise});
-  job.constraints = file.constraints;
-  return job;
-}
-
-std::string device_kind(const db::Job& job) { return job.device.substr(0, job.device.find(':')); }
-
-/// Opens what a begun job works on, as it began: threads and kind of device are part of its
-/// identity.
-Workplace reopen(const JobFile& file, const db::Job& job) {
-  if (file.threads > 0 && file.threads != job.threads)
-    throw core::UsageError("job '" + job.name + "' began with " + std::to_string(job.threads) +
-                               " threads, not " + std::to_string(file.threads),
-                           "restore [job] threads, or begin a new job: results depend on it");
-  Workplace work = Workplace::open(file, job.threads, device_kind(job));
-  if (const auto found = supernet::describe_device(work.device); found != job.device)
-    throw core::UsageError(
-        "job '" + job.name + "' began on " + job.device + ", this is " + found,
-        "go on where it began, or begin a new job: results depend on the device");
-  if (job.libraries != libraries())
-    core::log_warning("job '" + job.name + "' began with " + job.libraries + ", this is " +
-                      libraries() + ": results may differ in the last digits");
-  if (work.data_checksum() != job.data_checksum)
-    throw core::Error(
-        (work.task ? "the data of task '" + job.task : "the table '" + work.file.table->origin) +
-            "' changed since job '" + job.name + "' began",
-        "restore the data, or begin a new job");
-  if (work.space->hash() != job.space_hash)
-    throw core::Error("space '" + job.space + "' changed since job '" + job.name + "' began",
-                      "go on with the version of Mosaic that began it (" + job.version + ", " +
-                          job.revision + "), or begin a new job");
-  return work;
-}
 
 bool is_done(const db::Job& job) { return job.status == "finished" && job.phase == "done"; }
 

@@ -98,11 +98,6 @@ namespace {
 
 bool can_replay(const Trainee& trainee) { return trainee.device != "cpu"; }
 
-at::cuda::MempoolId_t shared_pool() {
-  static const at::cuda::MempoolId_t pool = at::cuda::graph_pool_handle();
-  return pool;
-}
-
 }  // namespace
 
 #else
@@ -125,6 +120,7 @@ PassResult Gradients::run(const Pass& pass, const tasks::Batch& batch, double sh
     if (const auto found = recorded_.find(key); found != recorded_.end())
       return found->second->replay(batch);
     if (recorded_.size() < kMostRecorded && ++seen_[key] == 2) {
+      if (recorded_.empty()) pool_ = at::cuda::graph_pool_handle();
       auto& made = recorded_[key];
       made = std::make_unique<RecordedPass>(batch, shared_pool(), [&](const tasks::Batch& fixed) {
         return compute(pass, fixed, share);

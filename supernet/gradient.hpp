@@ -4,14 +4,15 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mosaic/supernet/trainer.hpp"
 
 namespace mosaic::supernet {
 
-/// Sums over passes. Gradients are parallel to the trainee's parameters, undefined where a parameter
-/// had no part.
+/// Sums over passes. Gradients are parallel to the trainee's parameters, undefined where a
+/// parameter had no part.
 struct PassResult {
   at::Tensor loss;     ///< float32 scalar, summed over the trainee's networks
   at::Tensor correct;  ///< int64 scalar, likewise
@@ -40,8 +41,8 @@ class Gradients {
   Gradients(const Gradients&) = delete;
   Gradients& operator=(const Gradients&) = delete;
 
-  /// Gradients of `share` times the pass's loss. What a replayed pass returned is overwritten by its
-  /// next run.
+  /// Gradients of `share` times the pass's loss. What a replayed pass returned is overwritten by
+  /// its next run.
   PassResult run(const Pass& pass, const tasks::Batch& batch, double share);
 
  private:
@@ -52,10 +53,11 @@ class Gradients {
   GradientSettings settings_;
   std::map<std::string, int> seen_;
   std::map<std::string, std::unique_ptr<RecordedPass>> recorded_;
+  std::pair<unsigned long long, unsigned long long> pool_{};  ///< of memory, for recorded passes
 };
 
-/// A batch as the trainee's passes take it. Joint trainees: inputs [batch, members * channels, ...],
-/// targets [members, batch], each member's in its own order.
+/// A batch as the trainee's passes take it. Joint trainees: inputs [batch, members * channels,
+/// ...], targets [members, batch], each member's in its own order.
 tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std::int64_t epoch,
                             std::int64_t index, std::int64_t batch_size);
 

@@ -15,7 +15,8 @@ class Optimizer {
  public:
   Optimizer(const Trainee& trainee, const TrainSettings& settings);
 
-  /// Scales the gradients so that each network's norm is at most `largest` (no wait for the device).
+  /// Scales the gradients so that each network's norm is at most `largest` (no wait for the
+  /// device).
   void clip(double largest);
   /// One update of every parameter that has a gradient; the others keep weights and state.
   void step(double learning_rate);

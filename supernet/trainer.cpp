@@ -44,6 +44,23 @@ double learning_rate_at(std::int64_t step, std::int64_t steps, const TrainSettin
   return settings.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
 }
 
+/// Lets cuDNN choose its algorithms by time while it lives, where that is asked for.
+class Autotune {
+ public:
+  explicit Autotune(bool on) : on_(on) { set(on); }
+  ~Autotune() { set(false); }
+  Autotune(const Autotune&) = delete;
+  Autotune& operator=(const Autotune&) = delete;
+
+ private:
+  void set(bool on) const {
+    if (!on_) return;
+    at::globalContext().setBenchmarkCuDNN(on);
+    at::globalContext().setDeterministicCuDNN(!on);
+  }
+  bool on_;
+};
+
 class Training {
  public:
   Training(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
@@ -70,6 +87,7 @@ class Training {
     resume();
     if (step_ >= steps_) return;
     reset_window();
+    const Autotune autotune(settings_.autotune);
     core::Progress progress(hooks_.label, steps_ * batch_size_, step_ * batch_size_);
     core::Stopwatch since_checkpoint;
     const std::int64_t report_every = std::max<std::int64_t>(1, per_epoch_ / 20);
@@ -251,6 +269,7 @@ TrainSettings TrainSettings::read(core::Section& section) {
   s.label_smoothing = section.number("label_smoothing", s.label_smoothing, 0, 0.9);
   s.clip = section.number("clip", s.clip, 0, 1e9);
   s.precision = section.one_of("precision", s.precision, {"auto", "float32", "bfloat16"});
+  s.autotune = section.flag("autotune", s.autotune);
   s.replay = section.flag("replay", s.replay);
   s.sampler = section.string("sampler", s.sampler);
   s.checkpoint_minutes = section.number("checkpoint_minutes", s.checkpoint_minutes, 0, 1e6);

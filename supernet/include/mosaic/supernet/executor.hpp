@@ -45,7 +45,8 @@ class NormStats {
 };
 
 /// Gives the tensor behind a weight reference, of shape `ref.active`; where several networks run as
-/// one (joint.hpp), of shape [networks, ...ref.active], and values have networks * channels channels.
+/// one (joint.hpp), of shape [networks, ...ref.active], and values have networks * channels
+/// channels.
 using WeightSource = std::function<at::Tensor(const spaces::WeightRef& ref)>;
 
 /// What an op kernel sees.

@@ -57,8 +57,8 @@ core::Registry<RouterFactory>& routers();
 at::Tensor mixed_weight(const at::Tensor& experts, const at::Tensor& mix,
                         const spaces::WeightRef& ref);
 
-/// The same for several networks at once: experts [networks, m, ...full], a mix each ([m] or [out, m],
-/// all defined or none), result [networks, ...ref.active].
+/// The same for several networks at once: experts [networks, m, ...full], a mix each ([m] or [out,
+/// m], all defined or none), result [networks, ...ref.active].
 at::Tensor mixed_weights(const at::Tensor& experts, const std::vector<at::Tensor>& mixes,
                          const spaces::WeightRef& ref);
 

@@ -77,8 +77,8 @@ class Supernet {
   mutable std::map<spaces::Genotype, at::Tensor> encoded_;
 };
 
-/// A stand-alone network with freshly drawn weights: those of a plain supernet of this seed. It has no
-/// statistics of normalisation yet.
+/// A stand-alone network with freshly drawn weights: those of a plain supernet of this seed. It has
+/// no statistics of normalisation yet.
 Subnet fresh_subnet(const spaces::Space& space, const spaces::Genotype& genotype,
                     std::uint64_t seed);
 

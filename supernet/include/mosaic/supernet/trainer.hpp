@@ -25,6 +25,8 @@ struct TrainSettings {
   double clip = 5.0;               ///< largest global gradient norm; 0: off
   std::string precision = "auto";  ///< "float32", "bfloat16" (GPU); auto: bfloat16 on the GPU
   bool replay = true;  ///< GPU: record the kernels of passes that come again, and replay them
+  /// GPU: time cuDNN's algorithms and take the fastest. Results may then differ from run to run.
+  bool autotune = false;
   std::string sampler = "uniform";
   double checkpoint_minutes = 2;  ///< time between checkpoints (one at each epoch's end too)
   /// Reads and marks its keys of the section.
@@ -35,8 +37,8 @@ struct TrainSettings {
 struct Pass {
   /// Logits of a batch.
   std::function<at::Tensor(const at::Tensor& inputs)> forward;
-  /// Passes of one key run the same kernels on the same tensors: a GPU records them once and replays
-  /// them. Empty: nothing is known.
+  /// Passes of one key run the same kernels on the same tensors: a GPU records them once and
+  /// replays them. Empty: nothing is known.
   std::string key = {};
 };
 

@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""Study: which way of sharing weights ranks the 36 poolings of a small ResNet best?
+
+  poolings.py jobs OUT --data CIFAR10                  writes the job files
+  poolings.py table OUT/*.db --out docs/studies        reads the databases: table, plot, readings
+
+The job files are run by `mosaic rank JOB.toml --db OUT/ARM.db --only scores` (arms) and `--only truth`
+(networks trained alone, a job a seed), in any order, on any machine with a GPU, interrupted at will.
+Only the standard library is needed (a plot wants matplotlib and is left out without it).
+"""
+
+import argparse
+import itertools
+import json
+import math
+import os
+import random
+import sqlite3
+import sys
+
+# Two-sided 95% quantiles of Student's t by degrees of freedom.
+T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
+
+# name: the [supernet] keys that make the arm
+ARMS = {
+    "one-shot": 'router = "plain"',
+    "layer-wise-m2": 'router = "layer-wise"\nexperts = 2',
+    "neuron-wise-m2": 'router = "neuron-wise"\nexperts = 2',
+    "layer-wise-m4": 'router = "layer-wise"\nexperts = 4',
+}
+
+
+def job(name, seed, data, supernet, truth_seeds, epochs, supernets):
+    return f"""[job]
+name = "{name}"
+seed = {seed}
+device = "cuda"
+
+{SPACE}
+[task]
+name = "cifar10"
+path = "{data}"
+validation = 0.5
+
+[supernet]
+{supernet}
+epochs = {epochs}
+batch_size = 128
+learning_rate = 0.1
+weight_decay = 5e-4
+clip = 0
+autotune = true
+
+[rank]
+supernets = {supernets}
+together = 36
+calibration = 2048
+
+[rank.truth]
+seeds = {truth_seeds}
+epochs = 60
+batch_size = 128
+learning_rate = 0.1
+weight_decay = 5e-4
+clip = 0
+autotune = true
+"""
+
+
+def write_jobs(out, data, arms, epochs, seeds):
+    os.makedirs(out, exist_ok=True)
+    for seed in (1, 2, 3):
+        with open(f"{out}/truth{seed}.toml", "w") as f:
+            f.write(job(f"truth{seed}", seed, data, 'router = "plain"', 1, 1, 1))
+    for name, supernet in arms.items():
+        with open(f"{out}/{name}.toml", "w") as f:
+            f.write(job(name, 1, data, supernet, 3, epochs, seeds))
+
+
+def tau_b(truth, score):
+    concordant = untied_truth = untied_score = 0
+    for i, j in itertools.combinations(range(len(truth)), 2):
+        a = (truth[i] > truth[j]) - (truth[i] < truth[j])
+        b = (score[i] > score[j]) - (score[i] < score[j])
+        concordant += a * b
+        untied_truth += a != 0
+        untied_score += b != 0
+    if not untied_truth or not untied_score:
+        return 0.0
+    return concordant / math.sqrt(untied_truth * untied_score)
+
+
+def top_half(truth, score):
+    best = sorted(range(len(truth)), key=lambda i: -truth[i])[: (len(truth) + 1) // 2]
+    return tau_b([truth[i] for i in best], [score[i] for i in best])
+
+
+def regret(truth, score):
+    best = max(score)
+    picked = [t for t, s in zip(truth, score) if s == best]
+    return max(truth) - sum(picked) / len(picked)
+
+
+def interval(values):
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return mean, float("nan")
+    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    return mean, T95[min(9, len(values) - 1)] * deviation / math.sqrt(len(values))
+
+
+def bootstrap(truth, scores, draws=1000):
+    """Interval of the mean tau over the choice of networks; no network forms a pair with itself."""
+    generator = random.Random(1)
+    n = len(truth)
+    pairs = list(itertools.combinations(range(n), 2))
+    sign = lambda x: (x > 0) - (x < 0)
+    a = [sign(truth[i] - truth[j]) for i, j in pairs]
+    b = [[sign(s[i] - s[j]) for i, j in pairs] for s in scores]
+    taus = []
+    for _ in range(draws):
+        weight = [0] * n
+        for _ in range(n):
+            weight[generator.randrange(n)] += 1
+        w = [weight[i] * weight[j] for i, j in pairs]
+        own = []
+        for of_seed in b:
+            top = sum(x * y * z for x, y, z in zip(w, a, of_seed) if x)
+            left = sum(x for x, y in zip(w, a) if y)
+            right = sum(x for x, z in zip(w, of_seed) if z)
+            own.append(top / math.sqrt(left * right) if left and right else 0.0)
+        taus.append(sum(own) / len(own))
+    taus.sort()
+    return taus[int(0.025 * draws)], taus[int(0.975 * draws)]
+
+
+def read(paths):
+    """truth: arch -> {seed: accuracy}; arms: name -> metric -> seed -> arch -> value; cost: name -> text."""
+    truth, arms, speed = {}, {}, {}
+    for path in paths:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        rows = db.execute(
+            "SELECT j.name, a.arch, m.metric, m.value, m.seed FROM measurements m JOIN jobs j ON j.id = m.job "
+            "JOIN architectures a ON a.id = m.architecture WHERE m.status = 'ok' ORDER BY m.id"
+        )
+        for name, arch, metric, value, seed in rows:
+            if metric == "standalone_accuracy":
+                truth.setdefault(arch, {})[int(seed)] = value
+            elif metric in ("accuracy", "loss"):
+                arms.setdefault(name, {}).setdefault(metric, {}).setdefault(int(seed), {})[arch] = value
+        for name, rate in db.execute(
+            "SELECT j.name, avg(t.images_per_second) FROM training t JOIN jobs j ON j.id = t.job "
+            "WHERE t.epoch > 2 GROUP BY j.name"
+        ):
+            speed[name] = rate
+    return truth, arms, speed
+
+
+def table(paths, out, flops):
+    truth_by_seed, arms, speed = read(paths)
+    archs = sorted(truth_by_seed)
+    if len(archs) != 36:
+        sys.exit(f"the databases hold the truth of {len(archs)} of 36 networks")
+    seeds_of_truth = sorted({s for v in truth_by_seed.values() for s in v})
+    truth = [sum(truth_by_seed[a].values()) / len(truth_by_seed[a]) for a in archs]
+    lines = [
+        "| score | arm | supernets | tau (95% over seeds) | 95% over networks | tau, upper half | regret, points "
+        "| tau - FLOPs' | tau - one-shot's |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    flops_score = [flops[a] for a in archs]
+    flops_tau = tau_b(truth, flops_score)
+    low, high = bootstrap(truth, [flops_score])
+    lines.append(
+        f"| FLOPs | - | - | {flops_tau:.3f} | [{low:.2f}, {high:.2f}] | {top_half(truth, flops_score):.2f} "
+        f"| {regret(truth, flops_score):.2f} | | |"
+    )
+    if len(seeds_of_truth) > 1:
+        pairs = []
+        for s, t in itertools.combinations(seeds_of_truth, 2):
+            pairs.append(tau_b([truth_by_seed[a][s] for a in archs], [truth_by_seed[a][t] for a in archs]))
+        lines.append(
+            f"| alone, 60 epochs, one seed against another | - | - | {sum(pairs) / len(pairs):.3f} | | | | | |"
+        )
+    results = {}
+    for metric, sign in (("accuracy", 1), ("loss", -1)):
+        taus = {}
+        for name in arms:
+            by_seed = arms[name].get(metric, {})
+            seeds = [s for s in sorted(by_seed) if len(by_seed[s]) == 36]
+            if not seeds:
+                continue
+            scores = [[sign * by_seed[s][a] for a in archs] for s in seeds]
+            taus[name] = dict(zip(seeds, (tau_b(truth, s) for s in scores)))
+            mean, half = interval(list(taus[name].values()))
+            low, high = bootstrap(truth, scores)
+            upper = sum(top_half(truth, s) for s in scores) / len(scores)
+            lost, lost_half = interval([regret(truth, s) for s in scores])
+            against = interval([t - flops_tau for t in taus[name].values()])
+            other = taus.get("one-shot", {})
+            common = [s for s in seeds if s in other]
+            paired = "" if name == "one-shot" or not common else "{:+.3f} ± {:.3f}".format(
+                *interval([taus[name][s] - other[s] for s in common])
+            )
+            lines.append(
+                f"| inherited {metric} | {name} | {len(seeds)} | {mean:.3f} ± {half:.3f} | [{low:.2f}, {high:.2f}] "
+                f"| {upper:.2f} | {lost:.2f} ± {lost_half:.2f} | {against[0]:+.3f} ± {against[1]:.3f} | {paired} |"
+            )
+            results.setdefault(name, {})[metric] = {
+                "tau": mean,
+                "half": half,
+                "scores": [sum(column) / len(column) for column in zip(*scores)],
+            }
+    text = "\n".join(lines)
+    print(text)
+    print("images/s, summed over supernets:", {k: round(v) for k, v in speed.items()})
+    os.makedirs(out, exist_ok=True)
+    with open(f"{out}/poolings.json", "w") as f:
+        json.dump({"archs": archs, "truth": truth, "truth_by_seed": truth_by_seed, "arms": results,
+                   "images_per_second": speed}, f, indent=1)
+    with open(f"{out}/poolings-table.md", "w") as f:
+        f.write(text + "\n")
+    try:
+        import matplotlib
+
+        matplotlib.use("svg")
+        from matplotlib import pyplot
+    except ImportError:
+        print("no plot: matplotlib is not installed")
+        return
+    names = [n for n in results if "loss" in results[n]]
+    figure, axes = pyplot.subplots(1, len(names), figsize=(3.2 * len(names), 3.2), sharey=True, squeeze=False)
+    for axis, name in zip(axes[0], names):
+        axis.plot([-s for s in results[name]["loss"]["scores"]], truth, "o", markersize=4)
+        axis.set_title(f"{name}\ntau {results[name]['loss']['tau']:.2f}", fontsize=9)
+        axis.set_xlabel("inherited cross-entropy")
+        axis.invert_xaxis()
+    axes[0][0].set_ylabel("test accuracy alone, %")
+    figure.tight_layout()
+    figure.savefig(f"{out}/poolings.svg")
+
+
+def flops_of_poolings(width=8, layers=10, side=32, classes=10):
+    """Multiply-accumulates by placement, as spaces/resnet_pooling.cpp builds it."""
+    channels = lambda l: width * (2 if l * 10 >= 4 * layers else 1) * (2 if l * 10 >= 7 * layers else 1)
+    result = {}
+    for first, second in itertools.combinations(range(1, layers), 2):
+        area = side * side
+        total = 3 * channels(0) * 9 * area
+        for l in range(1, layers):
+            if l in (first, second):
+                area //= 4
+            a, b = channels(l - 1), channels(l)
+            total += (a * b * 9 + b * b * 9 + (a * b if a != b else 0)) * area
+        result[f"{first}-{second - first}-{layers - second}"] = total + channels(layers - 1) * classes
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    sub = parser.add_subparsers(dest="what", required=True)
+    jobs = sub.add_parser("jobs")
+    jobs.add_argument("out")
+    jobs.add_argument("--data", required=True, help="folder of CIFAR-10")
+    jobs.add_argument("--epochs", type=int, default=100)
+    jobs.add_argument("--seeds", type=int, default=8)
+    tables = sub.add_parser("table")
+    tables.add_argument("db", nargs="+")
+    tables.add_argument("--out", default="docs/studies")
+    options = parser.parse_args()
+    if options.what == "jobs":
+        write_jobs(options.out, options.data, ARMS, options.epochs, options.seeds)
+    else:
+        table(options.db, options.out, flops_of_poolings())
+
+
+if __name__ == "__main__":
+    main()

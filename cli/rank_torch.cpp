@@ -1,0 +1,421 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+
+#include "begin.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/files.hpp"
+#include "mosaic/core/hash.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/core/progress.hpp"
+#include "mosaic/evaluators/evaluator.hpp"
+#include "mosaic/supernet/joint.hpp"
+#include "mosaic/supernet/safetensors.hpp"
+#include "rank_run.hpp"
+#include "session.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+using evaluators::Candidate;
+
+std::string settings_text(const supernet::TrainSettings& s) {
+  return "epochs=" + std::to_string(s.epochs) + ", batch=" + std::to_string(s.batch_size) + ", " +
+         s.optimizer + ", rate=" + core::format_double(s.learning_rate) +
+         ", decay=" + core::format_double(s.weight_decay) +
+         ", clip=" + core::format_double(s.clip) +
+         ", smoothing=" + core::format_double(s.label_smoothing) +
+         ", warmup=" + core::format_double(s.warmup) + ", " + s.precision;
+}
+
+/// Weights of every node that exists, dead ones too: what a plain parameter count sees.
+double parameters_with_dead_ones(const spaces::Space& space, const spaces::Genotype& genotype) {
+  std::map<int, double> of_slot;
+  for (const auto& node : space.graph().nodes) {
+    if (node.condition.at(genotype) == 0) continue;
+    for (const auto& use : node.weights) {
+      double count = 1;
+      for (const auto& extent : use.extents) count *= static_cast<double>(extent.at(genotype));
+      of_slot[use.slot] = std::max(of_slot[use.slot], count);
+    }
+  }
+  return std::accumulate(of_slot.begin(), of_slot.end(), 0.0,
+                         [](double sum, const auto& entry) { return sum + entry.second; });
+}
+
+class Ranking {
+ public:
+  Ranking(Workplace& work, db::Database& database, db::Job& job)
+      : work_(work), rank_(*work.file.rank), database_(database), job_(job) {
+    for (auto& genotype : networks())
+      candidates_.push_back(evaluators::make_candidate(*work.space, genotype));
+    for (std::int64_t i = 0; i < rank_.supernets; ++i)
+      seeds_.push_back(work.file.seed + static_cast<std::uint64_t>(i));
+    std::filesystem::create_directories(job.folder);
+  }
+
+  std::optional<RankResult> run(RankPart part) {
+    if (part == RankPart::truth && !rank_.table) {
+      train_missing();
+      return std::nullopt;
+    }
+    RankResult result;
+    result.job = job_.name;
+    result.space = job_.space;
+    result.task = job_.task;
+    result.seeds = seeds_;
+    result.scores = inherited();
+    if (part != RankPart::all) return std::nullopt;
+    add_baselines(result.scores);
+    rank_.table ? table_truth(result) : trained_truth(result);
+    summarise(result);
+    return result;
+  }
+
+ private:
+  std::vector<spaces::Genotype> networks() const {
+    const auto& space = *work_.space;
+    constexpr std::size_t kMost = 20'000;
+    const auto wanted = static_cast<std::size_t>(rank_.networks);
+    auto all = space.enumerate(kMost);
+    if (all && (wanted == 0 || wanted >= all->size())) return *all;
+    if (wanted == 0)
+      throw core::UsageError("the space holds more than " + std::to_string(kMost) +
+                                 " networks: too many to rank them all",
+                             "set [rank] networks to the number to draw, such as 100");
+    core::Stream stream(work_.file.seed, "ranked networks");
+    std::set<spaces::Genotype> seen;
+    std::vector<spaces::Genotype> result;
+    for (std::size_t tries = 0; result.size() < wanted && tries < 100 * wanted; ++tries)
+      if (auto genotype = space.random(stream); seen.insert(genotype).second)
+        result.push_back(std::move(genotype));
+    return result;
+  }
+
+  // ---- what is recorded
+
+  std::optional<core::Measurement> recorded(const Candidate& candidate, const std::string& metric,
+                                            const std::string& fidelity) const {
+    const auto& hash = work_.space->hash();
+    auto found = database_.find_measurement(job_.id, hash, candidate.hash, metric, fidelity);
+    if (!found)
+      found = database_.find_measurement(std::nullopt, hash, candidate.hash, metric, fidelity);
+    return found && found->ok() ? found : std::nullopt;
+  }
+
+  void record(const Candidate& candidate, const std::string& metric, double value, double error,
+              const std::string& fidelity, std::uint64_t seed) {
+    core::Measurement measurement;
+    measurement.metric = metric;
+    measurement.value = value;
+    measurement.unit = metric == "loss" ? "nats" : "%";
+    measurement.standard_error = error;
+    measurement.fidelity = fidelity;
+    measurement.seed = seed;
+    measurement.device = supernet::describe_device(work_.device);
+    const auto row = database_.architecture(work_.space->hash(), candidate.arch, candidate.hash);
+    database_.add_measurement(job_.id, row, measurement);
+  }
+
+  static double accuracy_error(const supernet::Score& score) {
+    const double share = score.accuracy / 100;
+    return 100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
+  }
+
+  // ---- supernets
+
+  std::string supernets_identity() const {
+    core::Hasher hasher;
+    hasher.add(work_.training_identity()).add("joint").add(rank_.supernets);
+    return hasher.hex();
+  }
+
+  std::string inherited_fidelity(std::uint64_t seed) const {
+    const auto all = work_.task->size(tasks::Split::validation);
+    const auto images = rank_.images > 0 ? std::min(rank_.images, all) : all;
+    return "inherited, checkpoint=" + supernets_identity().substr(0, 12) +
+           ", seed=" + std::to_string(seed) + ", validation images=" + std::to_string(images) +
+           ", calibrated on " + std::to_string(rank_.calibration);
+  }
+
+  bool is_scored(const Candidate& candidate) const {
+    return std::all_of(seeds_.begin(), seeds_.end(), [&](auto seed) {
+      return recorded(candidate, "accuracy", inherited_fidelity(seed)) &&
+             recorded(candidate, "loss", inherited_fidelity(seed));
+    });
+  }
+
+  std::vector<RankedScore> inherited() {
+    const bool done = std::all_of(candidates_.begin(), candidates_.end(),
+                                  [&](const auto& candidate) { return is_scored(candidate); });
+    if (!done) train_and_score();
+    RankedScore accuracy{"inherited accuracy", "%", "validation accuracy with inherited weights"};
+    RankedScore loss{"inherited cross-entropy", "nats", "validation loss with inherited weights"};
+    accuracy.same_scale = true;
+    loss.higher_is_better = false;
+    for (const auto seed : seeds_) {
+      accuracy.values.emplace_back();
+      loss.values.emplace_back();
+      for (const auto& candidate : candidates_) {
+        const auto fidelity = inherited_fidelity(seed);
+        accuracy.values.back().push_back(recorded(candidate, "accuracy", fidelity)->value);
+        loss.values.back().push_back(recorded(candidate, "loss", fidelity)->value);
+      }
+    }
+    return {accuracy, loss};
+  }
+
+  void train_and_score() {
+    database_.update_job(job_);
+    std::vector<std::unique_ptr<supernet::Supernet>> supernets;
+    std::vector<supernet::Supernet*> members;
+    std::vector<std::int64_t> orders;
+    for (const auto seed : seeds_) {
+      supernets.push_back(
+          std::make_unique<supernet::Supernet>(*work_.space, *work_.file.router, seed));
+      supernets.back()->to(work_.device);
+      members.push_back(supernets.back().get());
+      orders.push_back(static_cast<std::int64_t>(orders.size()));
+    }
+    const auto trainee =
+        supernet::joint_supernets(members, work_.file.train, work_.file.seed, orders);
+    supernet::TrainHooks hooks;
+    hooks.label = std::to_string(members.size()) + " supernets";
+    hooks.checkpoint = job_.folder + "/supernets.safetensors";
+    hooks.identity = supernets_identity();
+    hooks.report = [this](const supernet::TrainProgress& p) {
+      database_.add_training_point(
+          job_.id, {p.step, p.epoch, p.loss, p.accuracy, p.learning_rate, p.images_per_second});
+    };
+    hooks.resumed = [this](std::int64_t step) { database_.truncate_training(job_.id, step); };
+    if (!std::filesystem::exists(hooks.checkpoint)) database_.truncate_training(job_.id, 0);
+    supernet::train(trainee, *work_.task, work_.file.train, hooks);
+
+    const supernet::JointScoring scoring{tasks::Split::validation, rank_.images, rank_.calibration};
+    core::Progress progress("score", static_cast<std::int64_t>(candidates_.size()));
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      const auto& candidate = candidates_[i];
+      if (!is_scored(candidate)) {
+        const auto scores =
+            supernet::score_supernets(members, candidate.genotype, *work_.task, scoring);
+        database_.transaction([&] {
+          for (std::size_t s = 0; s < seeds_.size(); ++s) {
+            const auto fidelity = inherited_fidelity(seeds_[s]);
+            const auto& score = scores[s].score;
+            record(candidate, "accuracy", score.accuracy, accuracy_error(score), fidelity,
+                   seeds_[s]);
+            record(candidate, "loss", score.loss, 0, fidelity, seeds_[s]);
+          }
+        });
+      }
+      core::check_interrupt();
+      progress.update(static_cast<std::int64_t>(i) + 1);
+    }
+    progress.finish();
+  }
+
+  // ---- baselines
+
+  void add_baselines(std::vector<RankedScore>& scores) const {
+    RankedScore parameters{"parameters", "count", "weights of all ops that the network names"};
+    RankedScore effective{"effective parameters", "count", "weights that reach the output"};
+    RankedScore flops{"FLOPs", "count", "multiply-accumulates of one image"};
+    for (auto* score : {&parameters, &effective, &flops}) score->values.emplace_back();
+    for (const auto& candidate : candidates_) {
+      parameters.values[0].push_back(parameters_with_dead_ones(*work_.space, candidate.genotype));
+      effective.values[0].push_back(spaces::count_parameters(candidate.graph));
+      flops.values[0].push_back(spaces::count_flops(candidate.graph));
+    }
+    for (auto* score : {&parameters, &effective, &flops}) scores.push_back(*score);
+  }
+
+  // ---- truth
+
+  void table_truth(RankResult& result) const {
+    const evaluators::Table table(*rank_.table, *work_.space);
+    const auto column = rank_.table->column(rank_.column);
+    result.truth = "column " + rank_.column + " of " + rank_.table->origin;
+    std::vector<bool> known;
+    for (const auto& candidate : candidates_) {
+      const auto value = table.look_up(candidate, column);
+      known.push_back(value.ok());
+      if (value.ok()) result.networks.push_back({candidate.arch, value.value});
+    }
+    if (result.networks.size() < 2)
+      throw core::Error(rank_.table->origin + " knows fewer than two of the networks to rank",
+                        "give a table of this space, or let networks be trained alone");
+    const auto missing = candidates_.size() - result.networks.size();
+    if (missing == 0) return;
+    core::log_warning(rank_.table->origin + " lacks " + std::to_string(missing) + " of " +
+                      std::to_string(candidates_.size()) + " networks: they are left out");
+    for (auto& score : result.scores)
+      for (auto& values : score.values) {
+        std::vector<double> kept;
+        for (std::size_t i = 0; i < values.size(); ++i)
+          if (known[i]) kept.push_back(values[i]);
+        values = std::move(kept);
+      }
+  }
+
+  struct Alone {
+    std::size_t network;
+    std::uint64_t seed;
+  };
+
+  std::string alone_fidelity(std::uint64_t seed) const {
+    return "stand-alone, " + settings_text(rank_.truth) + ", seed=" + std::to_string(seed) +
+           ", split=" + tasks::to_string(rank_.truth_split) +
+           ", data=" + work_.task->checksum().substr(0, 12) + ", trained on " +
+           std::to_string(work_.task->size(tasks::Split::train) +
+                          (rank_.all_images ? work_.task->size(tasks::Split::validation) : 0));
+  }
+
+  std::vector<std::uint64_t> truth_seeds() const {
+    std::vector<std::uint64_t> result;
+    for (std::int64_t i = 0; i < rank_.truth_seeds; ++i)
+      result.push_back(work_.file.seed + static_cast<std::uint64_t>(i));
+    return result;
+  }
+
+  /// The task that networks are trained alone on.
+  const tasks::Task& alone_task() {
+    if (!rank_.all_images) return *work_.task;
+    if (!alone_task_) {
+      tasks::TaskSettings settings = *work_.file.task;
+      settings.validation = 0;
+      alone_task_ = tasks::tasks().at(settings.name)(settings);
+      alone_task_->to(work_.device);
+    }
+    return *alone_task_;
+  }
+
+  void train_missing() {
+    std::vector<Alone> missing;
+    for (const auto seed : truth_seeds())
+      for (std::size_t i = 0; i < candidates_.size(); ++i)
+        if (!recorded(candidates_[i], "standalone_accuracy", alone_fidelity(seed)))
+          missing.push_back({i, seed});
+    const auto at_once = static_cast<std::size_t>(
+        rank_.together > 0 ? rank_.together : (work_.device == "cpu" ? 1 : 36));
+    for (std::size_t begin = 0; begin < missing.size(); begin += at_once)
+      train_alone(std::span(missing).subspan(begin, std::min(at_once, missing.size() - begin)),
+                  missing.size() - begin);
+  }
+
+  void trained_truth(RankResult& result) {
+    train_missing();
+    result.truth = tasks::to_string(rank_.truth_split) + " accuracy after " +
+                   std::to_string(rank_.truth.epochs) + " epochs alone, " +
+                   std::to_string(rank_.truth_seeds) + " seeds";
+    for (const auto& candidate : candidates_) {
+      std::vector<double> values;
+      for (const auto seed : truth_seeds())
+        values.push_back(recorded(candidate, "standalone_accuracy", alone_fidelity(seed))->value);
+      const double mean =
+          std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+      double squares = 0;
+      for (const double value : values) squares += (value - mean) * (value - mean);
+      RankedNetwork network{candidate.arch, mean};
+      if (values.size() > 1)
+        network.truth_deviation = std::sqrt(squares / static_cast<double>(values.size() - 1));
+      result.networks.push_back(network);
+    }
+  }
+
+  /// Trains some networks at the same time and scores them.
+  void train_alone(std::span<const Alone> chunk, std::size_t left) {
+    std::vector<supernet::Subnet> subnets;
+    std::vector<std::int64_t> orders;
+    core::Hasher hasher;
+    for (const auto& [network, seed] : chunk) {
+      subnets.push_back(supernet::fresh_subnet(*work_.space, candidates_[network].genotype, seed));
+      subnets.back().to(work_.device);
+      orders.push_back(static_cast<std::int64_t>(seed - work_.file.seed));
+      hasher.add(candidates_[network].hash).add(alone_fidelity(seed));
+    }
+    std::vector<supernet::Subnet*> members;
+    for (auto& subnet : subnets) members.push_back(&subnet);
+    supernet::TrainHooks hooks;
+    hooks.identity = hasher.hex();
+    hooks.checkpoint = job_.folder + "/alone-" + hooks.identity.substr(0, 12) + ".safetensors";
+    hooks.label = std::to_string(chunk.size()) + " of " + std::to_string(left) + " networks alone";
+    double rate = 0;
+    hooks.report = [&](const supernet::TrainProgress& p) { rate = p.images_per_second; };
+    supernet::train(supernet::joint_subnets(members, orders), alone_task(), rank_.truth, hooks);
+    if (rate > 0)
+      core::log_info("trained " + std::to_string(chunk.size()) + " networks at the same time: " +
+                     core::with_commas(static_cast<long long>(rate)) +
+                     " images/s summed over them");
+    const auto scores =
+        supernet::score_subnets(members, *work_.task, {rank_.truth_split, 0, rank_.calibration});
+    supernet::TensorFile answers;
+    for (std::size_t i = 0; i < chunk.size(); ++i)
+      answers
+          .tensors[candidates_[chunk[i].network].arch + " seed " + std::to_string(chunk[i].seed)] =
+          scores[i].answers;
+    supernet::save_tensors(
+        job_.folder + "/answers-" + hooks.identity.substr(0, 12) + ".safetensors", answers);
+    database_.transaction([&] {
+      for (std::size_t i = 0; i < chunk.size(); ++i)
+        record(candidates_[chunk[i].network], "standalone_accuracy", scores[i].score.accuracy,
+               accuracy_error(scores[i].score), alone_fidelity(chunk[i].seed), chunk[i].seed);
+    });
+    std::filesystem::remove(hooks.checkpoint);
+    core::check_interrupt();
+  }
+
+  Workplace& work_;
+  const RankFile& rank_;
+  db::Database& database_;
+  db::Job& job_;
+  std::vector<Candidate> candidates_;
+  std::vector<std::uint64_t> seeds_;
+  std::unique_ptr<tasks::Task> alone_task_;
+};
+
+}  // namespace
+
+std::optional<RankResult> run_rank(const RankOptions& options) {
+  JobFile file = JobFile::from_file(options.job_file);
+  if (!file.rank)
+    throw core::UsageError(options.job_file + " has no [rank] section",
+                           "add one; examples/rank.toml explains every key");
+  db::Database database(options.db, {.libraries = libraries()});
+  const auto known = database.find_job(file.name);
+  if (known && known->config_hash != file.hash)
+    throw core::UsageError("job '" + file.name + "' in " + options.db +
+                               " was begun with other settings than " + options.job_file +
+                               " has now",
+                           "give the changed job another name; what it shares with the earlier one "
+                           "is not done again");
+  Workplace work = known ? reopen(file, *known) : Workplace::open(file);
+  db::Job job = known ? *known : new_job(work, options.db);
+  if (!known) database.create_job(job);
+  job.status = "running";
+  job.phase = "rank";
+  database.update_job(job);
+  try {
+    auto result = Ranking(work, database, job).run(options.part);
+    job.status = "finished";
+    if (result) database.save_state(job.id, "rank", to_json(*result).dump());
+    database.update_job(job);
+    return result;
+  } catch (const core::Interrupted&) {
+    job.status = "interrupted";
+    database.update_job(job);
+    throw core::Interrupted("stopped; everything scored so far is kept",
+                            "give the same command again: it goes on");
+  } catch (const std::exception& error) {
+    job.status = "failed";
+    job.message = error.what();
+    database.update_job(job);
+    throw;
+  }
+}
+
+}  // namespace mosaic::cli
