@@ -226,7 +226,6 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
     if (router.kind == "plain" && router.experts != 1)
       section.fail("experts", "the plain router has one expert",
                    "remove the key, or choose another router");
-    if (router.kind == "partition") router.split = section.string("split", router.split);
     job.router = router;
     job.train = supernet::TrainSettings::read(section);
     checked(section, "sampler",

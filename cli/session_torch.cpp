@@ -58,7 +58,6 @@ std::string Workplace::training_identity() const {
         .add(file.task->limit)
         .add(file.task->augment ? 1 : 0);
   }
-  if (file.router->kind == "partition") hasher.add(file.router->split);
   hasher.add(static_cast<std::int64_t>(file.seed)).add(trained_device);
   if (trained_device == "cpu") hasher.add(supernet::threads());
   return hasher.hex();

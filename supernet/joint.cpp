@@ -136,8 +136,7 @@ Trainee joint_supernets(std::span<Supernet* const> supernets, const TrainSetting
     for (auto& genotype : state->sampler->draw(stream))
       result.push_back(
           {[state, genotype](const at::Tensor& inputs) { return state->forward(genotype, inputs); },
-           state->members[0]->space().text(genotype),
-           state->members[0]->router().only_expert(genotype)});
+           state->members[0]->space().text(genotype)});
     return result;
   };
   return trainee;

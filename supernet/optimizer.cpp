@@ -36,6 +36,7 @@ Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
                 decays(name, parameter) ? settings.weight_decay : 0.0,
                 at::zeros_like(parameter),
                 {},
+                {},
                 {}};
     if (networks_ > 0)
       entry.rows = at::tensor(trainee.rows[entries_.size()], at::kLong).to(parameter.device());
@@ -77,60 +78,33 @@ void Optimizer::clip_each(double largest) {
   }
 }
 
-void Optimizer::step(double learning_rate, const std::set<std::int64_t>& experts) {
+void Optimizer::step(double learning_rate) {
   torch::NoGradGuard guard;
   // The kernels take one weight decay for all tensors of a call.
-  std::map<double, std::vector<Entry>> by_decay;
-  std::vector<std::pair<at::Tensor, at::Tensor>> copies;  // of what does not lie dense
-  const auto dense = [&](const at::Tensor& view) {
-    if (view.is_contiguous()) return view;
-    copies.emplace_back(view, view.contiguous());
-    return copies.back().second;
-  };
-  for (const auto& entry : entries_) {
-    if (!entry.parameter.grad().defined()) continue;
-    auto& group = by_decay[entry.weight_decay];
-    const std::int64_t axis = is_joint(entry.name) ? 1 : 0;
-    const bool of_experts = entry.name.find("bank.") != std::string::npos;
-    if (experts.empty() || !of_experts) {
-      group.push_back(entry);
-      group.back().gradient = entry.parameter.grad();
-      continue;
+  std::map<double, std::vector<Entry*>> by_decay;
+  for (auto& entry : entries_)
+    if (entry.parameter.grad().defined()) by_decay[entry.weight_decay].push_back(&entry);
+  for (const auto& [decay, members] : by_decay) {
+    std::vector<at::Tensor> parameters, gradients, first, second, steps;
+    for (const Entry* entry : members) {
+      parameters.push_back(entry->parameter);
+      gradients.push_back(entry->parameter.grad());
+      first.push_back(entry->first);
+      if (adam_) {
+        second.push_back(entry->second);
+        steps.push_back(entry->steps);
+      }
     }
-    for (const std::int64_t expert : experts) {
-      Entry one = entry;
-      one.gradient = entry.parameter.grad().select(axis, expert).contiguous();
-      one.parameter = dense(entry.parameter.select(axis, expert));
-      one.first = dense(entry.first.select(axis, expert));
-      if (adam_) one.second = dense(entry.second.select(axis, expert));
-      group.push_back(std::move(one));
-    }
-  }
-  for (const auto& [decay, members] : by_decay) update(members, decay, learning_rate);
-  for (auto& [view, copy] : copies) view.copy_(copy);
-}
-
-void Optimizer::update(const std::vector<Entry>& members, double weight_decay,
-                       double learning_rate) const {
-  std::vector<at::Tensor> parameters, gradients, first, second, steps;
-  for (const auto& entry : members) {
-    parameters.push_back(entry.parameter);
-    gradients.push_back(entry.gradient);
-    first.push_back(entry.first);
     if (adam_) {
-      second.push_back(entry.second);
-      steps.push_back(entry.steps);
+      at::_foreach_add_(steps, 1);
+      at::_fused_adamw_(parameters, gradients, first, second, {}, steps, learning_rate, kBeta1,
+                        kBeta2, decay, kEpsilon,
+                        /*amsgrad=*/false, /*maximize=*/false);
+    } else {
+      at::_fused_sgd_(parameters, gradients, first, decay, momentum_, learning_rate,
+                      /*dampening=*/0.0,
+                      /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false);
     }
-  }
-  if (adam_) {
-    at::_foreach_add_(steps, 1);
-    at::_fused_adamw_(parameters, gradients, first, second, {}, steps, learning_rate, kBeta1,
-                      kBeta2, weight_decay, kEpsilon,
-                      /*amsgrad=*/false, /*maximize=*/false);
-  } else {
-    at::_fused_sgd_(parameters, gradients, first, weight_decay, momentum_, learning_rate,
-                    /*dampening=*/0.0,
-                    /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false);
   }
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -20,8 +19,7 @@ class Optimizer {
   /// device).
   void clip(double largest);
   /// One update of every parameter that has a gradient; the others keep weights and state.
-  /// `experts`: of the slots with several experts, those that are trained (empty: all).
-  void step(double learning_rate, const std::set<std::int64_t>& experts = {});
+  void step(double learning_rate);
   /// Drops the gradients, so that slots an architecture does not use are not touched.
   void zero_grad();
 
@@ -35,15 +33,13 @@ class Optimizer {
     std::string name;
     at::Tensor parameter;
     double weight_decay;
-    at::Tensor first;          ///< momentum, or Adam's first moment
-    at::Tensor second;         ///< Adam's second moment
-    at::Tensor steps;          ///< Adam's step count
-    at::Tensor gradient = {};  ///< of the present update
-    at::Tensor rows = {};      ///< joint training: int64, the network of each row
+    at::Tensor first;   ///< momentum, or Adam's first moment
+    at::Tensor second;  ///< Adam's second moment
+    at::Tensor steps;   ///< Adam's step count
+    at::Tensor rows;    ///< joint training: int64, the network of each row
   };
   std::vector<Entry> entries_;
   void clip_each(double largest);
-  void update(const std::vector<Entry>& members, double weight_decay, double learning_rate) const;
 
   std::int64_t networks_;  ///< trained side by side
   bool adam_;

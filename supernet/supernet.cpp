@@ -17,19 +17,18 @@ double fan_in(const spaces::Slot& slot) {
   return result;
 }
 
-at::Tensor initial_experts(const spaces::Slot& slot, std::int64_t experts, bool copies,
-                           std::uint64_t seed) {
+at::Tensor initial_experts(const spaces::Slot& slot, std::int64_t experts, std::uint64_t seed) {
   std::vector<std::int64_t> shape{experts};
   shape.insert(shape.end(), slot.shape.begin(), slot.shape.end());
   if (slot.init == spaces::Init::ones) return at::ones(shape);
   if (slot.init == spaces::Init::zeros) return at::zeros(shape);
   const double deviation = std::sqrt(2.0 / fan_in(slot));
   const auto count = static_cast<double>(experts);
-  const double own = experts > 1 && !copies ? 0.1 : 0.0;
+  const double own = experts > 1 ? 0.1 : 0.0;
   const at::Tensor shared = normal_tensor(slot.shape, deviation * std::sqrt(1 - own / count),
                                           core::Stream(seed, "slot " + slot.name));
   at::Tensor result = shared.unsqueeze(0).repeat_interleave(experts, 0);
-  if (own > 0)
+  if (experts > 1)
     result += normal_tensor(shape, deviation * std::sqrt(own),
                             core::Stream(seed, "experts of " + slot.name));
   return result;
@@ -47,9 +46,8 @@ WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router
   for (std::size_t i = 0; i < graph.slots.size(); ++i) {
     const auto& slot = graph.slots[i];
     index_[slot.name] = tensors_.size();
-    tensors_.emplace_back(
-        slot.name,
-        initial_experts(slot, router.experts(i), router.begin_as_copies(), seed).requires_grad_());
+    tensors_.emplace_back(slot.name,
+                          initial_experts(slot, router.experts(i), seed).requires_grad_());
   }
 }
 
@@ -83,7 +81,7 @@ at::Tensor Supernet::encode(const spaces::Genotype& genotype) const {
 }
 
 Mixes Supernet::mixes(const spaces::Genotype& genotype, core::Stream* stream) const {
-  Mixes result = router_->coefficients({encode(genotype), {&genotype, 1}}, stream);
+  Mixes result = router_->coefficients(encode(genotype), stream);
   for (auto& mix : result)
     if (mix.defined()) mix = mix[0];
   return result;

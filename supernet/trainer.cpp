@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <limits>
 #include <numbers>
-#include <set>
 
 #include "checkpoint.hpp"
 #include "gradient.hpp"
@@ -136,18 +135,8 @@ class Training {
       }
     }
     if (settings_.clip > 0) optimizer_.clip(settings_.clip);
-    optimizer_.step(learning_rate_at(step_, steps_, settings_), experts_);
+    optimizer_.step(learning_rate_at(step_, steps_, settings_));
     optimizer_.zero_grad();
-  }
-
-  /// The experts that a step trains; none: all of them.
-  static std::set<std::int64_t> trained_experts(const std::vector<Pass>& passes) {
-    std::set<std::int64_t> experts;
-    for (const auto& pass : passes) {
-      if (!pass.expert) return {};
-      experts.insert(*pass.expert);
-    }
-    return experts;
   }
 
   /// Gradients of one step: the mean over its passes and pieces.
@@ -157,7 +146,6 @@ class Training {
     const auto inputs = batch.inputs.chunk(pieces_);
     const auto targets = batch.targets.chunk(pieces_, -1);
     const auto passes = trainee_.passes(step_);
-    experts_ = trained_experts(passes);
     for (std::size_t piece = 0; piece < inputs.size(); ++piece) {
       const double share = static_cast<double>(inputs[piece].size(0)) /
                            static_cast<double>(batch_size_) / static_cast<double>(passes.size());
@@ -236,7 +224,6 @@ class Training {
   Optimizer optimizer_;
   bool bfloat16_;
   Gradients gradients_;
-  std::set<std::int64_t> experts_;  ///< that the present step trains; empty: all
   std::int64_t batch_size_ = 0;
   std::int64_t per_epoch_ = 0;
   std::int64_t steps_ = 0;
@@ -338,7 +325,7 @@ Trainee supernet_trainee(Supernet& supernet, const TrainSettings& settings, std:
                           return supernet.forward(supernet.space().bind(genotype), genotype, inputs,
                                                   NormMode::batch, nullptr);
                         },
-                        supernet.space().text(genotype), supernet.router().only_expert(genotype)});
+                        supernet.space().text(genotype)});
     return result;
   };
   return trainee;

@@ -37,8 +37,8 @@ ARMS = {
     "layer-wise-m2": 'router = "layer-wise"\nexperts = 2',
     "neuron-wise-m2": 'router = "neuron-wise"\nexperts = 2',
     "layer-wise-m4": 'router = "layer-wise"\nexperts = 4',
-    "random-split-2": f'router = "partition"\nexperts = 2\nsplit = "{random_split(2)}"',
-    "random-split-4": f'router = "partition"\nexperts = 4\nsplit = "{random_split(4)}"',
+    "random-split-2": f'router = "partition"\nsplit = "{random_split(2)}"',
+    "random-split-4": f'router = "partition"\nsplit = "{random_split(4)}"',
 }
 
 

@@ -65,9 +65,9 @@ class LayerWiseRouter : public ArchRouter {
     return groups_.of_slot[slot] < 0 ? 1 : experts_;
   }
 
-  Mixes coefficients(const Architectures& architectures, core::Stream*) const override {
-    const at::Tensor mixes = at::softmax(
-        at::matmul(hidden_(architectures.encodings), weight_) + bias_, -1);  // [groups, A, m]
+  Mixes coefficients(const at::Tensor& encodings, core::Stream*) const override {
+    const at::Tensor mixes =
+        at::softmax(at::matmul(hidden_(encodings), weight_) + bias_, -1);  // [groups, A, m]
     Mixes result(groups_.of_slot.size());
     for (std::size_t slot = 0; slot < result.size(); ++slot)
       if (groups_.of_slot[slot] >= 0) result[slot] = mixes[groups_.of_slot[slot]];
@@ -112,8 +112,8 @@ class NeuronWiseRouter : public ArchRouter {
     return groups_.of_slot[slot] < 0 ? 1 : experts_;
   }
 
-  Mixes coefficients(const Architectures& architectures, core::Stream*) const override {
-    const at::Tensor hidden = hidden_(architectures.encodings);
+  Mixes coefficients(const at::Tensor& encodings, core::Stream*) const override {
+    const at::Tensor hidden = hidden_(encodings);
     std::vector<at::Tensor> rows;
     for (std::size_t group = 0; group < outputs_.size(); ++group)
       rows.push_back(at::softmax(

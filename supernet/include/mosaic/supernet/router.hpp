@@ -5,8 +5,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,26 +24,15 @@ namespace mosaic::supernet {
 /// rows).
 using Mixes = std::vector<at::Tensor>;
 
-/// Architectures that a router is asked about.
-struct Architectures {
-  at::Tensor encodings;  ///< float32 [A, features], the per-layer encoding phi(a)
-  std::span<const spaces::Genotype> genotypes;
-};
-
 class ArchRouter {
  public:
   virtual ~ArchRouter() = default;
   /// Experts that slot `slot` needs (1: plainly shared).
   virtual std::int64_t experts(std::size_t slot) const = 0;
-  /// Whether a slot's experts begin as copies, as where sharing ends in the middle of something;
-  /// else they begin apart, so that a router has a gradient.
-  virtual bool begin_as_copies() const { return false; }
-  /// Mixes of all slots, differentiable in the router's parameters. `stream` is for routers that
-  /// draw; nullptr where the answer must be deterministic (evaluation, extraction).
-  virtual Mixes coefficients(const Architectures& architectures, core::Stream* stream) const = 0;
-  /// Where the mix of an architecture is one expert in every slot: which. Training it leaves the
-  /// others as they are.
-  virtual std::optional<std::int64_t> only_expert(const spaces::Genotype&) const { return {}; }
+  /// Mixes of all slots, differentiable in the router's parameters. `encodings`: float32 [A,
+  /// features], the per-layer encoding phi(a). `stream` is for routers that draw; nullptr where the
+  /// answer must be deterministic (evaluation, extraction).
+  virtual Mixes coefficients(const at::Tensor& encodings, core::Stream* stream) const = 0;
   /// Trainable tensors by name; fixed order and shapes.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
   /// For routers that learn from results: an architecture and the outcome (accuracy in [0, 1]) it
@@ -57,7 +44,6 @@ struct RouterSettings {
   std::string kind = "layer-wise";
   std::int64_t experts = 2;
   std::int64_t hidden = 128;
-  std::string split = "random";  ///< of `partition`: "random", a gene's name, or "gene:0,2|1,3"
 };
 
 using RouterFactory =

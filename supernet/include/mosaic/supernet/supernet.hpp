@@ -24,7 +24,7 @@ class WeightBank {
   /// Experts of a slot share a common draw and add a tenth of the variance each on their own,
   /// scaled so that their even mixture has exactly the intended variance 2 / fan-in: copies would
   /// leave the router without gradient, and averaging independent experts would shrink the weights
-  /// by sqrt(m). Where the router says so, they begin as copies.
+  /// by sqrt(m).
   WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router, std::uint64_t seed);
   const at::Tensor& experts(const std::string& slot) const;
   const NamedTensors& tensors() const { return tensors_; }
@@ -63,7 +63,6 @@ class Supernet {
   NamedTensors parameters() const;
   double parameter_bytes() const;
   ArchRouter& router() { return *router_; }
-  const ArchRouter& router() const { return *router_; }
 
  private:
   at::Tensor encode(const spaces::Genotype& genotype) const;

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,9 +40,6 @@ struct Pass {
   /// Passes of one key run the same kernels on the same tensors: a GPU records them once and
   /// replays them. Empty: nothing is known.
   std::string key = {};
-  /// Where it reads one expert of every slot (ArchRouter::only_expert), which: the others keep
-  /// weights and momentum.
-  std::optional<std::int64_t> expert = {};
 };
 
 /// What is trained: tensors, and the passes of one step.
