@@ -161,6 +161,26 @@ StartFile read_start(core::Section section) {
   return start;
 }
 
+/// The keys of [supernet] that say how weights are shared.
+supernet::RouterSettings read_router(core::Section& section) {
+  supernet::RouterSettings router;
+  router.kind = section.one_of("router", router.kind, supernet::routers().names());
+  const bool partition = router.kind == "partition";
+  if (!partition && section.has("split"))
+    section.fail("split", "only the partition router splits the space",
+                 "remove the key, or use router = \"partition\"");
+  if (partition) router.split = section.string("split", "random");
+  if (partition && router.split != "random" && section.has("experts"))
+    section.fail("experts", "this split says itself how many parts there are",
+                 "remove the key, or use split = \"random\"");
+  router.experts = section.integer("experts", router.kind == "plain" ? 1 : router.experts, 1, 64);
+  router.hidden = section.integer("router_hidden", router.hidden, 1, 65536);
+  if (router.kind == "plain" && router.experts != 1)
+    section.fail("experts", "the plain router has one expert",
+                 "remove the key, or choose another router");
+  return router;
+}
+
 /// [rank] and [rank.truth].
 RankFile read_rank(core::Section section, const std::string& path) {
   RankFile rank;
@@ -219,14 +239,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
   if (root.has("task")) job.task = tasks::TaskSettings::read(root.section("task"), job.seed);
   if (root.has("supernet")) {
     core::Section section = root.section("supernet");
-    supernet::RouterSettings router;
-    router.kind = section.one_of("router", router.kind, supernet::routers().names());
-    router.experts = section.integer("experts", router.kind == "plain" ? 1 : router.experts, 1, 64);
-    router.hidden = section.integer("router_hidden", router.hidden, 1, 65536);
-    if (router.kind == "plain" && router.experts != 1)
-      section.fail("experts", "the plain router has one expert",
-                   "remove the key, or choose another router");
-    job.router = router;
+    job.router = read_router(section);
     job.train = supernet::TrainSettings::read(section);
     checked(section, "sampler",
             [&] { supernet::samplers().at(core::parse_call(job.train.sampler).name); });

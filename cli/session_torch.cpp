@@ -53,6 +53,7 @@ std::string Workplace::training_identity() const {
   for (const double value :
        {t.learning_rate, t.momentum, t.weight_decay, t.warmup, t.label_smoothing, t.clip})
     hasher.add(core::format_double(value));
+  if (!file.router->split.empty()) hasher.add("split").add(file.router->split);
   if (file.task) {
     hasher.add(core::format_double(file.task->validation))
         .add(file.task->limit)

@@ -71,11 +71,14 @@ struct SubnetStacks {
   std::vector<std::unique_ptr<spaces::Graph>> graphs;
 };
 
-/// Stacked experts of supernets by slot, and the members' routers.
+/// Experts of supernets, stacked by their name in the bank, and the members' routers.
 struct SupernetStacks {
   std::vector<Supernet*> members;
   std::vector<int> all;
-  std::map<std::string, Stack> experts;
+  /// Do all members have each architecture in the same part of the space? If not, a pass trains
+  /// other parts of each: stacking those for good would step parts that it did not train.
+  bool same_parts = true;
+  std::map<std::string, Stack> stacks;
   std::map<std::string, std::size_t> slot_index;
   std::shared_ptr<Sampler> sampler;
 
@@ -89,11 +92,21 @@ struct SupernetStacks {
       if (result.defined()) return result;
       std::vector<at::Tensor> of_slot;
       for (const auto& mix : mixes) of_slot.push_back(mix[slot_index.at(ref.slot)]);
-      result = mixed_weights(experts.at(ref.slot).tensor, of_slot, ref);
+      result = mixed_weights(experts(ref.slot, genotype), of_slot, ref);
       return result;
     };
     const std::vector<const spaces::Graph*> graphs(members.size(), &graph);
     return execute_joint(graphs, inputs, weights);
+  }
+
+  /// Experts of a slot that the members use for this architecture: [members, m, ...full].
+  at::Tensor experts(const std::string& slot, const spaces::Genotype& genotype) const {
+    if (same_parts)
+      return stacks.at(members[0]->bank().name(slot, members[0]->part(genotype))).tensor;
+    std::vector<at::Tensor> own;
+    for (const auto* member : members)
+      own.push_back(member->bank().experts(slot, member->part(genotype)));
+    return at::stack(own);
   }
 };
 
@@ -105,6 +118,8 @@ Trainee joint_supernets(std::span<Supernet* const> supernets, const TrainSetting
   auto state = std::make_shared<SupernetStacks>();
   state->members.assign(supernets.begin(), supernets.end());
   for (std::size_t i = 0; i < supernets.size(); ++i) state->all.push_back(static_cast<int>(i));
+  for (const auto* supernet : supernets)
+    state->same_parts = state->same_parts && supernet->router().same_parts(supernets[0]->router());
   const auto& space = supernets[0]->space();
   state->sampler = make_sampler(settings.sampler, space);
   for (std::size_t i = 0; i < space.graph().slots.size(); ++i)
@@ -119,8 +134,8 @@ Trainee joint_supernets(std::span<Supernet* const> supernets, const TrainSetting
     const std::string& name = parameters[0][i].first;
     std::vector<at::Tensor> tensors;
     for (const auto& of_member : parameters) tensors.push_back(of_member[i].second);
-    if (name.rfind("bank.", 0) == 0) {
-      const auto& made = state->experts[name.substr(5)] = stack(tensors, state->all);
+    if (name.rfind("bank.", 0) == 0 && state->same_parts) {
+      const auto& made = state->stacks[name.substr(5)] = stack(tensors, state->all);
       trainee.parameters.emplace_back("joint." + name, made.tensor);
       trainee.rows.emplace_back(state->all.begin(), state->all.end());
     } else {

@@ -42,17 +42,23 @@ std::unique_ptr<ArchRouter> make_router(const spaces::SuperGraph& graph, std::si
 }  // namespace
 
 WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router,
-                       std::uint64_t seed) {
+                       std::uint64_t seed)
+    : parts_(router.parts()) {
   for (std::size_t i = 0; i < graph.slots.size(); ++i) {
     const auto& slot = graph.slots[i];
+    const at::Tensor experts = initial_experts(slot, router.experts(i), seed);
     index_[slot.name] = tensors_.size();
-    tensors_.emplace_back(slot.name,
-                          initial_experts(slot, router.experts(i), seed).requires_grad_());
+    for (std::int64_t part = 0; part < parts_; ++part)
+      tensors_.emplace_back(name(slot.name, part), experts.clone().requires_grad_());
   }
 }
 
-const at::Tensor& WeightBank::experts(const std::string& slot) const {
-  return tensors_[index_.at(slot)].second;
+const at::Tensor& WeightBank::experts(const std::string& slot, std::int64_t part) const {
+  return tensors_[index_.at(slot) + static_cast<std::size_t>(part)].second;
+}
+
+std::string WeightBank::name(const std::string& slot, std::int64_t part) const {
+  return parts_ == 1 ? slot : "part" + std::to_string(part) + "." + slot;
 }
 
 Supernet::Supernet(const spaces::Space& space, const RouterSettings& router, std::uint64_t seed)
@@ -64,24 +70,28 @@ Supernet::Supernet(const spaces::Space& space, const RouterSettings& router, std
 
 void Supernet::to(const std::string& device) {
   device_ = device;
-  encoded_.clear();
+  known_.clear();
   for (auto& [name, tensor] : parameters()) tensor.set_data(tensor.to(at::Device(device)));
 }
 
-at::Tensor Supernet::encode(const spaces::Genotype& genotype) const {
+const Supernet::Known& Supernet::known(const spaces::Genotype& genotype) const {
   constexpr std::size_t kKept = 4096;
-  if (const auto found = encoded_.find(genotype); found != encoded_.end()) return found->second;
+  if (const auto found = known_.find(genotype); found != known_.end()) return found->second;
+  Known made;
   auto code = encoding_(genotype);
-  const at::Tensor encoded =
+  made.encoding =
       at::from_blob(code.data(), {1, static_cast<std::int64_t>(code.size())}, at::kFloat)
           .clone()
           .to(at::Device(device_));
-  if (encoded_.size() >= kKept) encoded_.clear();
-  return encoded_[genotype] = encoded;
+  if (router_->parts() > 1) made.part = router_->part(space_.canonical(genotype));
+  if (known_.size() >= kKept) known_.clear();
+  return known_[genotype] = std::move(made);
 }
 
+std::int64_t Supernet::part(const spaces::Genotype& genotype) const { return known(genotype).part; }
+
 Mixes Supernet::mixes(const spaces::Genotype& genotype, core::Stream* stream) const {
-  Mixes result = router_->coefficients(encode(genotype), stream);
+  Mixes result = router_->coefficients(known(genotype).encoding, stream);
   for (auto& mix : result)
     if (mix.defined()) mix = mix[0];
   return result;
@@ -94,11 +104,11 @@ WeightSource Supernet::weights(const spaces::Genotype& genotype, core::Stream* s
     if (mixes[slot].defined()) (*by_slot)[space_.graph().slots[slot].name] = mixes[slot];
   using Key = std::pair<std::string, std::vector<std::int64_t>>;
   auto made = std::make_shared<std::map<Key, at::Tensor>>();
-  return [this, by_slot, made](const spaces::WeightRef& ref) {
+  return [this, by_slot, made, part = part(genotype)](const spaces::WeightRef& ref) {
     at::Tensor& result = (*made)[Key(ref.slot, ref.active)];
     if (!result.defined()) {
       const auto mix = by_slot->find(ref.slot);
-      result = mixed_weight(bank_.experts(ref.slot),
+      result = mixed_weight(bank_.experts(ref.slot, part),
                             mix == by_slot->end() ? at::Tensor() : mix->second, ref);
     }
     return result;
@@ -135,6 +145,24 @@ Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stat
   Subnet subnet(std::move(graph), std::move(own), std::move(kept), std::move(info));
   subnet.to(device_);
   return subnet;
+}
+
+void Supernet::inherit(const Supernet& parent) {
+  torch::NoGradGuard guard;
+  const auto theirs = parent.router_->parameters();
+  const auto ours = router_->parameters();
+  if (parent.space_.hash() != space_.hash() || parent.router_->parts() != 1 ||
+      theirs.size() != ours.size())
+    throw std::logic_error("a supernet inherits from one of its space that makes no parts");
+  const auto take = [](at::Tensor target, const at::Tensor& source) {
+    if (target.sizes() != source.sizes())
+      throw std::logic_error("a supernet inherits from one with as many experts");
+    target.copy_(source);
+  };
+  for (std::size_t i = 0; i < ours.size(); ++i) take(ours[i].second, theirs[i].second);
+  for (const auto& slot : space_.graph().slots)
+    for (std::int64_t part = 0; part < router_->parts(); ++part)
+      take(bank_.experts(slot.name, part), parent.bank_.experts(slot.name));
 }
 
 NamedTensors Supernet::parameters() const {

@@ -8,7 +8,6 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/safetensors.hpp"
-#include "mosaic/supernet/sampler.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
@@ -102,19 +101,6 @@ TEST_CASE("a network that was not calibrated says so") {
   REQUIRE_THROWS_WITH(net.forward(space.bind(genotype), genotype, at::zeros({2, 1, 12, 12}),
                                   NormMode::stored, &empty),
                       Catch::Contains("calibrate the network first"));
-}
-
-TEST_CASE("samplers: uniform draws one, sandwich the extremes and some more") {
-  const auto space = small_space();
-  core::Stream stream(1, "sampler");
-  REQUIRE(make_sampler("uniform", space)->draw(stream).size() == 1);
-  const auto drawn = make_sampler("sandwich(random=3)", space)->draw(stream);
-  REQUIRE(drawn.size() == 5);
-  REQUIRE(drawn[0] == space.largest());
-  REQUIRE(drawn[1] == space.smallest());
-  REQUIRE_THROWS_WITH(make_sampler("sandwhich", space),
-                      Catch::Contains("did you mean 'sandwich'?"));
-  REQUIRE_THROWS_WITH(make_sampler("sandwich(rnd=3)", space), Catch::Contains("random"));
 }
 
 TEST_CASE("a folder that holds no subnet, or a broken one, is refused with advice") {

@@ -35,6 +35,16 @@ class ArchRouter {
   virtual Mixes coefficients(const at::Tensor& encodings, core::Stream* stream) const = 0;
   /// Trainable tensors by name; fixed order and shapes.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
+  /// Routers that partition the space keep a whole supernet, every slot of its own, for each part:
+  /// how many there are. They start as copies of each other; a training step leaves those that it
+  /// does not train as they are.
+  virtual std::int64_t parts() const { return 1; }
+  /// The part of a canonical genotype, in {0 .. parts() - 1}.
+  virtual std::int64_t part(const spaces::Genotype&) const { return 0; }
+  /// Do both send every architecture to the same part? (False also where that is not known.)
+  virtual bool same_parts(const ArchRouter& other) const {
+    return parts() == 1 && other.parts() == 1;
+  }
   /// For routers that learn from results: an architecture and the outcome (accuracy in [0, 1]) it
   /// had.
   virtual void observe(const spaces::Genotype&, double) {}
@@ -44,6 +54,10 @@ struct RouterSettings {
   std::string kind = "layer-wise";
   std::int64_t experts = 2;
   std::int64_t hidden = 128;
+  /// Of the router `partition`: "random" (into `experts` parts; also if empty), "gene=NAME" (a part
+  /// for each option of a decision), or the parts as options by number, "NAME:0,1|2,3,4", those of
+  /// several decisions joined by ';' (their parts multiply). Only "random" reads `experts`.
+  std::string split = {};
 };
 
 using RouterFactory =

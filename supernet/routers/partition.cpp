@@ -1,0 +1,250 @@
+// Few-shot NAS (Zhao et al. 2021, "Few-shot neural architecture search"): the space is cut into
+// parts, and each part has a whole supernet of its own. Fewer architectures share a weight, so they
+// agree better on what it should be. Hu et al. 2022 ("Generalizing few-shot NAS with gradient
+// matching") halve the options of a decision instead of taking them one by one; which decision and
+// which halves, splitter.hpp finds out.
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/random.hpp"
+#include "mosaic/core/text.hpp"
+#include "mosaic/supernet/router.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+constexpr std::int64_t kMostParts = 1024;
+
+/// A decision and groups of its options.
+struct Cut {
+  int gene = 0;
+  std::vector<std::vector<int>> groups;
+};
+
+/// A tree of questions about decisions; its leaves are the parts.
+class PartTree {
+ public:
+  /// The products of all groups of the cuts.
+  static PartTree product(const std::vector<spaces::Gene>& genes, const std::vector<Cut>& cuts) {
+    PartTree tree;
+    tree.add_product(genes, cuts, 0);
+    return tree;
+  }
+  /// Random halves of a random decision, again and again until there are `parts`, a power of two.
+  static PartTree random(const std::vector<spaces::Gene>& genes, std::int64_t parts,
+                         core::Stream stream) {
+    std::vector<std::vector<int>> allowed;
+    for (const auto& gene : genes) {
+      allowed.emplace_back(gene.labels.size());
+      std::iota(allowed.back().begin(), allowed.back().end(), 0);
+    }
+    PartTree tree;
+    tree.add_random(genes, allowed, parts, stream);
+    return tree;
+  }
+
+  std::int64_t parts() const { return parts_; }
+  std::int64_t part(const spaces::Genotype& genotype) const {
+    const Node* node = &nodes_[0];
+    while (node->gene >= 0) {
+      const int option = genotype[static_cast<std::size_t>(node->gene)];
+      node = &nodes_[node->next[static_cast<std::size_t>(option)]];
+    }
+    return node->part;
+  }
+  bool operator==(const PartTree&) const = default;
+
+ private:
+  struct Node {
+    int gene = -1;                  ///< the question; -1: a leaf
+    std::vector<std::size_t> next;  ///< node by option
+    std::int64_t part = -1;
+    bool operator==(const Node&) const = default;
+  };
+
+  std::size_t add_leaf() {
+    nodes_.push_back({-1, {}, parts_++});
+    return nodes_.size() - 1;
+  }
+
+  /// A node that asks for `gene`; `child(group)` adds what comes below each group. Options that no
+  /// group has cannot occur there.
+  template <class Child>
+  std::size_t add_question(const std::vector<spaces::Gene>& genes, const Cut& cut, Child child) {
+    const std::size_t index = nodes_.size();
+    nodes_.push_back({cut.gene, {}, -1});
+    std::vector<std::size_t> next(genes[static_cast<std::size_t>(cut.gene)].labels.size(), 0);
+    for (const auto& group : cut.groups) {
+      const std::size_t below = child(group);
+      for (const int option : group) next[static_cast<std::size_t>(option)] = below;
+    }
+    nodes_[index].next = std::move(next);
+    return index;
+  }
+
+  std::size_t add_product(const std::vector<spaces::Gene>& genes, const std::vector<Cut>& cuts,
+                          std::size_t level) {
+    if (level == cuts.size()) return add_leaf();
+    return add_question(genes, cuts[level],
+                        [&](const auto&) { return add_product(genes, cuts, level + 1); });
+  }
+
+  std::size_t add_random(const std::vector<spaces::Gene>& genes,
+                         const std::vector<std::vector<int>>& allowed, std::int64_t parts,
+                         core::Stream& stream) {
+    if (parts == 1) return add_leaf();
+    std::vector<int> fit;
+    for (std::size_t i = 0; i < allowed.size(); ++i)
+      if (can_halve(allowed, i, parts)) fit.push_back(static_cast<int>(i));
+    if (fit.empty())
+      throw core::UsageError("the space is too small for a random split into so many parts",
+                             "use fewer experts, or another split");
+    Cut cut{fit[static_cast<std::size_t>(stream.below(fit.size()))], {}};
+    auto options = allowed[static_cast<std::size_t>(cut.gene)];
+    stream.shuffle(options);
+    const auto middle = options.begin() + static_cast<std::ptrdiff_t>((options.size() + 1) / 2);
+    cut.groups = {{options.begin(), middle}, {middle, options.end()}};
+    return add_question(genes, cut, [&](const std::vector<int>& group) {
+      auto left = allowed;
+      left[static_cast<std::size_t>(cut.gene)] = group;
+      return add_random(genes, left, parts / 2, stream);
+    });
+  }
+
+  /// Has the smaller half of gene `i`'s options architectures enough for half of the parts?
+  static bool can_halve(const std::vector<std::vector<int>>& allowed, std::size_t i,
+                        std::int64_t parts) {
+    double count = static_cast<double>(allowed[i].size() / 2);
+    for (std::size_t j = 0; j < allowed.size(); ++j)
+      if (j != i) count *= static_cast<double>(allowed[j].size());
+    return count >= static_cast<double>(parts) / 2;
+  }
+
+  std::vector<Node> nodes_;
+  std::int64_t parts_ = 0;
+};
+
+int gene_by_name(const std::vector<spaces::Gene>& genes, const std::string& name,
+                 const std::string& split) {
+  std::vector<std::string> names;
+  for (const auto& gene : genes) names.push_back(gene.name);
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<int>(found - names.begin());
+  const auto nearest = core::nearest_name(name, names);
+  throw core::UsageError(
+      "split '" + split + "': '" + name + "' is no decision of the space",
+      (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") + "known: " + core::join(names));
+}
+
+/// "0" -> 0. The whole text must be a number of an option.
+int option_number(const std::string& text, const spaces::Gene& gene, const std::string& split) {
+  const auto count = gene.labels.size();
+  const bool digits =
+      !text.empty() && text.size() <= 6 &&
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (digits && static_cast<std::size_t>(std::stoi(text)) < count) return std::stoi(text);
+  throw core::UsageError(
+      "split '" + split + "': '" + text + "' is no option of '" + gene.name + "'",
+      "give options by number, 0 to " + std::to_string(count - 1));
+}
+
+/// "NAME:0,1|2,3,4".
+Cut parse_cut(const std::vector<spaces::Gene>& genes, const std::string& text,
+              const std::string& split) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos)
+    throw core::UsageError(
+        "split '" + split + "' cannot be read",
+        "write \"random\", \"gene=NAME\", or the parts as options: \"NAME:0,1|2,3,4\"");
+  Cut cut{gene_by_name(genes, std::string(core::trim(text.substr(0, colon))), split), {}};
+  const auto& gene = genes[static_cast<std::size_t>(cut.gene)];
+  std::vector<int> times(gene.labels.size(), 0);
+  for (const auto& group : core::split(text.substr(colon + 1), '|')) {
+    cut.groups.emplace_back();
+    for (const auto& option : core::split(group, ',')) {
+      cut.groups.back().push_back(option_number(std::string(core::trim(option)), gene, split));
+      ++times[static_cast<std::size_t>(cut.groups.back().back())];
+    }
+  }
+  for (std::size_t option = 0; option < times.size(); ++option)
+    if (times[option] != 1)
+      throw core::UsageError("split '" + split + "' has option " + std::to_string(option) +
+                                 " of '" + gene.name + "' " + std::to_string(times[option]) +
+                                 " times",
+                             "every option stands in exactly one part");
+  return cut;
+}
+
+std::vector<Cut> parse_cuts(const std::vector<spaces::Gene>& genes, const std::string& split) {
+  std::vector<Cut> cuts;
+  if (split.rfind("gene=", 0) == 0) {
+    Cut cut{gene_by_name(genes, split.substr(5), split), {}};
+    const auto options = genes[static_cast<std::size_t>(cut.gene)].labels.size();
+    for (std::size_t i = 0; i < options; ++i) cut.groups.push_back({static_cast<int>(i)});
+    return {cut};
+  }
+  for (const auto& text : core::split(split, ';')) {
+    cuts.push_back(parse_cut(genes, text, split));
+    for (std::size_t i = 0; i + 1 < cuts.size(); ++i)
+      if (cuts[i].gene == cuts.back().gene)
+        throw core::UsageError("split '" + split + "' divides '" +
+                                   genes[static_cast<std::size_t>(cuts[i].gene)].name + "' twice",
+                               "give each decision once, with all of its parts");
+  }
+  return cuts;
+}
+
+PartTree make_tree(const std::vector<spaces::Gene>& genes, const RouterSettings& settings,
+                   std::uint64_t seed) {
+  const std::string split(core::trim(settings.split));
+  if (split.empty() || split == "random") {
+    if (settings.experts < 1 || !std::has_single_bit(static_cast<std::uint64_t>(settings.experts)))
+      throw core::UsageError(
+          std::to_string(settings.experts) + " experts are no power of two (a random split halves)",
+          "use 2, 4 or 8 experts, or give the parts: split = \"NAME:0,1|2,3,4\"");
+    return PartTree::random(genes, settings.experts, core::Stream(seed, "random split"));
+  }
+  const auto cuts = parse_cuts(genes, split);
+  double parts = 1;
+  for (const auto& cut : cuts) parts *= static_cast<double>(cut.groups.size());
+  if (parts > static_cast<double>(kMostParts))
+    throw core::UsageError(
+        "split '" + split + "' makes " + core::human_count(parts) + " parts",
+        "each is a whole supernet: make " + std::to_string(kMostParts) + " at most, better 2 to 8");
+  return PartTree::product(genes, cuts);
+}
+
+/// One-hot over whole sub-supernets, norms included, by the part of the space. A decision that an
+/// architecture does not have counts as its first option.
+class PartitionRouter : public ArchRouter {
+ public:
+  PartitionRouter(std::size_t slots, PartTree tree) : slots_(slots), tree_(std::move(tree)) {}
+  std::int64_t experts(std::size_t) const override { return 1; }
+  Mixes coefficients(const at::Tensor&, core::Stream*) const override { return Mixes(slots_); }
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override { return {}; }
+  std::int64_t parts() const override { return tree_.parts(); }
+  std::int64_t part(const spaces::Genotype& genotype) const override {
+    return tree_.part(genotype);
+  }
+  bool same_parts(const ArchRouter& other) const override {
+    const auto* partition = dynamic_cast<const PartitionRouter*>(&other);
+    return partition != nullptr && partition->tree_ == tree_;
+  }
+
+ private:
+  std::size_t slots_;
+  PartTree tree_;
+};
+
+const core::Registered kEntry{routers(), "partition",
+                              "few-shot: a whole supernet for each part of the space (key `split`)",
+                              RouterFactory([](const spaces::SuperGraph& graph, std::size_t,
+                                               const RouterSettings& settings, std::uint64_t seed) {
+                                return std::make_unique<PartitionRouter>(
+                                    graph.slots.size(), make_tree(graph.genes, settings, seed));
+                              })};
+
+}  // namespace
+}  // namespace mosaic::supernet

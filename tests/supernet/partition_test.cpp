@@ -1,0 +1,268 @@
+#include <torch/torch.h>
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <set>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/supernet/joint.hpp"
+#include "mosaic/supernet/supernet.hpp"
+#include "mosaic/tasks/task.hpp"
+
+using namespace mosaic;
+using namespace mosaic::supernet;
+
+namespace {
+
+std::unique_ptr<tasks::Task> small_task() {
+  tasks::TaskSettings settings;
+  settings.limit = 360;
+  try {
+    return tasks::tasks().at("fashion-mnist")(settings);
+  } catch (const core::Error& error) {
+    WARN("skipped: " << error.what());
+    return nullptr;
+  }
+}
+
+spaces::Space pooling_space() {  // one decision of four options
+  return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
+                             {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}});
+}
+
+spaces::Space elastic_space() {
+  return spaces::Space::make("resnet-elastic", {{1, 12, 12}, 10},
+                             {{"width", "8"}, {"blocks", "2"}});
+}
+
+spaces::Space cell_space() {
+  return spaces::Space::make("nasbench201", {{1, 28, 28}, 10}, {{"channels", "4"}, {"cells", "1"}});
+}
+
+RouterSettings partition(const std::string& split, std::int64_t experts = 2) {
+  return {.kind = "partition", .experts = experts, .hidden = 8, .split = split};
+}
+
+TrainSettings short_training() {
+  TrainSettings settings;
+  settings.epochs = 2;
+  settings.batch_size = 64;
+  settings.learning_rate = 0.05;
+  settings.precision = "float32";
+  return settings;
+}
+
+/// Tensors by name as they are now.
+std::map<std::string, at::Tensor> copy_of(const NamedTensors& tensors) {
+  std::map<std::string, at::Tensor> result;
+  for (const auto& [name, tensor] : tensors) result[name] = tensor.detach().clone();
+  return result;
+}
+
+std::vector<spaces::Genotype> everything(const spaces::Space& space) {
+  return space.enumerate().value();
+}
+
+}  // namespace
+
+TEST_CASE("a partition with one part, and a mixture of one expert, train bit for bit as plain") {
+  const auto task = small_task();
+  if (!task) return;
+  const auto space = pooling_space();
+  Supernet plain(space, {.kind = "plain", .experts = 1}, 3);
+  train(supernet_trainee(plain, short_training(), 7), *task, short_training(), {});
+  const auto expected = copy_of(plain.parameters());
+  for (const RouterSettings& settings :
+       {partition("poolings:0,1,2,3"), partition("random", 1),
+        RouterSettings{.kind = "layer-wise", .experts = 1, .hidden = 8},
+        RouterSettings{.kind = "neuron-wise", .experts = 1, .hidden = 8}}) {
+    INFO(settings.kind << " " << settings.split);
+    Supernet net(space, settings, 3);
+    train(supernet_trainee(net, short_training(), 7), *task, short_training(), {});
+    const auto found = copy_of(net.parameters());
+    for (const auto& [name, tensor] : expected) {
+      INFO(name);
+      REQUIRE(at::equal(found.at(name), tensor));
+    }
+  }
+}
+
+TEST_CASE("the parts of a split are those that its text says") {
+  const auto space = elastic_space();
+  const auto part = [&](const Supernet& net, const std::string& arch) {
+    return net.part(space.parse(arch));
+  };
+  const Supernet by_gene(space, partition("gene=stage1.width"), 1);
+  REQUIRE(by_gene.router().parts() == 3);
+  const Supernet lists(space, partition("stage1.width:0,2|1; stage2.depth:1|0"), 1);
+  REQUIRE(lists.router().parts() == 4);
+  for (int width = 0; width < 3; ++width)
+    for (int depth = 0; depth < 2; ++depth) {
+      const auto arch = "stage1.width=" + std::to_string(4 + 2 * width) +
+                        ",stage2.depth=" + std::to_string(1 + depth);
+      INFO(arch);
+      REQUIRE(part(by_gene, arch) == width);
+      REQUIRE(part(lists, arch) == (width == 1 ? 2 : 0) + (depth == 1 ? 0 : 1));
+    }
+}
+
+TEST_CASE("equal networks are in the same part, however their idle genes stand") {
+  const auto space = elastic_space();
+  const Supernet net(space, partition("gene=stage2.1.kernel"), 1);
+  auto genotype = space.parse("stage2.depth=1");
+  for (std::size_t i = 0; i < space.genes().size(); ++i)
+    if (space.genes()[i].name == "stage2.1.kernel") genotype[i] = 1;  // of a block it does not have
+  REQUIRE(net.part(genotype) == 0);
+  REQUIRE(net.part(space.parse("stage2.depth=2,stage2.1.kernel=5")) == 1);
+}
+
+TEST_CASE("random splits are near-balanced halves of halves, decided by the seed") {
+  const auto space = cell_space();
+  std::set<std::vector<std::int64_t>> splits;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const Supernet net(space, partition("random", 4), seed);
+    const Supernet again(space, partition("", 4), seed);
+    REQUIRE(net.router().parts() == 4);
+    REQUIRE(net.router().same_parts(again.router()));
+    std::vector<std::int64_t> parts, counts(4, 0);
+    for (const auto& genotype : everything(space)) {
+      parts.push_back(net.router().part(genotype));
+      ++counts[static_cast<std::size_t>(parts.back())];
+    }
+    // Halves of five options are 3 : 2 at the worst, of three 2 : 1, of two 1 : 1.
+    for (const auto count : counts) {
+      REQUIRE(count >= 15'625 * 2 / 5 * 1 / 3);
+      REQUIRE(count <= 15'625 * 3 / 5 * 2 / 3);
+    }
+    splits.insert(parts);
+  }
+  REQUIRE(splits.size() == 6);
+}
+
+TEST_CASE("every part starts from the weights that a plain supernet starts from") {
+  const auto space = pooling_space();
+  const Supernet plain(space, {.kind = "plain", .experts = 1}, 5);
+  const Supernet net(space, partition("gene=poolings"), 5);
+  REQUIRE(net.parameters().size() == 4 * plain.parameters().size());
+  REQUIRE(net.parameter_bytes() == 4 * plain.parameter_bytes());
+  for (const auto& slot : space.graph().slots)
+    for (std::int64_t part = 0; part < 4; ++part) {
+      REQUIRE(at::equal(net.bank().experts(slot.name, part), plain.bank().experts(slot.name)));
+      REQUIRE(net.bank().experts(slot.name, part).data_ptr() !=
+              net.bank().experts(slot.name, (part + 1) % 4).data_ptr());
+    }
+}
+
+TEST_CASE(
+    "a step trains the part of its architecture, norms included, and leaves the others alone") {
+  const auto task = small_task();
+  if (!task) return;
+  const auto space = pooling_space();
+  Supernet net(space, partition("poolings:0,1|2,3"), 5);
+  const auto before = copy_of(net.parameters());
+  auto settings = short_training();
+  auto trainee = supernet_trainee(net, settings, 7);
+  trainee.passes = [&](std::int64_t step) {
+    const spaces::Genotype genotype{static_cast<int>(2 + step % 2)};  // part 1 alone
+    return std::vector<Pass>{{[&net, &space, genotype](const at::Tensor& inputs) {
+      return net.forward(space.bind(genotype), genotype, inputs, NormMode::batch, nullptr);
+    }}};
+  };
+  train(trainee, *task, settings, {});
+  for (const auto& [name, tensor] : net.parameters()) {
+    INFO(name);
+    REQUIRE(at::equal(tensor, before.at(name)) == (name.rfind("bank.part0.", 0) == 0));
+  }
+}
+
+TEST_CASE("each part trains as a supernet of its own would on its share of the steps") {
+  const auto task = small_task();
+  if (!task) return;
+  const auto space = pooling_space();
+  auto settings = short_training();
+  settings.warmup = 0;
+  Supernet net(space, partition("poolings:0,1|2,3"), 5);
+  Supernet alone(space, {.kind = "plain", .experts = 1}, 5);
+  train(supernet_trainee(net, settings, 7), *task, settings, {});
+  // The same run with only the steps that fall in part 1: a step without passes changes nothing, so
+  // it is made of a pass that no weight takes part in.
+  auto trainee = supernet_trainee(alone, settings, 7);
+  const auto all = supernet_trainee(alone, settings, 7).passes;
+  trainee.passes = [&, all](std::int64_t step) {
+    auto passes = all(step);
+    if (net.part(space.parse(passes[0].key)) == 1) return passes;
+    return std::vector<Pass>{{[](const at::Tensor& inputs) {
+      return at::zeros({inputs.size(0), 10}).requires_grad_();
+    }}};
+  };
+  train(trainee, *task, settings, {});
+  for (const auto& slot : space.graph().slots) {
+    INFO(slot.name);
+    REQUIRE(at::equal(net.bank().experts(slot.name, 1), alone.bank().experts(slot.name)));
+  }
+}
+
+TEST_CASE("partitions train together as each would alone, of one split and of different ones") {
+  const auto task = small_task();
+  if (!task) return;
+  const auto space = pooling_space();
+  auto settings = short_training();
+  settings.learning_rate = 0.02;
+  settings.clip = GENERATE(0.0, 0.5);
+  for (const std::string split : {"poolings:0,3|1,2", "random"}) {
+    INFO(split);
+    Supernet a(space, partition(split), 1), b(space, partition(split), 2);
+    Supernet a_alone(space, partition(split), 1), b_alone(space, partition(split), 2);
+    REQUIRE(a.router().same_parts(b.router()) == (split != "random"));
+    const std::vector<Supernet*> members{&a, &b};
+    train(joint_supernets(members, settings, 7, {0, 0}), *task, settings, {});
+    train(supernet_trainee(a_alone, settings, 7), *task, settings, {});
+    train(supernet_trainee(b_alone, settings, 7), *task, settings, {});
+    for (const auto& [net, alone] : {std::pair(&a, &a_alone), std::pair(&b, &b_alone)}) {
+      const auto expected = copy_of(alone->parameters());
+      for (const auto& [name, tensor] : net->parameters()) {
+        INFO(name);
+        const at::Tensor& target = expected.at(name);
+        REQUIRE((tensor - target).norm().item<double>() <
+                2e-3 * std::max(0.01, target.norm().item<double>()));
+      }
+    }
+  }
+}
+
+TEST_CASE("the children of a split inherit: every architecture computes what it did before") {
+  torch::NoGradGuard guard;
+  const auto space = pooling_space();
+  const Supernet parent(space, {.kind = "plain", .experts = 1}, 5);
+  Supernet child(space, partition("gene=poolings"), 6);
+  child.inherit(parent);
+  for (const auto& genotype : everything(space)) {
+    const auto graph = space.bind(genotype);
+    const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu")[0];
+    REQUIRE(at::equal(child.forward(graph, genotype, x, NormMode::batch, nullptr),
+                      parent.forward(graph, genotype, x, NormMode::batch, nullptr)));
+  }
+  Supernet other(space, partition("random"), 6);
+  REQUIRE_THROWS_AS(other.inherit(child), std::logic_error);
+}
+
+TEST_CASE("splits that cannot be are refused with the way out") {
+  const auto space = elastic_space();
+  const auto refuses = [&](const std::string& split, const std::string& why,
+                           std::int64_t experts = 2) {
+    INFO(split);
+    REQUIRE_THROWS_WITH(Supernet(space, partition(split, experts), 1), Catch::Contains(why));
+  };
+  refuses("gene=stage1.widht", "did you mean 'stage1.width'?");
+  refuses("stage9.width:0|1", "'stage9.width' is no decision of the space");
+  refuses("stage1.width", "write \"random\", \"gene=NAME\", or the parts as options");
+  refuses("stage1.width:0,1", "has option 2 of 'stage1.width' 0 times");
+  refuses("stage1.width:0,1|1,2", "has option 1 of 'stage1.width' 2 times");
+  refuses("stage1.width:0,1|3,2", "'3' is no option of 'stage1.width'");
+  refuses("stage1.width:0,1|", "give options by number, 0 to 2");
+  refuses("stage1.width:0|1,2;stage1.width:0,1|2", "divides 'stage1.width' twice");
+  refuses("random", "3 experts are no power of two", 3);
+  const auto tiny = pooling_space();
+  REQUIRE_THROWS_WITH(Supernet(tiny, partition("random", 8), 1),
+                      Catch::Contains("too small for a random split"));
+}
