@@ -343,11 +343,12 @@ class Ranking {
     supernet::TrainHooks hooks;
     hooks.identity = hasher.hex();
     hooks.checkpoint = job_.folder + "/alone-" + hooks.identity.substr(0, 12) + ".safetensors";
-    hooks.label = std::to_string(chunk.size()) + " of " + std::to_string(left) + " networks alone";
+    hooks.label =
+        std::to_string(chunk.size()) + " of " + std::to_string(left) + " networks left, alone";
     double rate = 0;
     hooks.report = [&](const supernet::TrainProgress& p) { rate = p.images_per_second; };
     supernet::train(supernet::joint_subnets(members, orders), alone_task(), rank_.truth, hooks);
-    if (rate > 0)
+    if (rate > 0 && chunk.size() > 1)
       core::log_info("trained " + std::to_string(chunk.size()) + " networks at the same time: " +
                      core::with_commas(static_cast<long long>(rate)) +
                      " images/s summed over them");
