@@ -122,9 +122,8 @@ PassResult Gradients::run(const Pass& pass, const tasks::Batch& batch, double sh
     if (recorded_.size() < kMostRecorded && ++seen_[key] == 2) {
       if (recorded_.empty()) pool_ = at::cuda::graph_pool_handle();
       auto& made = recorded_[key];
-      made = std::make_unique<RecordedPass>(batch, shared_pool(), [&](const tasks::Batch& fixed) {
-        return compute(pass, fixed, share);
-      });
+      made = std::make_unique<RecordedPass>(
+          batch, pool_, [&](const tasks::Batch& fixed) { return compute(pass, fixed, share); });
       return made->replay(batch);
     }
   }

@@ -23,12 +23,22 @@ T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8:
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 
+
+def random_split(parts):
+    """Parts of equal size of the 36 placements, the same for all supernets of an arm."""
+    options = list(range(36))
+    random.Random(5).shuffle(options)
+    return "poolings:" + "|".join(",".join(map(str, sorted(options[i::parts]))) for i in range(parts))
+
+
 # name: the [supernet] keys that make the arm
 ARMS = {
     "one-shot": 'router = "plain"',
     "layer-wise-m2": 'router = "layer-wise"\nexperts = 2',
     "neuron-wise-m2": 'router = "neuron-wise"\nexperts = 2',
     "layer-wise-m4": 'router = "layer-wise"\nexperts = 4',
+    "random-split-2": f'router = "partition"\nsplit = "{random_split(2)}"',
+    "random-split-4": f'router = "partition"\nsplit = "{random_split(4)}"',
 }
 
 

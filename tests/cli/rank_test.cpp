@@ -1,0 +1,142 @@
+// `mosaic rank` from job file to table, page and database.
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/db/database.hpp"
+#include "mosaic/tasks/task.hpp"
+#include "program.hpp"
+
+using namespace mosaic::cli::test;
+using Catch::Matchers::Contains;
+using nlohmann::json;
+
+namespace {
+
+const std::string kJob = R"([job]
+name = "poolings"
+threads = 1
+[space]
+name = "resnet-pooling"
+layers = 5
+poolings = 1
+width = 2
+[task]
+name = "fashion-mnist"
+limit = 600
+validation = 0.5
+[supernet]
+router = "plain"
+epochs = 2
+batch_size = 50
+[rank]
+supernets = 2
+images = 200
+calibration = 256
+)";
+const std::string kTruth = R"([rank.truth]
+seeds = 2
+epochs = 1
+batch_size = 50
+)";
+
+bool skip() {
+  try {
+    mosaic::tasks::tasks().at("fashion-mnist")({});
+    return false;
+  } catch (const mosaic::core::Error&) {
+    WARN("skipped: Fashion-MNIST is not installed (Debian package dataset-fashion-mnist)");
+    return true;
+  }
+}
+
+/// Everything scored, and the losses of training: what an interruption must not change.
+std::string content(const std::filesystem::path& path) {
+  const mosaic::db::Reader reader(path.string());
+  std::string text;
+  for (const auto* sql :
+       {"SELECT a.arch, m.metric, m.value, m.fidelity FROM measurements m JOIN architectures a ON "
+        "a.id = m.architecture ORDER BY 1, 2, 4",
+        "SELECT step, loss, accuracy FROM training ORDER BY step"})
+    for (const auto& row : reader.query(sql).rows) {
+      for (const auto& cell : row) text += cell.text + "|";
+      text += "\n";
+    }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("rank: networks alone, supernets, statistics, page") {
+  if (skip()) return;
+  const Folder folder("rank");
+  folder.write("job.toml", kJob + kTruth);
+  const auto run = folder.run({"rank", "job.toml", "--db", "r.db", "--json"});
+  INFO(run.errors);
+  REQUIRE(run.status == 0);
+  const auto result = json::parse(run.output);
+  CHECK(result.at("networks").size() == 4);
+  CHECK(result.at("scores").size() == 5);  // accuracy, loss, parameters, effective ones, FLOPs
+  for (const auto& score : result.at("scores")) {
+    const double tau = score.at("over_seeds").at("kendall").at("mean");
+    CHECK(std::abs(tau) <= 1);
+  }
+  CHECK_THAT(slurp(folder / "rank.html"), Contains("inherited cross-entropy"));
+  const mosaic::db::Reader reader((folder / "r.db").string());
+  const auto counts =
+      reader.query("SELECT metric, count(*) FROM measurements GROUP BY metric ORDER BY metric");
+  REQUIRE(counts.rows.size() == 3);
+  for (const auto& row : counts.rows) CHECK(row[1].text == "8");  // 4 networks, 2 seeds
+
+  SECTION("asked again, nothing is done again") {
+    const auto again = folder.run({"rank", "job.toml", "--db", "r.db", "--json"});
+    INFO(again.errors);
+    REQUIRE(again.status == 0);
+    CHECK(json::parse(again.output) == result);
+    CHECK_THAT(again.errors, !Contains("supernets:") && !Contains("networks alone"));
+  }
+  SECTION("killed on its way, it ends as it would have") {
+    for (const auto* crash : {"1", "3", "4", "9"}) {
+      CAPTURE(crash);
+      const Folder other("rank_killed");
+      other.write("job.toml", kJob + kTruth);
+      const auto killed =
+          other.run({"rank", "job.toml", "--db", "r.db"}, {{"MOSAIC_CRASH_AT", crash}});
+      REQUIRE(killed.status != 0);
+      const auto resumed = other.run({"rank", "job.toml", "--db", "r.db"});
+      INFO(resumed.errors);
+      REQUIRE(resumed.status == 0);
+      CHECK(content(other / "r.db") == content(folder / "r.db"));
+    }
+  }
+}
+
+TEST_CASE("rank: the truth from a table, and what it lacks") {
+  if (skip()) return;
+  const Folder folder("rank_table");
+  folder.write("truth.csv", "arch,top1\n1-4,90\n2-3,91.5\n3-2,92\n");
+  folder.write("job.toml", kJob + "[rank.truth]\nfile = \"truth.csv\"\ncolumn = \"top1\"\n");
+  const auto run = folder.run({"rank", "job.toml", "--db", "r.db"});
+  INFO(run.errors);
+  REQUIRE(run.status == 0);
+  CHECK_THAT(run.errors, Contains("lacks 1 of 4 networks"));
+  CHECK_THAT(run.output, Contains("FLOPs") && Contains("inherited accuracy"));
+}
+
+TEST_CASE("rank: what is wrong is said before anything is trained") {
+  const Folder folder("rank_wrong");
+  folder.write("none.toml",
+               "[job]\nname = \"x\"\n[space]\nname = \"resnet-pooling\"\n"
+               "[[objective]]\nmetric = \"params\"\n");
+  const auto none = folder.run({"rank", "none.toml"});
+  CHECK(none.status == 2);
+  CHECK_THAT(none.errors, Contains("has no [rank] section"));
+  folder.write("job.toml", kJob + "[rank.truth]\nfile = \"missing.csv\"\ncolumn = \"top1\"\n");
+  const auto missing = folder.run({"rank", "job.toml"});
+  CHECK(missing.status == 2);
+  CHECK_THAT(missing.errors, Contains("missing.csv"));
+  folder.write("judged.toml", kJob + "[rank.truth]\nsplit = \"validation\"\nall_images = true\n");
+  const auto judged = folder.run({"rank", "judged.toml"});
+  CHECK(judged.status == 2);
+  CHECK_THAT(judged.errors, Contains("cannot be judged by them"));
+}
