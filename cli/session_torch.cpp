@@ -27,6 +27,8 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
   }
   work.space = std::make_unique<spaces::Space>(
       spaces::Space::make(work.file.space, shape, work.file.space_options));
+  if (const auto& router = work.file.router)  // a split that the space does not have is refused now
+    (void)supernet::routers().at(router->kind)(work.space->graph(), 0, *router, work.file.seed);
   if (work.file.table)
     work.table = std::make_shared<evaluators::Table>(*work.file.table, *work.space);
   return work;

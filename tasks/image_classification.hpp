@@ -81,7 +81,8 @@ class ImageClassification : public Task {
 
   /// The plan of the epoch asked for last: a step must not draw a whole epoch again.
   mutable std::mutex plan_mutex_;
-  mutable std::map<std::int64_t, std::pair<std::int64_t, at::Tensor>> plans_;  ///< by order: epoch, plan
+  mutable std::map<std::int64_t, std::pair<std::int64_t, at::Tensor>>
+      plans_;  ///< by order: epoch, plan
 };
 
 /// Throws core::UsageError where `image_size` is set for a task whose images have a size of their

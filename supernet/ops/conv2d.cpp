@@ -17,7 +17,8 @@ at::Tensor conv2d(const OpCall& call) {
                     bias.defined() ? bias.flatten() : bias, stride, kernel / 2, 1, weight.size(0));
 }
 
-const core::Registered kEntry{op_kernels(), "conv2d", "at::conv2d with padding kernel / 2; several networks as groups",
+const core::Registered kEntry{op_kernels(), "conv2d",
+                              "at::conv2d with padding kernel / 2; several networks as groups",
                               OpKernel(conv2d)};
 
 }  // namespace

@@ -17,7 +17,9 @@ at::Tensor linear(const OpCall& call) {
   return outputs.transpose(0, 1).flatten(1);
 }
 
-const core::Registered kEntry{op_kernels(), "linear", "at::linear; several networks as a batch of products", OpKernel(linear)};
+const core::Registered kEntry{op_kernels(), "linear",
+                              "at::linear; several networks as a batch of products",
+                              OpKernel(linear)};
 
 }  // namespace
 }  // namespace mosaic::supernet

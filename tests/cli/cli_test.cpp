@@ -252,6 +252,18 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
   wrong = kJob;
   wrong.replace(wrong.find("layer-wise"), 10, "layer-wide");
   REQUIRE_THAT(message(wrong), Contains("did you mean 'layer-wise'?"));
+  const auto with_router = [&](const std::string& lines) {
+    std::string job = kJob;
+    const std::string old = "router = \"layer-wise\"\nexperts = 2\n";
+    return job.replace(job.find(old), old.size(), lines);
+  };
+  REQUIRE_THAT(message(with_router("router = \"plain\"\nsplit = \"random\"\n")),
+               Contains("job.toml:16") && Contains("only the partition router splits the space"));
+  const std::string partition = "router = \"partition\"\nsplit = \"gene=stage1.width\"\n";
+  REQUIRE_THAT(message(with_router(partition + "experts = 3\n")),
+               Contains("job.toml:17") && Contains("this split says itself how many"));
+  REQUIRE_THAT(message(with_router("router = \"partition\"\nsplit = \"gene=stage1.widht\"\n")),
+               Contains("did you mean 'stage1.width'?"));
   wrong = kJob;
   wrong.replace(wrong.find("resnet-elastic"), 14, "resnet-elastik");
   REQUIRE_THAT(message(wrong), Contains("did you mean 'resnet-elastic'?"));

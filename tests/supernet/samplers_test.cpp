@@ -172,7 +172,7 @@ TEST_CASE("stratified: distinct values of a statistic are drawn equally often, h
 }
 
 TEST_CASE("stratified: many values are cut at quantiles, in a space too large to list as well") {
-  const auto space = elastic_space();  // 46 million networks
+  const auto space = elastic_space();
   const auto sampler = make_sampler("stratified(by=flops, strata=4)", space);
   core::Stream stream(1, "sampler"), reference(2, "reference");
   std::vector<double> flops;
