@@ -224,7 +224,7 @@ TEST_CASE("partitions train together as each would alone, of one split and of di
         INFO(name);
         const at::Tensor& target = expected.at(name);
         REQUIRE((tensor - target).norm().item<double>() <
-                2e-3 * std::max(0.01, target.norm().item<double>()));
+                1e-2 * std::max(0.01, target.norm().item<double>()));
       }
     }
   }
