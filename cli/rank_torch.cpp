@@ -8,7 +8,6 @@
 
 #include "begin.hpp"
 #include "mosaic/core/error.hpp"
-#include "mosaic/core/files.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
@@ -56,6 +55,9 @@ class Ranking {
       candidates_.push_back(evaluators::make_candidate(*work.space, genotype));
     for (std::int64_t i = 0; i < rank_.supernets; ++i)
       seeds_.push_back(work.file.seed + static_cast<std::uint64_t>(i));
+    core::Hasher hasher;
+    hasher.add(work.training_identity()).add("joint").add(rank_.supernets);
+    supernets_identity_ = hasher.hex();
     std::filesystem::create_directories(job.folder);
   }
 
@@ -129,16 +131,10 @@ class Ranking {
 
   // ---- supernets
 
-  std::string supernets_identity() const {
-    core::Hasher hasher;
-    hasher.add(work_.training_identity()).add("joint").add(rank_.supernets);
-    return hasher.hex();
-  }
-
   std::string inherited_fidelity(std::uint64_t seed) const {
     const auto all = work_.task->size(tasks::Split::validation);
     const auto images = rank_.images > 0 ? std::min(rank_.images, all) : all;
-    return "inherited, checkpoint=" + supernets_identity().substr(0, 12) +
+    return "inherited, checkpoint=" + supernets_identity_.substr(0, 12) +
            ", seed=" + std::to_string(seed) + ", validation images=" + std::to_string(images) +
            ", calibrated on " + std::to_string(rank_.calibration);
   }
@@ -171,7 +167,6 @@ class Ranking {
   }
 
   void train_and_score() {
-    database_.update_job(job_);
     std::vector<std::unique_ptr<supernet::Supernet>> supernets;
     std::vector<supernet::Supernet*> members;
     std::vector<std::int64_t> orders;
@@ -187,7 +182,7 @@ class Ranking {
     supernet::TrainHooks hooks;
     hooks.label = std::to_string(members.size()) + " supernets";
     hooks.checkpoint = job_.folder + "/supernets.safetensors";
-    hooks.identity = supernets_identity();
+    hooks.identity = supernets_identity_;
     hooks.report = [this](const supernet::TrainProgress& p) {
       database_.add_training_point(
           job_.id, {p.step, p.epoch, p.loss, p.accuracy, p.learning_rate, p.images_per_second});
@@ -376,6 +371,7 @@ class Ranking {
   db::Job& job_;
   std::vector<Candidate> candidates_;
   std::vector<std::uint64_t> seeds_;
+  std::string supernets_identity_;
   std::unique_ptr<tasks::Task> alone_task_;
 };
 

@@ -157,8 +157,7 @@ double kendall_tau_b(std::span<const double> truth, std::span<const double> scor
   return WeightedTau(truth, score)(std::vector<std::int64_t>(truth.size(), 1));
 }
 
-double spearman_rho(std::span<const double> truth, std::span<const double> score) {
-  check(truth, score);
+double rank_correlation(std::span<const double> a, std::span<const double> b) {
   const auto average_ranks = [](std::span<const double> values) {
     const auto order = ascending(values);
     std::vector<double> ranks(values.size());
@@ -169,9 +168,9 @@ double spearman_rho(std::span<const double> truth, std::span<const double> score
     }
     return ranks;
   };
-  const auto x = average_ranks(truth);
-  const auto y = average_ranks(score);
-  const double centre = static_cast<double>(truth.size() + 1) / 2;
+  const auto x = average_ranks(a);
+  const auto y = average_ranks(b);
+  const double centre = static_cast<double>(a.size() + 1) / 2;
   double xx = 0;
   double yy = 0;
   double xy = 0;
@@ -180,8 +179,14 @@ double spearman_rho(std::span<const double> truth, std::span<const double> score
     yy += (y[i] - centre) * (y[i] - centre);
     xy += (x[i] - centre) * (y[i] - centre);
   }
-  if (xx == 0) return kNaN;
-  return yy == 0 ? 0 : xy / std::sqrt(xx * yy);
+  return xx == 0 || yy == 0 ? 0 : xy / std::sqrt(xx * yy);
+}
+
+double spearman_rho(std::span<const double> truth, std::span<const double> score) {
+  check(truth, score);
+  const bool constant =
+      std::adjacent_find(truth.begin(), truth.end(), std::not_equal_to<>()) == truth.end();
+  return constant ? kNaN : rank_correlation(truth, score);
 }
 
 RankScores rank_scores(std::span<const double> truth, std::span<const double> score,

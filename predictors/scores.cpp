@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "mosaic/core/random.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "records.hpp"
 
 namespace mosaic::predictors {
@@ -57,16 +58,6 @@ void for_each_tie(std::span<const double> values, const std::vector<std::size_t>
   }
 }
 
-std::vector<double> average_ranks(std::span<const double> values) {
-  const auto order = sorted_order(values);
-  std::vector<double> ranks(values.size());
-  for_each_tie(values, order, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i)
-      ranks[order[i]] = static_cast<double>(begin + end + 1) / 2;
-  });
-  return ranks;
-}
-
 }  // namespace
 
 double kendall_tau(std::span<const double> predicted, std::span<const double> truth) {
@@ -96,18 +87,7 @@ double kendall_tau(std::span<const double> predicted, std::span<const double> tr
 
 double spearman_rho(std::span<const double> a, std::span<const double> b) {
   check_pairs(a.size(), b.size());
-  const auto x = average_ranks(a);
-  const auto y = average_ranks(b);
-  const double centre = static_cast<double>(a.size() + 1) / 2;
-  double xx = 0;
-  double yy = 0;
-  double xy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xx += (x[i] - centre) * (x[i] - centre);
-    yy += (y[i] - centre) * (y[i] - centre);
-    xy += (x[i] - centre) * (y[i] - centre);
-  }
-  return xx == 0 || yy == 0 ? 0 : xy / std::sqrt(xx * yy);
+  return core::rank_correlation(a, b);
 }
 
 Scores score(std::span<const Prediction> predicted, std::span<const double> truth) {

@@ -94,12 +94,6 @@ class RecordedPass {
   PassResult result_;
 };
 
-namespace {
-
-bool can_replay(const Trainee& trainee) { return trainee.device != "cpu"; }
-
-}  // namespace
-
 #else
 
 class RecordedPass {};
@@ -114,7 +108,7 @@ Gradients::~Gradients() = default;
 PassResult Gradients::run(const Pass& pass, const tasks::Batch& batch, double share) {
 #ifdef MOSAIC_CUDA
   constexpr std::size_t kMostRecorded = 128;
-  if (settings_.replay && can_replay(trainee_) && !pass.key.empty()) {
+  if (settings_.replay && trainee_.device != "cpu" && !pass.key.empty()) {
     const std::string key =
         pass.key + " x " + std::to_string(share) + " x " + std::to_string(batch.inputs.size(0));
     if (const auto found = recorded_.find(key); found != recorded_.end())

@@ -7,24 +7,13 @@
 
 #include "gradient.hpp"
 #include "mosaic/core/error.hpp"
+#include "small_task.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
+using mosaic::supernet::test::small_task;
 
 namespace {
-
-std::unique_ptr<tasks::Task> small_task(const std::string& device) {
-  tasks::TaskSettings settings;
-  settings.limit = 360;
-  try {
-    auto task = tasks::tasks().at("fashion-mnist")(settings);
-    task->to(device);
-    return task;
-  } catch (const core::Error& error) {
-    WARN("skipped: " << error.what());
-    return nullptr;
-  }
-}
 
 spaces::Space pooling_space() {
   return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
@@ -64,7 +53,7 @@ NamedTensors named(const Subnet& subnet) {
 double joint_against_alone(const spaces::Space& space,
                            const std::vector<spaces::Genotype>& genotypes,
                            const std::string& device, const TrainSettings& settings) {
-  const auto task = small_task(device);
+  const auto task = small_task(360, device);
   if (!task) return 0;
   std::vector<Subnet> together, alone;
   std::vector<Subnet*> members;
@@ -110,7 +99,7 @@ TEST_CASE("NAS-Bench-201 cells of different ops train together as each would alo
 }
 
 TEST_CASE("supernets of several seeds train together as each would alone") {
-  const auto task = small_task("cpu");
+  const auto task = small_task();
   if (!task) return;
   const auto space = pooling_space();
   for (const std::string kind : {"plain", "layer-wise", "neuron-wise"}) {
@@ -128,7 +117,7 @@ TEST_CASE("supernets of several seeds train together as each would alone") {
 }
 
 TEST_CASE("networks are scored together as each would be alone") {
-  const auto task = small_task("cpu");
+  const auto task = small_task();
   if (!task) return;
   const auto space = pooling_space();
   const auto genotypes = *space.enumerate();
@@ -157,7 +146,7 @@ TEST_CASE("networks are scored together as each would be alone") {
 }
 
 TEST_CASE("a joint training resumes from its checkpoint bit for bit") {
-  const auto task = small_task("cpu");
+  const auto task = small_task();
   if (!task) return;
   const auto space = pooling_space();
   auto settings = settings_of("float32", 1.0);
@@ -199,7 +188,7 @@ TEST_CASE("a joint training resumes from its checkpoint bit for bit") {
 
 TEST_CASE("replayed passes have the gradients of launched ones", "[gpu]") {
   if (!torch::cuda::is_available()) return;
-  const auto task = small_task("cuda");
+  const auto task = small_task(360, "cuda");
   if (!task) return;
   const auto space = pooling_space();
   const bool bfloat16 = GENERATE(false, true);

@@ -8,22 +8,13 @@
 #include "mosaic/supernet/joint.hpp"
 #include "mosaic/supernet/supernet.hpp"
 #include "mosaic/tasks/task.hpp"
+#include "small_task.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
+using mosaic::supernet::test::small_task;
 
 namespace {
-
-std::unique_ptr<tasks::Task> small_task() {
-  tasks::TaskSettings settings;
-  settings.limit = 360;
-  try {
-    return tasks::tasks().at("fashion-mnist")(settings);
-  } catch (const core::Error& error) {
-    WARN("skipped: " << error.what());
-    return nullptr;
-  }
-}
 
 spaces::Space pooling_space() {  // one decision of four options
   return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},

@@ -7,9 +7,11 @@
 #include <set>
 
 #include "mosaic/core/error.hpp"
+#include "small_task.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
+using mosaic::supernet::test::small_task;
 
 namespace {
 
@@ -36,17 +38,6 @@ const core::Registered kSpace{spaces::space_types(), "disagreement",
                               spaces::SpaceType{.build = build, .text = {}, .parse = {}}};
 
 spaces::Space disagreement() { return spaces::Space::make("disagreement", {{1, 28, 28}, 10}); }
-
-std::unique_ptr<tasks::Task> small_task() {
-  tasks::TaskSettings settings;
-  settings.limit = 360;
-  try {
-    return tasks::tasks().at("fashion-mnist")(settings);
-  } catch (const core::Error& error) {
-    WARN("skipped: " << error.what());
-    return nullptr;
-  }
-}
 
 /// Gradient of one architecture's loss in the named parameters, by the ordinary backward pass.
 std::vector<float> gradient(const Supernet& net, const spaces::Genotype& genotype,

@@ -10,23 +10,13 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/supernet/safetensors.hpp"
+#include "small_task.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
+using mosaic::supernet::test::small_task;
 
 namespace {
-
-/// Real images: some hundred of Fashion-MNIST. Null where the data is not installed.
-std::unique_ptr<tasks::Task> small_task(std::int64_t limit = 360) {
-  tasks::TaskSettings settings;
-  settings.limit = limit;
-  try {
-    return tasks::tasks().at("fashion-mnist")(settings);
-  } catch (const core::Error& error) {
-    WARN("skipped: " << error.what());
-    return nullptr;
-  }
-}
 
 spaces::Space small_space() {
   return spaces::Space::make("resnet-elastic", {{1, 28, 28}, 10},

@@ -14,8 +14,11 @@ namespace mosaic::core {
 /// fewer than two networks, leaves nothing to rank: NaN. Throws Error as rank_scores does.
 double kendall_tau_b(std::span<const double> truth, std::span<const double> score);
 
-/// Spearman's rho: Pearson's correlation of the ranks, ties given their average rank. Constants and
-/// errors as for kendall_tau_b.
+/// Pearson's correlation of the ranks of two vectors of one length, ties given their average rank;
+/// 0 where one of them is constant. Nothing is checked.
+double rank_correlation(std::span<const double> a, std::span<const double> b);
+
+/// Spearman's rho: rank_correlation. Constants and errors as for kendall_tau_b.
 double spearman_rho(std::span<const double> truth, std::span<const double> score);
 
 /// Agreement of one vector of scores with the truth; both are better when higher.
