@@ -2,6 +2,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <utility>
 
 #include "job_file.hpp"
 #include "mosaic/core/error.hpp"
@@ -161,20 +163,74 @@ StartFile read_start(core::Section section) {
   return start;
 }
 
+/// The moments of training, as shares of the steps, at which sharing changes.
+std::vector<double> read_moments(core::Section& section, const std::string& key,
+                                 const std::vector<double>& standard) {
+  auto moments = section.numbers(key, standard, 0.001, 0.999);
+  if (!std::is_sorted(moments.begin(), moments.end(), std::less_equal<>()))
+    section.fail(key, "the shares of the training must rise", "write " + key + " = [0.3, 0.45]");
+  return moments;
+}
+
+void refuse(core::Section& section, const std::vector<std::string>& keys, const std::string& kind) {
+  for (const auto& key : keys)
+    if (section.has(key))
+      section.fail(key, "only the router " + kind + " has this key",
+                   "remove it, or use router = \"" + kind + "\"");
+}
+
 /// The keys of [supernet] that say how weights are shared.
 supernet::RouterSettings read_router(core::Section& section) {
   supernet::RouterSettings router;
   router.kind = section.one_of("router", router.kind, supernet::routers().names());
-  const bool partition = router.kind == "partition";
-  if (!partition && section.has("split"))
-    section.fail("split", "only the partition router splits the space",
-                 "remove the key, or use router = \"partition\"");
-  if (partition) router.split = section.string("split", "random");
-  if (partition && router.split != "random" && section.has("experts"))
-    section.fail("experts", "this split says itself how many parts there are",
-                 "remove the key, or use split = \"random\"");
-  router.experts = section.integer("experts", router.kind == "plain" ? 1 : router.experts, 1, 64);
+  const bool mixture = router.kind == "layer-wise" || router.kind == "neuron-wise";
+  if (router.kind == "partition") {
+    router.split = section.string("split", "random");
+    if (router.split != "random" && section.has("experts"))
+      section.fail("experts", "this split says itself how many parts there are",
+                   "remove the key, or use split = \"random\"");
+    const bool chosen = router.split == "random" || router.split == "exhaustive";
+    router.split_at =
+        read_moments(section, "split_at",
+                     router.split == "gradient" ? std::vector{0.15} : std::vector<double>{});
+    if (router.split == "exhaustive" && router.split_at.empty())
+      section.fail("split", "\"exhaustive\" splits during training",
+                   "say when: split_at = [0.15]; or split from the start: split = \"gene=NAME\"");
+    if (!router.split_at.empty()) {
+      if (!chosen && router.split != "gradient")
+        section.fail("split_at", "a split that is given holds from the start",
+                     "remove the key, or use split = \"gradient\", \"random\" or \"exhaustive\"");
+      if (section.has("experts"))
+        section.fail("experts", "every moment of split_at doubles the parts", "remove the key");
+      router.split_by = std::exchange(router.split, "");
+    }
+    router.split_repeats = section.integer("split_repeats", router.split_repeats, 1, 1'000'000);
+    router.restart = section.flag("restart", router.restart);
+  } else {
+    refuse(section, {"split", "split_at", "split_repeats", "restart"}, "partition");
+  }
+  if (router.kind == "grown") {
+    auto& growth = router.growth;
+    router.split_at = read_moments(section, "grow_at", {0.3, 0.45});
+    growth.budget = section.number("budget", growth.budget, 1, 64);
+    growth.slots = section.one_of("grow_slots", growth.slots, {"scored", "random", "earliest"});
+    growth.questions = section.one_of("grow_questions", growth.questions, {"scored", "random"});
+    growth.score = section.one_of("grow_score", growth.score, {"gain", "cosine"});
+    growth.hard = section.flag("hard_routing", growth.hard);
+    if (section.has("experts"))
+      section.fail("experts", "growth adds experts within its budget", "set budget instead");
+  } else {
+    refuse(section,
+           {"grow_at", "budget", "grow_slots", "grow_questions", "grow_score", "hard_routing"},
+           "grown");
+  }
+  const bool one = router.kind == "plain" || router.kind == "grown";
+  router.experts = section.integer("experts", one ? 1 : router.experts, 1, 64);
   router.hidden = section.integer("router_hidden", router.hidden, 1, 65536);
+  if (mixture)
+    router.share = section.number("mixed_share", router.share, 0, 1);
+  else
+    refuse(section, {"mixed_share"}, "layer-wise");
   if (router.kind == "plain" && router.experts != 1)
     section.fail("experts", "the plain router has one expert",
                  "remove the key, or choose another router");

@@ -165,7 +165,7 @@ void extract_subnet(const ExtractOptions& options) {
   if (!supernet::training_complete(checkpoint))
     throw core::Error("the supernet of job '" + job.name + "' is not trained to the end",
                       "go on with: mosaic resume " + job.name + " --db " + options.db);
-  supernet::load_checkpoint(checkpoint, net->parameters(), work.training_identity());
+  supernet::load_checkpoint(checkpoint, *net, work.training_identity());
 
   std::int64_t calibration = evaluators::MeasureSettings().calibration;
   for (const auto& objective : file.objectives)

@@ -103,7 +103,7 @@ class Pipeline {
           "the supernet of job '" + job_.name + "' is gone: " + checkpoint + " does not exist",
           "restore the file, or begin a new job");
     if (supernet::training_complete(checkpoint)) {
-      supernet::load_checkpoint(checkpoint, supernet_->parameters(), work_.training_identity());
+      supernet::load_checkpoint(checkpoint, *supernet_, work_.training_identity());
       database_.save_state(job_.id, "trained", work_.training_identity());
       return;
     }

@@ -191,6 +191,13 @@ class Ranking {
     if (!std::filesystem::exists(hooks.checkpoint)) database_.truncate_training(job_.id, 0);
     supernet::train(trainee, *work_.task, work_.file.train, hooks);
 
+    auto structures = nlohmann::json::array();  // where sharing ended, of routers that found out
+    for (const auto* member : members)
+      structures.push_back({{"seed", member->seed()},
+                            {"structure", member->router_settings().split},
+                            {"parameters", member->parameter_bytes() / 4}});
+    database_.save_state(job_.id, "structures", structures.dump());
+
     const supernet::JointScoring scoring{tasks::Split::validation, rank_.images, rank_.calibration};
     core::Progress progress("score", static_cast<std::int64_t>(candidates_.size()));
     for (std::size_t i = 0; i < candidates_.size(); ++i) {

@@ -55,7 +55,20 @@ std::string Workplace::training_identity() const {
   for (const double value :
        {t.learning_rate, t.momentum, t.weight_decay, t.warmup, t.label_smoothing, t.clip})
     hasher.add(core::format_double(value));
-  if (!file.router->split.empty()) hasher.add("split").add(file.router->split);
+  const auto& router = *file.router;
+  if (!router.split.empty()) hasher.add("split").add(router.split);
+  if (router.share != 1) hasher.add("share").add(core::format_double(router.share));
+  if (!router.split_at.empty()) {
+    hasher.add("turns").add(router.split_by).add(router.split_repeats).add(router.restart ? 1 : 0);
+    for (const double at : router.split_at) hasher.add(core::format_double(at));
+    const auto& growth = router.growth;
+    if (router.kind == "grown")
+      hasher.add(core::format_double(growth.budget))
+          .add(growth.slots)
+          .add(growth.questions)
+          .add(growth.score)
+          .add(growth.hard ? 1 : 0);
+  }
   if (file.task) {
     hasher.add(core::format_double(file.task->validation))
         .add(file.task->limit)

@@ -336,6 +336,27 @@ std::vector<std::int64_t> Section::integers(const std::string& key,
   });
 }
 
+std::vector<double> Section::numbers(const std::string& key, const std::vector<double>& fallback,
+                                     double lo, double hi) {
+  const auto* node = impl_->find(key);
+  if (node == nullptr) return fallback;
+  const std::string advice = "write " + key + " = [0.3, 0.5]";
+  const auto* array = node->as_array();
+  if (array == nullptr) fail(key, "must be an array of numbers" + not_a(*node), advice);
+  std::vector<double> result;
+  for (const auto& element : *array) {
+    const std::string which = "element " + std::to_string(result.size() + 1) + " ";
+    if (!element.is_number())
+      fail(key, "must be an array of numbers, but " + which + "is " + with_article(element.type()),
+           advice);
+    result.push_back(element.is_integer() ? static_cast<double>(element.as_integer()->get())
+                                          : element.as_floating_point()->get());
+    if (!std::isfinite(result.back()) || result.back() < lo || result.back() > hi)
+      fail(key, which + "must be " + detail::expected_number(lo, hi), advice);
+  }
+  return result;
+}
+
 Section Section::section(const std::string& key) {
   const auto* node = impl_->find(key);
   const auto* table = node == nullptr ? nullptr : node->as_table();

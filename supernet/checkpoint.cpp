@@ -18,10 +18,16 @@ CheckpointHeader header_of(const std::string& path, const TensorFile& file) {
     throw core::Error(path + " is no checkpoint of Mosaic",
                       "give the job's own folder, or delete the file");
   const auto number = [&](const char* key) { return std::stoll(file.metadata.at(key)); };
-  return {number("step"), number("steps"), number("pieces"), file.metadata.at("identity")};
+  const auto structure = file.metadata.find("structure");
+  return {number("step"), number("steps"), number("pieces"), file.metadata.at("identity"),
+          structure == file.metadata.end() ? "" : structure->second};
 }
 
 }  // namespace
+
+CheckpointHeader read_header(const std::string& path) {
+  return header_of(path, load_tensors(path));
+}
 
 void save_checkpoint(const std::string& path, const NamedTensors& parameters,
                      const Optimizer& optimizer, const CheckpointHeader& header) {
@@ -33,6 +39,7 @@ void save_checkpoint(const std::string& path, const NamedTensors& parameters,
                    {"steps", std::to_string(header.steps)},
                    {"pieces", std::to_string(header.pieces)},
                    {"identity", header.identity}};
+  if (!header.structure.empty()) file.metadata["structure"] = header.structure;
   save_tensors(path, file);
 }
 
@@ -57,14 +64,20 @@ CheckpointHeader load_checkpoint(const std::string& path, const NamedTensors& pa
   return header;
 }
 
-std::int64_t load_checkpoint(const std::string& path, const NamedTensors& parameters,
+std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
                              const std::string& identity) {
-  return load_checkpoint(path, parameters, nullptr, identity).step;
+  if (const auto header = read_header(path); header.identity == identity &&
+                                             header.structure != supernet.router_settings().split &&
+                                             !header.structure.empty())
+    supernet.restructure(header.structure);
+  NamedTensors tensors = supernet.parameters();
+  for (const auto& named : supernet.state()) tensors.push_back(named);
+  return load_checkpoint(path, tensors, nullptr, identity).step;
 }
 
 bool training_complete(const std::string& path) {
   if (!std::filesystem::exists(path)) return false;
-  const auto header = header_of(path, load_tensors(path));
+  const auto header = read_header(path);
   return header.step >= header.steps;
 }
 

@@ -13,7 +13,11 @@ struct CheckpointHeader {
   std::int64_t steps = 0;   ///< of the whole training
   std::int64_t pieces = 1;  ///< in which a batch is taken because it did not fit in memory
   std::string identity;
+  std::string structure = {};  ///< Turns::structure
 };
+
+/// Throws core::Error for a damaged or foreign file.
+CheckpointHeader read_header(const std::string& path);
 
 void save_checkpoint(const std::string& path, const NamedTensors& parameters,
                      const Optimizer& optimizer, const CheckpointHeader& header);

@@ -5,6 +5,7 @@
 
 #ifdef MOSAIC_CUDA
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #endif
 
@@ -43,6 +44,7 @@ void PassResult::add(const PassResult& other, bool more) {
       if (gradient.defined()) gradient = gradient.clone();
     return;
   }
+  errors = other.errors;
   loss = loss + other.loss;
   correct = correct + other.correct;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
@@ -63,8 +65,9 @@ void PassResult::give(const NamedTensors& parameters) const {
 class RecordedPass {
  public:
   template <class Compute>
-  RecordedPass(const tasks::Batch& batch, at::cuda::MempoolId_t pool, const Compute& compute)
-      : batch_{batch.inputs.clone(), batch.targets.clone()} {
+  RecordedPass(const Pass& pass, const tasks::Batch& batch, at::cuda::MempoolId_t pool,
+               const Compute& compute)
+      : held_(pass.held), batch_{batch.inputs.clone(), batch.targets.clone()} {
     const auto stream = at::cuda::getStreamFromPool(/*isHighPriority=*/false);
     const c10::cuda::CUDAStreamGuard guard(stream);
     c10::cuda::device_synchronize();
@@ -89,6 +92,7 @@ class RecordedPass {
   }
 
  private:
+  std::shared_ptr<const void> held_;
   tasks::Batch batch_;
   at::cuda::CUDAGraph graph_;
   PassResult result_;
@@ -100,12 +104,37 @@ class RecordedPass {};
 
 #endif
 
+void release_unused_memory([[maybe_unused]] const std::string& device) {
+#ifdef MOSAIC_CUDA
+  if (device != "cpu") c10::cuda::CUDACachingAllocator::emptyCache();
+#endif
+}
+
+bool uses_bfloat16(const TrainSettings& settings, const std::string& device) {
+  return settings.precision == "bfloat16" || (settings.precision == "auto" && device != "cpu");
+}
+
 Gradients::Gradients(const Trainee& trainee, const tasks::Task& task,
                      const GradientSettings& settings)
     : trainee_(trainee), task_(task), settings_(settings) {}
-Gradients::~Gradients() = default;
+Gradients::~Gradients() { forget(); }
+
+void Gradients::forget() {
+  const bool any = !recorded_.empty();
+  recorded_.clear();
+  seen_.clear();
+  if (any) release_unused_memory(trainee_.device);
+}
+
+bool Gradients::stop_recording() {
+  const bool any = !recorded_.empty();
+  forget();
+  settings_.replay = false;
+  return any;
+}
 
 PassResult Gradients::run(const Pass& pass, const tasks::Batch& batch, double share) {
+  if (pass.prepare) pass.prepare();
 #ifdef MOSAIC_CUDA
   constexpr std::size_t kMostRecorded = 128;
   if (settings_.replay && trainee_.device != "cpu" && !pass.key.empty()) {
@@ -116,8 +145,9 @@ PassResult Gradients::run(const Pass& pass, const tasks::Batch& batch, double sh
     if (recorded_.size() < kMostRecorded && ++seen_[key] == 2) {
       if (recorded_.empty()) pool_ = at::cuda::graph_pool_handle();
       auto& made = recorded_[key];
-      made = std::make_unique<RecordedPass>(
-          batch, pool_, [&](const tasks::Batch& fixed) { return compute(pass, fixed, share); });
+      made = std::make_unique<RecordedPass>(pass, batch, pool_, [&](const tasks::Batch& fixed) {
+        return compute(pass, fixed, share);
+      });
       return made->replay(batch);
     }
   }
@@ -143,6 +173,12 @@ PassResult Gradients::compute(const Pass& pass, const tasks::Batch& batch, doubl
     // loss.
     loss = task_.loss(logits, targets, settings_.label_smoothing) * (share * networks);
     result.correct = task_.correct(logits.detach(), targets);
+    if (trainee_.look) {
+      const torch::NoGradGuard guard;
+      const at::Tensor shares = at::softmax(logits.detach(), 1);
+      const at::Tensor off = shares - at::one_hot(targets, shares.size(1));
+      result.errors = off.norm(2, {1}).view(batch.targets.sizes());
+    }
   }
   result.gradients = torch::autograd::grad({loss}, parameters, {}, std::nullopt, false, true);
   // The optimiser's fused kernels walk weights and gradients in one order.
@@ -154,13 +190,19 @@ PassResult Gradients::compute(const Pass& pass, const tasks::Batch& batch, doubl
 
 tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std::int64_t epoch,
                             std::int64_t index, std::int64_t batch_size) {
-  if (trainee.orders.empty()) return task.training_batch(epoch, index, batch_size);
-  std::map<std::int64_t, tasks::Batch> of_order;
+  const auto of_order = [&](std::int64_t order) {
+    const std::int64_t number = order * tasks::kEpochsPerOrder + epoch;
+    const at::Tensor all = trainee.examples ? trainee.examples(epoch, order) : at::Tensor();
+    return all.defined()
+               ? task.training_batch(number, index, all.narrow(0, index * batch_size, batch_size))
+               : task.training_batch(number, index, batch_size);
+  };
+  if (trainee.orders.empty()) return of_order(0);
+  std::map<std::int64_t, tasks::Batch> known;
   std::vector<at::Tensor> inputs, targets;
   for (const std::int64_t order : trainee.orders) {
-    auto& batch = of_order[order];
-    if (!batch.inputs.defined())
-      batch = task.training_batch(order * tasks::kEpochsPerOrder + epoch, index, batch_size);
+    auto& batch = known[order];
+    if (!batch.inputs.defined()) batch = of_order(order);
     inputs.push_back(batch.inputs);
     targets.push_back(batch.targets);
   }

@@ -17,6 +17,7 @@ struct PassResult {
   at::Tensor loss;     ///< float32 scalar, summed over the trainee's networks
   at::Tensor correct;  ///< int64 scalar, likewise
   std::vector<at::Tensor> gradients;
+  at::Tensor errors;  ///< StepFindings::errors, of the last pass; undefined where nobody looks
 
   /// `more`: others follow; `other` may be overwritten before they come.
   void add(const PassResult& other, bool more);
@@ -29,6 +30,13 @@ struct GradientSettings {
   bool bfloat16 = false;  ///< forward passes in bfloat16 (GPU); weights and gradients are float32
   bool replay = true;
 };
+
+/// Do forward passes run in bfloat16 on this device?
+bool uses_bfloat16(const TrainSettings& settings, const std::string& device);
+
+/// Gives memory that nobody uses back to the device: what finished recordings leave behind is of no
+/// use to others.
+void release_unused_memory(const std::string& device);
 
 class RecordedPass;
 
@@ -44,6 +52,10 @@ class Gradients {
   /// Gradients of `share` times the pass's loss. What a replayed pass returned is overwritten by
   /// its next run.
   PassResult run(const Pass& pass, const tasks::Batch& batch, double share);
+  /// Forgets what was recorded, and gives its memory back.
+  void forget();
+  /// The same, and records nothing from now on. Returns false where nothing was recorded.
+  bool stop_recording();
 
  private:
   PassResult compute(const Pass& pass, const tasks::Batch& batch, double share) const;

@@ -2,12 +2,19 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
 #include "joint_executor.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/supernet/sampler.hpp"
+#include "structure.hpp"
 
 namespace mosaic::supernet {
 namespace {
+
+const std::string kJoint = "joint.";
 
 /// One trained tensor of the members that have it: [rows, ...]. The members' own tensors are views.
 struct Stack {
@@ -37,15 +44,27 @@ class Rows {
   std::vector<at::Tensor> single_;
 };
 
-/// Stacks the members' tensors and makes each a view of its row.
+/// The tensor with rows of zeros behind it.
+at::Tensor with_rows(const at::Tensor& tensor, std::int64_t rows) {
+  if (tensor.size(0) == rows) return tensor;
+  auto shape = tensor.sizes().vec();
+  shape[0] = rows - shape[0];
+  return at::cat({tensor, at::zeros(shape, tensor.options())});
+}
+
+/// Stacks the members' tensors and makes each a view of its row. Where some have fewer experts than
+/// others their rows are filled up, and they never read the rest.
 Stack stack(const std::vector<at::Tensor>& tensors, std::vector<int> members) {
   torch::NoGradGuard guard;
+  std::int64_t most = 0;
+  for (const auto& tensor : tensors) most = std::max(most, tensor.size(0));
   std::vector<at::Tensor> plain;
-  for (const auto& tensor : tensors) plain.push_back(tensor.detach());
+  for (const auto& tensor : tensors) plain.push_back(with_rows(tensor.detach(), most));
   Stack result{at::stack(plain), std::move(members)};
   for (std::size_t row = 0; row < tensors.size(); ++row) {
     at::Tensor member = tensors[row];
-    member.set_data(result.tensor.select(0, static_cast<std::int64_t>(row)));
+    member.set_data(
+        result.tensor.select(0, static_cast<std::int64_t>(row)).narrow(0, 0, member.size(0)));
   }
   result.tensor.requires_grad_();
   return result;
@@ -82,10 +101,16 @@ struct SupernetStacks {
   std::map<std::string, std::size_t> slot_index;
   std::shared_ptr<Sampler> sampler;
 
+  std::shared_ptr<const void> hold(const spaces::Genotype& genotype) const {
+    auto result = std::make_shared<std::vector<std::shared_ptr<const void>>>();
+    for (const auto* member : members) result->push_back(member->hold(genotype));
+    return result;
+  }
+
   at::Tensor forward(const spaces::Genotype& genotype, const at::Tensor& inputs) const {
     const spaces::Graph graph = members[0]->space().bind(genotype);
     std::vector<Mixes> mixes;
-    for (const auto* member : members) mixes.push_back(member->mixes(genotype));
+    for (const auto* member : members) mixes.push_back(member->mixes(genotype, true));
     std::map<SlotShape, at::Tensor> made;
     const JointWeights weights = [&](const spaces::WeightRef& ref, std::span<const int>) {
       at::Tensor& result = made[{ref.slot, ref.active}];
@@ -109,6 +134,53 @@ struct SupernetStacks {
     return at::stack(own);
   }
 };
+
+/// Where the parameters of a joint trainee come from, given where those of its members do.
+Heritage joint_heritage(const Trainee& trainee, const NamedTensors& former,
+                        std::vector<Heritage> of_members) {
+  const auto heritages = std::make_shared<std::vector<Heritage>>(std::move(of_members));
+  std::set<std::string> stacked;
+  for (const auto& [name, tensor] : former)
+    if (name.rfind(kJoint, 0) == 0) stacked.insert(name.substr(kJoint.size()));
+  /// A member's own tensor, taken from the former trainee's.
+  const auto of_member = [heritages, stacked](std::size_t member, const std::string& name,
+                                              const auto& look_up) {
+    return heritages->at(member).at(name).take([&](const std::string& old) {
+      return stacked.contains(old)
+                 ? look_up(kJoint + old).select(0, static_cast<std::int64_t>(member))
+                 : look_up(old + "@" + std::to_string(member));
+    });
+  };
+  Heritage result;
+  for (std::size_t i = 0; i < trainee.parameters.size(); ++i) {
+    const auto& [name, tensor] = trainee.parameters[i];
+    const bool joint = name.rfind(kJoint, 0) == 0;
+    const std::string own = joint ? name.substr(kJoint.size()) : name.substr(0, name.rfind('@'));
+    const std::vector<std::int64_t> rows = trainee.rows[i];
+    const std::string old = heritages->at(static_cast<std::size_t>(rows[0])).at(own).name;
+    result[name] = {
+        stacked.contains(old) ? kJoint + old : old + "@" + std::to_string(rows[0]),
+        [of_member, joint, own, rows](const auto& look_up) {
+          if (!joint) return of_member(static_cast<std::size_t>(rows[0]), own, look_up);
+          std::vector<at::Tensor> members;
+          std::int64_t most = 0;
+          for (const auto member : rows) {
+            members.push_back(of_member(static_cast<std::size_t>(member), own, look_up));
+            most = std::max(most, members.back().size(0));
+          }
+          for (auto& member : members) member = with_rows(member, most);
+          return at::stack(members);
+        }};
+  }
+  return result;
+}
+
+/// The structures of all members, as the text of a JSON array.
+std::string structure_of(std::span<Supernet* const> supernets) {
+  auto json = nlohmann::json::array();
+  for (const auto* supernet : supernets) json.push_back(supernet->router_settings().split);
+  return json.dump();
+}
 
 }  // namespace
 
@@ -136,7 +208,7 @@ Trainee joint_supernets(std::span<Supernet* const> supernets, const TrainSetting
     for (const auto& of_member : parameters) tensors.push_back(of_member[i].second);
     if (name.rfind("bank.", 0) == 0 && state->same_parts) {
       const auto& made = state->stacks[name.substr(5)] = stack(tensors, state->all);
-      trainee.parameters.emplace_back("joint." + name, made.tensor);
+      trainee.parameters.emplace_back(kJoint + name, made.tensor);
       trainee.rows.emplace_back(state->all.begin(), state->all.end());
     } else {
       for (std::size_t member = 0; member < tensors.size(); ++member) {
@@ -145,14 +217,42 @@ Trainee joint_supernets(std::span<Supernet* const> supernets, const TrainSetting
       }
     }
   }
-  trainee.passes = [state, seed](std::int64_t step) {
+  for (const auto& [name, tensor] : trainee.parameters) {
+    const std::string own =
+        name.rfind(kJoint, 0) == 0 ? name.substr(kJoint.size()) : name.substr(0, name.rfind('@'));
+    trainee.slots.push_back(slot_of(space.graph(), own));
+    trainee.rates.push_back(trainee.slots.back() < 0 ? supernets[0]->router().rate_scale() : 1);
+  }
+  const PassOf pass_of = [state](const spaces::Genotype& genotype) {
+    return Pass{
+        [state, genotype](const at::Tensor& inputs) { return state->forward(genotype, inputs); },
+        state->members[0]->space().text(genotype),
+        state->hold(genotype),
+        {}};
+  };
+  trainee.passes = [state, pass_of, seed](std::int64_t step) {
     core::Stream stream(seed, "sampler", static_cast<std::uint64_t>(step));
     std::vector<Pass> result;
-    for (auto& genotype : state->sampler->draw(stream))
-      result.push_back(
-          {[state, genotype](const at::Tensor& inputs) { return state->forward(genotype, inputs); },
-           state->members[0]->space().text(genotype)});
+    for (auto& genotype : state->sampler->draw(stream)) result.push_back(pass_of(genotype));
     return result;
+  };
+  add_draws(trainee, state->members, state->sampler, pass_of, seed);
+  add_learning(trainee, space, state->sampler);
+  if (!changes_structure(*supernets[0])) return trainee;
+  trainee.turns = turns_of(*supernets[0], settings);
+  trainee.turns.structure = structure_of(supernets);
+  trainee.turns.choose = [state, pass_of](const Trainee& current, const Turn& turn) {
+    return nlohmann::json(choose_structures(state->members, current, pass_of, turn)).dump();
+  };
+  trainee.turns.take_on = [state, settings, seed, former = trainee.parameters,
+                           orders = trainee.orders](const std::string& structure) {
+    std::vector<Heritage> heritages;
+    const auto texts = nlohmann::json::parse(structure).get<std::vector<std::string>>();
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      heritages.push_back(state->members[i]->restructure(texts[i]));
+    Trainee changed = joint_supernets(state->members, settings, seed, orders);
+    Heritage heritage = joint_heritage(changed, former, std::move(heritages));
+    return std::make_pair(std::move(changed), std::move(heritage));
   };
   return trainee;
 }

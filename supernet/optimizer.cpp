@@ -34,6 +34,8 @@ Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
     Entry entry{name,
                 parameter,
                 decays(name, parameter) ? settings.weight_decay : 0.0,
+                trainee.rates.empty() ? 1.0 : trainee.rates[entries_.size()],
+                !trainee.slots.empty() && trainee.slots[entries_.size()] >= 0,
                 at::zeros_like(parameter),
                 {},
                 {},
@@ -45,6 +47,23 @@ Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
       entry.steps = at::zeros({}, parameter.options().dtype(at::kFloat));
     }
     entries_.push_back(std::move(entry));
+  }
+}
+
+void Optimizer::inherit(const Optimizer& former, const Heritage& heritage) {
+  torch::NoGradGuard guard;
+  std::map<std::string, const Entry*> by_name;
+  for (const auto& entry : former.entries_) by_name[entry.name] = &entry;
+  for (auto& entry : entries_) {
+    const Origin& origin = heritage.at(entry.name);
+    const auto take = [&](at::Tensor Entry::*state) {
+      at::Tensor target = entry.*state;
+      target.copy_(origin.take([&](const std::string& name) { return by_name.at(name)->*state; }));
+    };
+    take(&Entry::first);
+    if (!adam_) continue;
+    take(&Entry::second);
+    entry.steps.copy_(by_name.at(origin.name)->steps);
   }
 }
 
@@ -78,18 +97,26 @@ void Optimizer::clip_each(double largest) {
   }
 }
 
-void Optimizer::step(double learning_rate) {
+void Optimizer::step(double learning_rate, const at::Tensor& trained) {
   torch::NoGradGuard guard;
-  // The kernels take one weight decay for all tensors of a call.
-  std::map<double, std::vector<Entry*>> by_decay;
+  std::vector<std::pair<at::Tensor, at::Tensor>> kept;  // tensors, and what they were
+  if (trained.defined())
+    for (const auto& entry : entries_)
+      if (entry.experts && entry.parameter.grad().defined())
+        for (const auto& tensor : {entry.parameter, entry.first, entry.second})
+          if (tensor.defined()) kept.emplace_back(tensor, tensor.clone());
+  // The kernels take one weight decay and one rate for all tensors of a call.
+  std::map<std::pair<double, double>, std::vector<Entry*>> by_call;
   for (auto& entry : entries_)
-    if (entry.parameter.grad().defined()) by_decay[entry.weight_decay].push_back(&entry);
-  for (const auto& [decay, members] : by_decay) {
+    if (entry.parameter.grad().defined())
+      by_call[{entry.weight_decay, entry.rate}].push_back(&entry);
+  for (const auto& [call, members] : by_call) {
+    const double decay = call.first, rate = learning_rate * call.second;
     std::vector<at::Tensor> parameters, gradients, first, second, steps;
     for (const Entry* entry : members) {
       parameters.push_back(entry->parameter);
       gradients.push_back(entry->parameter.grad());
-      first.push_back(entry->first);
+      if (adam_ || momentum_ > 0) first.push_back(entry->first);  // else the kernel wants none
       if (adam_) {
         second.push_back(entry->second);
         steps.push_back(entry->steps);
@@ -97,14 +124,19 @@ void Optimizer::step(double learning_rate) {
     }
     if (adam_) {
       at::_foreach_add_(steps, 1);
-      at::_fused_adamw_(parameters, gradients, first, second, {}, steps, learning_rate, kBeta1,
-                        kBeta2, decay, kEpsilon,
+      at::_fused_adamw_(parameters, gradients, first, second, {}, steps, rate, kBeta1, kBeta2,
+                        decay, kEpsilon,
                         /*amsgrad=*/false, /*maximize=*/false);
     } else {
-      at::_fused_sgd_(parameters, gradients, first, decay, momentum_, learning_rate,
+      at::_fused_sgd_(parameters, gradients, first, decay, momentum_, rate,
                       /*dampening=*/0.0,
                       /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false);
     }
+  }
+  for (auto& [tensor, former] : kept) {
+    at::Tensor mask = trained;
+    while (mask.dim() < tensor.dim()) mask = mask.unsqueeze(-1);
+    tensor.copy_(at::where(mask > 0, tensor, former));
   }
 }
 

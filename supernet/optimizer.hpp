@@ -15,11 +15,15 @@ class Optimizer {
  public:
   Optimizer(const Trainee& trainee, const TrainSettings& settings);
 
+  /// Takes the state over from the optimiser of what `trainee` was before it changed.
+  void inherit(const Optimizer& former, const Heritage& heritage);
+
   /// Scales the gradients so that each network's norm is at most `largest` (no wait for the
   /// device).
   void clip(double largest);
-  /// One update of every parameter that has a gradient; the others keep weights and state.
-  void step(double learning_rate);
+  /// One update of every parameter that has a gradient; the others keep weights and state. So do
+  /// experts outside of the mask `trained` (Trainee::trained), where there is one.
+  void step(double learning_rate, const at::Tensor& trained = {});
   /// Drops the gradients, so that slots an architecture does not use are not touched.
   void zero_grad();
 
@@ -33,6 +37,8 @@ class Optimizer {
     std::string name;
     at::Tensor parameter;
     double weight_decay;
+    double rate;        ///< as a share of the learning rate
+    bool experts;       ///< of a slot
     at::Tensor first;   ///< momentum, or Adam's first moment
     at::Tensor second;  ///< Adam's second moment
     at::Tensor steps;   ///< Adam's step count

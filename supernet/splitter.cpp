@@ -9,8 +9,12 @@
 #include <optional>
 #include <set>
 
+#include "cuts.hpp"
+#include "gradient.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
+#include "slot_gradients.hpp"
+#include "structure.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -92,12 +96,6 @@ std::vector<int> exchanged_halves(const std::vector<double>& distances, std::siz
   return result;
 }
 
-std::string numbers(const std::vector<int>& options) {
-  std::vector<std::string> result;
-  for (const int option : options) result.push_back(std::to_string(option));
-  return core::join(result, ",");
-}
-
 // ---- which weights count -----------------------------------------------------------------------
 
 bool is_layer(const spaces::SuperGraph& graph, const spaces::Node& node) {
@@ -139,15 +137,15 @@ std::set<int> slots_at_the_ends(const spaces::SuperGraph& graph) {
   return result;
 }
 
-/// Names of the slots on which the options of `gene` are compared.
-std::set<std::string> compared_slots(const spaces::SuperGraph& graph, int gene) {
+/// The slots on which the options of `gene` are compared.
+std::vector<int> compared_slots(const spaces::SuperGraph& graph, int gene) {
   std::set<int> excluded = slots_at_the_ends(graph);
   for (const auto& node : graph.nodes)
     if (owns(node, gene))
       for (const auto& use : node.weights) excluded.insert(use.slot);
-  std::set<std::string> result;
-  for (std::size_t i = 0; i < graph.slots.size(); ++i)
-    if (!excluded.contains(static_cast<int>(i))) result.insert(graph.slots[i].name);
+  std::vector<int> result;
+  for (int slot = 0; slot < static_cast<int>(graph.slots.size()); ++slot)
+    if (!excluded.contains(slot)) result.push_back(slot);
   return result;
 }
 
@@ -170,10 +168,18 @@ std::vector<double> distances_of(const at::Tensor& products) {
   return result;
 }
 
+/// Distances between the options of a decision, for several supernets at once.
 class GradientMatching {
  public:
-  GradientMatching(const Supernet& supernet, const tasks::Task& task, const SplitSettings& settings)
-      : supernet_(supernet), space_(supernet.space()), task_(task), settings_(settings) {
+  GradientMatching(std::span<Supernet* const> members, const Trainee& trainee, PassOf pass_of,
+                   const tasks::Task& task, const TrainSettings& train,
+                   const SplitSettings& settings)
+      : members_(members),
+        space_(members[0]->space()),
+        trainee_(trainee),
+        task_(task),
+        settings_(settings),
+        gradients_(members, trainee, std::move(pass_of), task, train) {
     const std::int64_t size = task.size(tasks::Split::train);
     if (settings.batch_size < 2 || settings.batch_size > size)
       throw core::UsageError("a batch of " + std::to_string(settings.batch_size) +
@@ -185,52 +191,43 @@ class GradientMatching {
     per_epoch_ = size / settings.batch_size;
   }
 
-  GeneDistances operator()(std::size_t gene) {
+  /// Means and errors for each member.
+  std::vector<GeneDistances> operator()(std::size_t gene) {
     const std::size_t options = space_.genes()[gene].labels.size();
-    GeneDistances result;
-    result.gene = space_.genes()[gene].name;
-    std::vector<double> sum(options * options, 0.0), squares(options * options, 0.0);
-    parameters_ = compared(gene);
+    slots_ = compared_slots(space_.graph(), static_cast<int>(gene));
+    std::vector<GeneDistances> results(members_.size());
+    std::vector<std::vector<double>> sums(members_.size(),
+                                          std::vector<double>(options * options, 0.0));
+    auto squares = sums;
+    std::int64_t repeats = 0;
     for (std::int64_t repeat = 0; repeat < settings_.repeats; ++repeat) {
       const auto rest = architecture(gene, repeat);
       if (!rest) continue;
       const auto distances = at_architecture(gene, *rest, repeat);
-      for (std::size_t i = 0; i < sum.size(); ++i) {
-        sum[i] += distances[i];
-        squares[i] += distances[i] * distances[i];
+      for (std::size_t member = 0; member < members_.size(); ++member)
+        for (std::size_t i = 0; i < options * options; ++i) {
+          sums[member][i] += distances[member][i];
+          squares[member][i] += distances[member][i] * distances[member][i];
+        }
+      ++repeats;
+    }
+    const auto n = static_cast<double>(repeats);
+    for (std::size_t member = 0; member < members_.size(); ++member) {
+      results[member].gene = space_.genes()[gene].name;
+      results[member].repeats = repeats;
+      for (std::size_t i = 0; i < options * options; ++i) {
+        const double mean = n > 0 ? sums[member][i] / n : 0;
+        results[member].mean.push_back(mean);
+        results[member].error.push_back(
+            n > 1 ? std::sqrt(std::max(0.0, squares[member][i] / n - mean * mean) / (n - 1)) : 0);
       }
-      ++result.repeats;
     }
-    const auto n = static_cast<double>(result.repeats);
-    for (std::size_t i = 0; i < sum.size(); ++i) {
-      const double mean = n > 0 ? sum[i] / n : 0;
-      result.mean.push_back(mean);
-      result.error.push_back(
-          n > 1 ? std::sqrt(std::max(0.0, squares[i] / n - mean * mean) / (n - 1)) : 0);
-    }
-    result.left = best_halves(result.mean, options, settings_.seed);
-    for (int option = 0; option < static_cast<int>(options); ++option)
-      if (!std::binary_search(result.left.begin(), result.left.end(), option))
-        result.right.push_back(option);
-    for (const int a : result.left)
-      for (const int b : result.right)
-        result.cut +=
-            result.mean[static_cast<std::size_t>(a) * options + static_cast<std::size_t>(b)];
-    result.cut /= static_cast<double>(result.left.size() * result.right.size());
-    return result;
+    return results;
   }
 
   double images() const { return images_; }
 
  private:
-  NamedTensors compared(std::size_t gene) const {
-    NamedTensors result;
-    for (const auto& slot : compared_slots(space_.graph(), static_cast<int>(gene)))
-      for (std::int64_t part = 0; part < supernet_.router().parts(); ++part)
-        result.emplace_back(slot, supernet_.bank().experts(slot, part));
-    return result;
-  }
-
   /// A random architecture that has the decision; none where a hundred have not.
   std::optional<spaces::Genotype> architecture(std::size_t gene, std::int64_t repeat) const {
     constexpr int kTries = 100;
@@ -242,63 +239,136 @@ class GradientMatching {
     return std::nullopt;
   }
 
-  /// Mean distances over the batches of one repeat.
-  std::vector<double> at_architecture(std::size_t gene, spaces::Genotype genotype,
-                                      std::int64_t repeat) {
+  /// Mean distances over the batches of one repeat, by member.
+  std::vector<std::vector<double>> at_architecture(std::size_t gene, spaces::Genotype genotype,
+                                                   std::int64_t repeat) {
     const std::size_t options = space_.genes()[gene].labels.size();
-    std::vector<double> result(options * options, 0.0);
+    std::vector<std::vector<double>> result(members_.size(),
+                                            std::vector<double>(options * options, 0.0));
     for (std::int64_t i = 0; i < settings_.batches; ++i) {
       const std::int64_t number = repeat * settings_.batches + i;
-      const auto batch =
-          task_.training_batch(number / per_epoch_, number % per_epoch_, settings_.batch_size);
-      std::vector<at::Tensor> gradients;
+      const auto batch = training_batch(trainee_, task_, number / per_epoch_, number % per_epoch_,
+                                        settings_.batch_size);
+      std::vector<at::Tensor> rows;
       for (std::size_t option = 0; option < options; ++option) {
         genotype[gene] = static_cast<int>(option);
-        gradients.push_back(gradient(space_.canonical(genotype), batch));
+        rows.push_back(compared_row(gradients_(space_.canonical(genotype), batch)));
       }
-      const at::Tensor rows = at::stack(gradients);
-      const auto distances = distances_of(at::matmul(rows, rows.t()));
-      for (std::size_t j = 0; j < result.size(); ++j)
-        result[j] += distances[j] / static_cast<double>(settings_.batches);
+      images_ += static_cast<double>(options) * static_cast<double>(settings_.batch_size);
+      const at::Tensor of_members = at::stack(rows, 1);  // [members, options, entries]
+      const at::Tensor products = at::matmul(of_members, of_members.transpose(1, 2)).cpu();
+      for (std::size_t member = 0; member < members_.size(); ++member) {
+        const auto distances = distances_of(products[static_cast<std::int64_t>(member)]);
+        for (std::size_t j = 0; j < distances.size(); ++j)
+          result[member][j] += distances[j] / static_cast<double>(settings_.batches);
+      }
     }
     return result;
   }
 
-  /// Gradient of the loss with respect to the compared weights, in one row.
-  at::Tensor gradient(const spaces::Genotype& genotype, const tasks::Batch& batch) {
-    const at::Tensor logits =
-        supernet_.forward(space_.bind(genotype), genotype, batch.inputs, NormMode::batch, nullptr);
-    const at::Tensor loss = task_.loss(logits, batch.targets, 0);
-    images_ += static_cast<double>(batch.inputs.size(0));
-    std::vector<at::Tensor> weights, rows;
-    for (const auto& [name, tensor] : parameters_) weights.push_back(tensor);
-    if (weights.empty()) return at::zeros({1}, logits.options());
-    const auto gradients =
-        torch::autograd::grad({loss}, weights, {}, std::nullopt, false, /*allow_unused=*/true);
-    for (std::size_t i = 0; i < weights.size(); ++i)
-      rows.push_back(gradients[i].defined()
-                         ? gradients[i].reshape(-1)
-                         : at::zeros({weights[i].numel()}, weights[i].options()));
-    return at::cat(rows);
+  /// Gradients of the compared slots side by side: [members, entries].
+  at::Tensor compared_row(const std::vector<at::Tensor>& gradients) const {
+    const auto count = static_cast<std::int64_t>(members_.size());
+    const auto options = at::TensorOptions().device(at::Device(trainee_.device));
+    std::vector<at::Tensor> parts{at::zeros({count, 1}, options)};
+    for (const int slot : slots_) {
+      const auto& shape = space_.graph().slots[static_cast<std::size_t>(slot)].shape;
+      const auto entries =
+          std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+      const at::Tensor& gradient = gradients[static_cast<std::size_t>(slot)];
+      parts.push_back(gradient.defined() ? gradient : at::zeros({count, entries}, options));
+    }
+    return at::cat(parts, 1);
   }
 
-  const Supernet& supernet_;
+  std::span<Supernet* const> members_;
   const spaces::Space& space_;
+  const Trainee& trainee_;
   const tasks::Task& task_;
   const SplitSettings& settings_;
+  SlotGradients gradients_;
   std::int64_t per_epoch_ = 1;
-  NamedTensors parameters_;
+  std::vector<int> slots_;
   double images_ = 0;
 };
 
-std::string random_split(const spaces::Gene& gene, core::Stream& stream) {
-  std::vector<int> order(gene.labels.size());
-  std::iota(order.begin(), order.end(), 0);
-  stream.shuffle(order);
-  const auto middle = order.begin() + static_cast<std::ptrdiff_t>((order.size() + 1) / 2);
-  std::sort(order.begin(), middle);
-  std::sort(middle, order.end());
-  return gene.name + ":" + numbers({order.begin(), middle}) + "|" + numbers({middle, order.end()});
+// ---- cuts --------------------------------------------------------------------------------------
+
+/// The groups of a decision's options that share weights now: all of them where no cut divides it.
+std::vector<std::vector<int>> groups_of(const std::vector<Cut>& cuts, int gene,
+                                        std::size_t options) {
+  for (const auto& cut : cuts)
+    if (cut.gene == gene) return cut.groups;
+  std::vector<int> all(options);
+  std::iota(all.begin(), all.end(), 0);
+  return {all};
+}
+
+std::string with_groups(const std::vector<spaces::Gene>& genes, std::vector<Cut> cuts, int gene,
+                        const std::vector<std::vector<int>>& groups) {
+  const auto found =
+      std::find_if(cuts.begin(), cuts.end(), [&](const auto& cut) { return cut.gene == gene; });
+  if (found == cuts.end())
+    cuts.push_back({gene, groups});
+  else
+    found->groups = groups;
+  return cuts_text(genes, cuts);
+}
+
+/// Halves every group that can be halved, so that distances across the halves are greatest.
+void halve(GeneDistances& gene, const std::vector<std::vector<int>>& groups, std::size_t options,
+           std::uint64_t seed) {
+  double sum = 0, pairs = 0;
+  for (const auto& group : groups) {
+    if (group.size() < 2) {
+      gene.groups.push_back(group);
+      continue;
+    }
+    std::vector<double> inner;
+    for (const int i : group)
+      for (const int j : group)
+        inner.push_back(
+            gene.mean[static_cast<std::size_t>(i) * options + static_cast<std::size_t>(j)]);
+    std::vector<int> left, right;
+    const auto half = best_halves(inner, group.size(), seed);
+    for (std::size_t i = 0; i < group.size(); ++i)
+      (std::binary_search(half.begin(), half.end(), static_cast<int>(i)) ? left : right)
+          .push_back(group[i]);
+    for (const int a : left)
+      for (const int b : right)
+        sum += gene.mean[static_cast<std::size_t>(a) * options + static_cast<std::size_t>(b)];
+    pairs += static_cast<double>(left.size() * right.size());
+    gene.groups.push_back(std::move(left));
+    gene.groups.push_back(std::move(right));
+  }
+  gene.cut = pairs > 0 ? sum / pairs : 0;
+}
+
+/// A random decision that can be divided further: random halves of its groups, or all options.
+std::string split_at_random(const std::vector<spaces::Gene>& genes, const std::vector<Cut>& cuts,
+                            bool exhaustive, core::Stream& stream) {
+  std::vector<int> fit;
+  for (int gene = 0; gene < static_cast<int>(genes.size()); ++gene) {
+    const auto groups = groups_of(cuts, gene, genes[static_cast<std::size_t>(gene)].labels.size());
+    if (std::any_of(groups.begin(), groups.end(), [](const auto& g) { return g.size() > 1; }))
+      fit.push_back(gene);
+  }
+  if (fit.empty()) return cuts_text(genes, cuts);
+  const int gene = fit[static_cast<std::size_t>(stream.below(fit.size()))];
+  std::vector<std::vector<int>> groups;
+  for (auto group : groups_of(cuts, gene, genes[static_cast<std::size_t>(gene)].labels.size())) {
+    if (exhaustive) {
+      for (const int option : group) groups.push_back({option});
+      continue;
+    }
+    stream.shuffle(group);
+    const auto middle = group.begin() + static_cast<std::ptrdiff_t>((group.size() + 1) / 2);
+    std::sort(group.begin(), middle);
+    std::sort(middle, group.end());
+    groups.emplace_back(group.begin(), middle);
+    if (middle != group.end()) groups.emplace_back(middle, group.end());
+  }
+  return with_groups(genes, cuts, gene, groups);
 }
 
 }  // namespace
@@ -314,29 +384,65 @@ std::vector<int> best_halves(const std::vector<double>& distances, std::size_t o
   return result;
 }
 
-Split choose_split(const Supernet& supernet, const tasks::Task& task,
-                   const SplitSettings& settings) {
-  const auto& genes = supernet.space().genes();
+double images_of_split(const spaces::Space& space, const SplitSettings& settings) {
+  if (settings.method != "gradient") return 0;
+  double options = 0;
+  for (const auto& gene : space.genes()) options += static_cast<double>(gene.labels.size());
+  return options * static_cast<double>(settings.repeats * settings.batches * settings.batch_size);
+}
+
+std::vector<Split> choose_splits(std::span<Supernet* const> members, const Trainee& trainee,
+                                 const PassOf& pass_of, const tasks::Task& task,
+                                 const TrainSettings& train, const SplitSettings& settings) {
+  const auto& space = members[0]->space();
+  const auto& genes = space.genes();
   if (genes.empty())
-    throw core::UsageError("space '" + supernet.space().name() + "' has no decision to split",
+    throw core::UsageError("space '" + space.name() + "' has no decision to split",
                            "choose another space, or other options of it");
-  Split split;
-  core::Stream stream(settings.seed, "split");
-  if (settings.method == "random" || settings.method == "exhaustive") {
-    const auto& gene = genes[static_cast<std::size_t>(stream.below(genes.size()))];
-    split.text = settings.method == "random" ? random_split(gene, stream) : "gene=" + gene.name;
-    return split;
-  }
-  if (settings.method != "gradient")
+  const std::vector<std::string> known{"exhaustive", "gradient", "random"};
+  if (std::find(known.begin(), known.end(), settings.method) == known.end())
     throw core::UsageError("unknown method of splitting '" + settings.method + "'",
-                           "known: exhaustive, gradient, random");
-  GradientMatching matching(supernet, task, settings);
-  for (std::size_t gene = 0; gene < genes.size(); ++gene) split.genes.push_back(matching(gene));
-  const auto best = std::max_element(split.genes.begin(), split.genes.end(),
-                                     [](const auto& a, const auto& b) { return a.cut < b.cut; });
-  split.text = best->gene + ":" + numbers(best->left) + "|" + numbers(best->right);
-  split.images = matching.images();
-  return split;
+                           "known: " + core::join(known));
+  std::vector<std::vector<Cut>> cuts;
+  for (const auto* member : members) {
+    const auto& router = member->router_settings();
+    const bool divided = router.kind == "partition" && !router.split.empty();
+    cuts.push_back(divided ? parse_cuts(genes, router.split) : std::vector<Cut>{});
+  }
+  std::vector<Split> splits(members.size());
+  if (settings.method != "gradient") {
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      core::Stream stream(settings.seed, "split", members[i]->seed());
+      splits[i].text = split_at_random(genes, cuts[i], settings.method == "exhaustive", stream);
+    }
+    return splits;
+  }
+  GradientMatching matching(members, trainee, pass_of, task, train, settings);
+  for (std::size_t gene = 0; gene < genes.size(); ++gene) {
+    auto found = matching(gene);
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const std::size_t options = genes[gene].labels.size();
+      halve(found[i], groups_of(cuts[i], static_cast<int>(gene), options), options, settings.seed);
+      splits[i].genes.push_back(std::move(found[i]));
+    }
+  }
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const auto& all = splits[i].genes;
+    const auto best = std::max_element(all.begin(), all.end(),
+                                       [](const auto& a, const auto& b) { return a.cut < b.cut; });
+    splits[i].text =
+        with_groups(genes, cuts[i], static_cast<int>(best - all.begin()), best->groups);
+    splits[i].images = matching.images();
+  }
+  return splits;
+}
+
+Split choose_split(Supernet& supernet, const tasks::Task& task, const SplitSettings& settings) {
+  Supernet* const members[] = {&supernet};
+  TrainSettings train;
+  train.precision = "float32";
+  return choose_splits(members, supernet_trainee(supernet, train, 1), pass_of(supernet), task,
+                       train, settings)[0];
 }
 
 }  // namespace mosaic::supernet

@@ -53,6 +53,25 @@ WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router
   }
 }
 
+WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router,
+                       const WeightBank& parent, const Ancestry& ancestry)
+    : parts_(router.parts()) {
+  torch::NoGradGuard guard;
+  for (std::size_t i = 0; i < graph.slots.size(); ++i) {
+    const auto& slot = graph.slots[i].name;
+    index_[slot] = tensors_.size();
+    for (std::int64_t part = 0; part < parts_; ++part) {
+      const at::Tensor& old =
+          parent.experts(slot, ancestry.parts.at(static_cast<std::size_t>(part)));
+      at::Tensor mine = ancestry.experts.empty()
+                            ? old.detach().clone()
+                            : old.detach().index_select(
+                                  0, at::tensor(ancestry.experts[i], at::kLong).to(old.device()));
+      tensors_.emplace_back(name(slot, part), mine.requires_grad_());
+    }
+  }
+}
+
 const at::Tensor& WeightBank::experts(const std::string& slot, std::int64_t part) const {
   return tensors_[index_.at(slot) + static_cast<std::size_t>(part)].second;
 }
@@ -64,6 +83,7 @@ std::string WeightBank::name(const std::string& slot, std::int64_t part) const {
 Supernet::Supernet(const spaces::Space& space, const RouterSettings& router, std::uint64_t seed)
     : space_(space),
       settings_(router),
+      seed_(seed),
       encoding_(space.graph()),
       router_(make_router(space.graph(), encoding_.size(), router, seed)),
       bank_(space.graph(), *router_, seed) {}
@@ -76,30 +96,39 @@ void Supernet::to(const std::string& device) {
 
 const Supernet::Known& Supernet::known(const spaces::Genotype& genotype) const {
   constexpr std::size_t kKept = 4096;
-  if (const auto found = known_.find(genotype); found != known_.end()) return found->second;
-  Known made;
+  if (const auto found = known_.find(genotype); found != known_.end()) return *found->second;
+  auto made = std::make_shared<Known>();
   auto code = encoding_(genotype);
-  made.encoding =
+  made->encoding =
       at::from_blob(code.data(), {1, static_cast<std::int64_t>(code.size())}, at::kFloat)
           .clone()
           .to(at::Device(device_));
-  if (router_->parts() > 1) made.part = router_->part(space_.canonical(genotype));
-  if (known_.size() >= kKept) known_.clear();
-  return known_[genotype] = std::move(made);
+  if (const at::Tensor bias = router_->bias(space_, genotype); bias.defined())
+    made->bias = bias.unsqueeze(0).to(at::Device(device_));
+  if (router_->parts() > 1) made->part = router_->part(space_.canonical(genotype));
+  if (known_.size() >= kKept)
+    std::erase_if(known_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  return *(known_[genotype] = std::move(made));
+}
+
+std::shared_ptr<const void> Supernet::hold(const spaces::Genotype& genotype) const {
+  (void)known(genotype);
+  return known_.at(genotype);
 }
 
 std::int64_t Supernet::part(const spaces::Genotype& genotype) const { return known(genotype).part; }
 
-Mixes Supernet::mixes(const spaces::Genotype& genotype, core::Stream* stream) const {
-  Mixes result = router_->coefficients(known(genotype).encoding, stream);
+Mixes Supernet::mixes(const spaces::Genotype& genotype, bool training) const {
+  const Known& known = this->known(genotype);
+  Mixes result = router_->coefficients(known.encoding, known.bias, training);
   for (auto& mix : result)
     if (mix.defined()) mix = mix[0];
   return result;
 }
 
-WeightSource Supernet::weights(const spaces::Genotype& genotype, core::Stream* stream) const {
+WeightSource Supernet::weights(const spaces::Genotype& genotype, bool training) const {
   auto by_slot = std::make_shared<std::map<std::string, at::Tensor>>();
-  const Mixes mixes = this->mixes(genotype, stream);
+  const Mixes mixes = this->mixes(genotype, training);
   for (std::size_t slot = 0; slot < mixes.size(); ++slot)
     if (mixes[slot].defined()) (*by_slot)[space_.graph().slots[slot].name] = mixes[slot];
   using Key = std::pair<std::string, std::vector<std::int64_t>>;
@@ -117,7 +146,8 @@ WeightSource Supernet::weights(const spaces::Genotype& genotype, core::Stream* s
 
 at::Tensor Supernet::forward(const spaces::Graph& graph, const spaces::Genotype& genotype,
                              const at::Tensor& inputs, NormMode mode, NormStats* stats) const {
-  return execute(graph, "forward", {&inputs, 1}, weights(genotype), mode, stats)[0];
+  return execute(graph, "forward", {&inputs, 1}, weights(genotype, mode == NormMode::batch), mode,
+                 stats)[0];
 }
 
 Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stats) const {
@@ -147,22 +177,48 @@ Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stat
   return subnet;
 }
 
-void Supernet::inherit(const Supernet& parent) {
+Heritage Supernet::restructure(const std::string& split) {
   torch::NoGradGuard guard;
-  const auto theirs = parent.router_->parameters();
-  const auto ours = router_->parameters();
-  if (parent.space_.hash() != space_.hash() || parent.router_->parts() != 1 ||
-      theirs.size() != ours.size())
-    throw std::logic_error("a supernet inherits from one of its space that makes no parts");
-  const auto take = [](at::Tensor target, const at::Tensor& source) {
-    if (target.sizes() != source.sizes())
-      throw std::logic_error("a supernet inherits from one with as many experts");
-    target.copy_(source);
+  RouterSettings settings = settings_;
+  settings.split = split;
+  auto router = make_router(space_.graph(), encoding_.size(), settings, seed_);
+  const Ancestry ancestry = router->ancestry(*router_);
+  const auto rows_of = [&](std::vector<std::int64_t> rows) {
+    return at::tensor(rows, at::kLong).to(at::Device(device_));
   };
-  for (std::size_t i = 0; i < ours.size(); ++i) take(ours[i].second, theirs[i].second);
-  for (const auto& slot : space_.graph().slots)
-    for (std::int64_t part = 0; part < router_->parts(); ++part)
-      take(bank_.experts(slot.name, part), parent.bank_.experts(slot.name));
+  Heritage heritage;
+  const auto inherit = [&](const std::string& name, const std::string& former,
+                           const std::vector<std::int64_t>* rows) {
+    const at::Tensor index = rows ? rows_of(*rows) : at::Tensor();
+    heritage[name] = {former, [former, index](const auto& look_up) {
+                        const at::Tensor old = look_up(former);
+                        return index.defined() ? old.index_select(0, index) : old.clone();
+                      }};
+  };
+  WeightBank bank(space_.graph(), *router, bank_, ancestry);
+  for (std::size_t i = 0; i < space_.graph().slots.size(); ++i)
+    for (std::int64_t part = 0; part < router->parts(); ++part) {
+      const auto& slot = space_.graph().slots[i].name;
+      inherit("bank." + bank.name(slot, part),
+              "bank." + bank_.name(slot, ancestry.parts[static_cast<std::size_t>(part)]),
+              ancestry.experts.empty() ? nullptr : &ancestry.experts[i]);
+    }
+  std::map<std::string, at::Tensor> former;
+  for (const auto& [name, tensor] : router_->parameters()) former["router." + name] = tensor;
+  for (const auto& [name, tensor] : router->parameters()) {
+    const auto rows = ancestry.parameters.find(name);
+    inherit("router." + name, "router." + name,
+            rows == ancestry.parameters.end() ? nullptr : &rows->second);
+    at::Tensor target = tensor;
+    target.set_data(heritage.at("router." + name).take([&](const std::string& old) {
+      return former.at(old).detach();
+    }));
+  }
+  router_ = std::move(router);
+  bank_ = std::move(bank);
+  settings_ = settings;
+  known_.clear();
+  return heritage;
 }
 
 NamedTensors Supernet::parameters() const {
@@ -170,6 +226,12 @@ NamedTensors Supernet::parameters() const {
   for (const auto& [name, tensor] : bank_.tensors()) result.emplace_back("bank." + name, tensor);
   for (const auto& [name, tensor] : router_->parameters())
     result.emplace_back("router." + name, tensor);
+  return result;
+}
+
+NamedTensors Supernet::state() const {
+  NamedTensors result;
+  for (const auto& [name, tensor] : router_->state()) result.emplace_back("router." + name, tensor);
   return result;
 }
 

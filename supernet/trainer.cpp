@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -16,13 +17,10 @@
 #include "mosaic/core/text.hpp"
 #include "mosaic/supernet/sampler.hpp"
 #include "optimizer.hpp"
+#include "structure.hpp"
 
 namespace mosaic::supernet {
 namespace {
-
-bool uses_bfloat16(const TrainSettings& settings, const std::string& device) {
-  return settings.precision == "bfloat16" || (settings.precision == "auto" && device != "cpu");
-}
 
 bool is_out_of_memory(const std::exception& error) {
   if (dynamic_cast<const c10::OutOfMemoryError*>(&error) ||
@@ -69,9 +67,7 @@ class Training {
         task_(task),
         settings_(settings),
         hooks_(hooks),
-        optimizer_(trainee, settings),
-        bfloat16_(uses_bfloat16(settings, trainee.device)),
-        gradients_(trainee, task, {settings.label_smoothing, bfloat16_, settings.replay}) {
+        bfloat16_(uses_bfloat16(settings, trainee.device)) {
     if (bfloat16_ && trainee.device == "cpu")
       throw core::UsageError("precision = \"bfloat16\" needs a GPU",
                              "use precision = \"auto\" or \"float32\"");
@@ -81,6 +77,11 @@ class Training {
                              "raise batch_size or the task's limit");
     per_epoch_ = task.size(tasks::Split::train) / batch_size_;
     steps_ = per_epoch_ * settings.epochs;
+    steps_ -= static_cast<std::int64_t>(trainee.turns.images / static_cast<double>(batch_size_));
+    if (steps_ < 1)
+      throw core::UsageError("choosing where to share costs more images than the training has",
+                             "train for more epochs");
+    begin();
   }
 
   void run() {
@@ -92,6 +93,7 @@ class Training {
     core::Stopwatch since_checkpoint;
     const std::int64_t report_every = std::max<std::int64_t>(1, per_epoch_ / 20);
     while (step_ < steps_) {
+      take_turns();
       train_step();
       ++step_;
       const bool epoch_ends = step_ % per_epoch_ == 0;
@@ -107,13 +109,68 @@ class Training {
   }
 
  private:
+  void begin() {
+    gradients_.reset();  // and its memory
+    gradients_ = std::make_unique<Gradients>(
+        trainee_, task_, GradientSettings{settings_.label_smoothing, bfloat16_, settings_.replay});
+    optimizer_ = std::make_unique<Optimizer>(trainee_, settings_);
+    state_ = trainee_.state ? trainee_.state(task_) : NamedTensors{};
+  }
+
+  NamedTensors saved_tensors() const {
+    NamedTensors result = trainee_.parameters;
+    result.insert(result.end(), state_.begin(), state_.end());
+    return result;
+  }
+
   void resume() {
     if (hooks_.checkpoint.empty() || !std::filesystem::exists(hooks_.checkpoint)) return;
+    if (trainee_.turns.take_on) {
+      const auto known = read_header(hooks_.checkpoint);
+      if (known.identity == hooks_.identity && known.structure != trainee_.turns.structure) {
+        trainee_ = trainee_.turns.take_on(known.structure).first;
+        begin();
+      }
+    }
     const auto header =
-        load_checkpoint(hooks_.checkpoint, trainee_.parameters, &optimizer_, hooks_.identity);
+        load_checkpoint(hooks_.checkpoint, saved_tensors(), optimizer_.get(), hooks_.identity);
     step_ = header.step;
     pieces_ = header.pieces;
     if (hooks_.resumed) hooks_.resumed(step_);
+  }
+
+  std::int64_t step_of_turn(std::size_t turn) const {
+    const auto step = static_cast<std::int64_t>(
+        std::llround(trainee_.turns.at[turn] * static_cast<double>(steps_)));
+    return std::clamp<std::int64_t>(step, 1, std::max<std::int64_t>(1, steps_ - 1));
+  }
+
+  /// Changes of structure that are due before the next step.
+  void take_turns() {
+    for (std::size_t turn = 0; turn < trainee_.turns.at.size(); ++turn) {
+      if (step_of_turn(turn) != step_) continue;
+      report();
+      gradients_->forget();  // choosing records passes of its own
+      const auto structure = trainee_.turns.choose(
+          trainee_, {turn, step_, steps_, per_epoch_, batch_size_, task_, settings_});
+      if (structure != trainee_.turns.structure) {
+        auto [changed, heritage] = trainee_.turns.take_on(structure);
+        const auto former = std::move(optimizer_);
+        const auto known = std::move(state_);
+        trainee_ = std::move(changed);
+        begin();
+        optimizer_->inherit(*former, heritage);
+        for (std::size_t i = 0; i < state_.size(); ++i) state_[i].second.copy_(known.at(i).second);
+      }
+      reset_window();
+    }
+  }
+
+  double learning_rate(std::int64_t step) const {
+    std::int64_t first = 0;
+    if (trainee_.turns.restart && !trainee_.turns.at.empty())
+      if (const auto last = step_of_turn(trainee_.turns.at.size() - 1); step >= last) first = last;
+    return learning_rate_at(step - first, steps_ - first, settings_);
   }
 
   void train_step() {
@@ -125,6 +182,10 @@ class Training {
         break;
       } catch (const std::exception& error) {
         if (!is_out_of_memory(error)) throw;
+        if (gradients_->stop_recording()) {  // recordings may be what fills the memory
+          core::log_warning("recorded passes do not fit in memory: going on without, slower");
+          continue;
+        }
         if (pieces_ * 2 > batch_size_)
           throw core::Error("not even two images fit in memory: " + std::string(error.what()),
                             "use a smaller space, or a device with more memory");
@@ -134,14 +195,16 @@ class Training {
                           " pieces (batch statistics are those of a piece)");
       }
     }
-    if (settings_.clip > 0) optimizer_.clip(settings_.clip);
-    optimizer_.step(learning_rate_at(step_, steps_, settings_));
-    optimizer_.zero_grad();
+    if (settings_.clip > 0) optimizer_->clip(settings_.clip);
+    optimizer_->step(learning_rate(step_), trainee_.trained ? trainee_.trained() : at::Tensor());
+    optimizer_->zero_grad();
+    if (trainee_.after)
+      trainee_.after({0, step_ + 1, steps_, per_epoch_, batch_size_, task_, settings_});
   }
 
   /// Gradients of one step: the mean over its passes and pieces.
   void accumulate(const tasks::Batch& batch) {
-    optimizer_.zero_grad();
+    optimizer_->zero_grad();
     PassResult sum;
     const auto inputs = batch.inputs.chunk(pieces_);
     const auto targets = batch.targets.chunk(pieces_, -1);
@@ -150,10 +213,14 @@ class Training {
       const double share = static_cast<double>(inputs[piece].size(0)) /
                            static_cast<double>(batch_size_) / static_cast<double>(passes.size());
       for (const auto& pass : passes)
-        sum.add(gradients_.run(pass, {inputs[piece], targets[piece]}, share),
+        sum.add(gradients_->run(pass, {inputs[piece], targets[piece]}, share),
                 inputs.size() * passes.size() > 1);
     }
     sum.give(trainee_.parameters);
+    if (trainee_.look) {
+      const Turn now{0, step_, steps_, per_epoch_, batch_size_, task_, settings_};
+      trainee_.look({now, trainee_.parameters, sum.errors});
+    }
     loss_window_ += sum.loss;
     correct_window_ += sum.correct;
     passes_window_ += static_cast<std::int64_t>(passes.size()) * batch_size_;
@@ -172,7 +239,7 @@ class Training {
     now.loss = loss_window_.item<double>() / static_cast<double>(steps_window_) / networks;
     now.accuracy =
         100 * correct_window_.item<double>() / static_cast<double>(passes_window_) / networks;
-    now.learning_rate = learning_rate_at(step_ - 1, steps_, settings_);
+    now.learning_rate = learning_rate(step_ - 1);
     now.images_per_second =
         networks * static_cast<double>(steps_window_ * batch_size_) / window_.seconds();
     if (!std::isfinite(now.loss)) diverged("the training loss is");
@@ -212,18 +279,19 @@ class Training {
     check_finite();  // what has diverged must not overwrite the last good checkpoint
     if (hooks_.checkpoint.empty()) return;
     core::crash_point("before checkpoint");
-    save_checkpoint(hooks_.checkpoint, trainee_.parameters, optimizer_,
-                    {step_, steps_, pieces_, hooks_.identity});
+    save_checkpoint(hooks_.checkpoint, saved_tensors(), *optimizer_,
+                    {step_, steps_, pieces_, hooks_.identity, trainee_.turns.structure});
     core::crash_point("after checkpoint");
   }
 
-  const Trainee& trainee_;
+  Trainee trainee_;
   const tasks::Task& task_;
   const TrainSettings& settings_;
   const TrainHooks& hooks_;
-  Optimizer optimizer_;
   bool bfloat16_;
-  Gradients gradients_;
+  NamedTensors state_;  ///< Trainee::state()
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Gradients> gradients_;
   std::int64_t batch_size_ = 0;
   std::int64_t per_epoch_ = 0;
   std::int64_t steps_ = 0;
@@ -312,21 +380,46 @@ TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
   return result;
 }
 
+PassOf pass_of(Supernet& supernet) {
+  return [&supernet](const spaces::Genotype& genotype) {
+    return Pass{[&supernet, genotype](const at::Tensor& inputs) {
+                  return supernet.forward(supernet.space().bind(genotype), genotype, inputs,
+                                          NormMode::batch, nullptr);
+                },
+                supernet.space().text(genotype),
+                supernet.hold(genotype),
+                {}};
+  };
+}
+
 Trainee supernet_trainee(Supernet& supernet, const TrainSettings& settings, std::uint64_t seed) {
   std::shared_ptr<Sampler> sampler = make_sampler(settings.sampler, supernet.space());
   Trainee trainee;
   trainee.parameters = supernet.parameters();
+  for (const auto& [name, tensor] : trainee.parameters) {
+    trainee.slots.push_back(slot_of(supernet.space().graph(), name));
+    trainee.rates.push_back(trainee.slots.back() < 0 ? supernet.router().rate_scale() : 1);
+  }
   trainee.device = supernet.device();
-  trainee.passes = [&supernet, sampler, seed](std::int64_t step) {
+  const PassOf pass_of = mosaic::supernet::pass_of(supernet);
+  trainee.passes = [pass_of, sampler, seed](std::int64_t step) {
     core::Stream stream(seed, "sampler", static_cast<std::uint64_t>(step));
     std::vector<Pass> result;
-    for (auto& genotype : sampler->draw(stream))
-      result.push_back({[&supernet, genotype](const at::Tensor& inputs) {
-                          return supernet.forward(supernet.space().bind(genotype), genotype, inputs,
-                                                  NormMode::batch, nullptr);
-                        },
-                        supernet.space().text(genotype)});
+    for (auto& genotype : sampler->draw(stream)) result.push_back(pass_of(genotype));
     return result;
+  };
+  Supernet* const members[] = {&supernet};
+  add_draws(trainee, members, sampler, pass_of, seed);
+  add_learning(trainee, supernet.space(), sampler);
+  if (!changes_structure(supernet)) return trainee;
+  trainee.turns = turns_of(supernet, settings);
+  trainee.turns.choose = [&supernet, pass_of](const Trainee& current, const Turn& turn) {
+    Supernet* const one[] = {&supernet};
+    return choose_structures(one, current, pass_of, turn)[0];
+  };
+  trainee.turns.take_on = [&supernet, settings, seed](const std::string& structure) {
+    auto heritage = supernet.restructure(structure);
+    return std::make_pair(supernet_trainee(supernet, settings, seed), std::move(heritage));
   };
   return trainee;
 }

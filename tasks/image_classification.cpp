@@ -282,6 +282,19 @@ Batch ImageClassification::training_batch(std::int64_t epoch, std::int64_t index
   return augment_ ? cropped(*train_.store, plan) : whole(*train_.store, plan.select(0, 0));
 }
 
+Batch ImageClassification::training_batch(std::int64_t epoch, std::int64_t index,
+                                          const at::Tensor& examples) const {
+  const std::int64_t images = size(Split::train), batch_size = examples.numel();
+  if (epoch < 0 || index < 0 || batch_size < 1 || index >= images / batch_size)
+    throw std::out_of_range(
+        message("batch {} of epoch {}, of {} chosen examples", index, epoch, batch_size));
+  const at::Tensor chosen =
+      train_.order.index_select(0, examples.to(train_.order.device())).unsqueeze(0);
+  const at::Tensor plan = epoch_plan(epoch).narrow(1, index * batch_size, batch_size);
+  return augment_ ? cropped(*train_.store, at::cat({chosen, plan.narrow(0, 1, plan.size(0) - 1)}))
+                  : whole(*train_.store, chosen[0]);
+}
+
 Batch ImageClassification::batch(Split split, std::int64_t begin, std::int64_t count) const {
   const Part& wanted = part(split);
   const std::int64_t images = wanted.order.numel();

@@ -40,6 +40,8 @@ class ImageClassification : public Task {
 
   void to(const std::string& device) override;
   Batch training_batch(std::int64_t epoch, std::int64_t index,
+                       const at::Tensor& examples) const override;
+  Batch training_batch(std::int64_t epoch, std::int64_t index,
                        std::int64_t batch_size) const override;
   Batch batch(Split split, std::int64_t begin, std::int64_t count) const override;
 

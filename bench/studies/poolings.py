@@ -31,14 +31,25 @@ def random_split(parts):
     return "poolings:" + "|".join(",".join(map(str, sorted(options[i::parts]))) for i in range(parts))
 
 
-# name: the [supernet] keys that make the arm
+# name: the [supernet] keys that make the arm, and its share of the epochs. A step of the balanced
+# mixture passes two batches, one of them for validation: it has half of the steps. Growth and
+# gradient matching take the images that they spend on choosing off their own steps.
 ARMS = {
-    "one-shot": 'router = "plain"',
-    "layer-wise-m2": 'router = "layer-wise"\nexperts = 2',
-    "neuron-wise-m2": 'router = "neuron-wise"\nexperts = 2',
-    "layer-wise-m4": 'router = "layer-wise"\nexperts = 4',
-    "random-split-2": f'router = "partition"\nsplit = "{random_split(2)}"',
-    "random-split-4": f'router = "partition"\nsplit = "{random_split(4)}"',
+    "one-shot": ('router = "plain"', 1),
+    "growth-1.5": ('router = "grown"\nbudget = 1.5', 1),
+    "random-growth-1.5": (
+        'router = "grown"\nbudget = 1.5\ngrow_slots = "random"\ngrow_questions = "random"', 1),
+    "layer-wise-1.5": ('router = "layer-wise"\nexperts = 2\nmixed_share = 0.5', 1),
+    "layer-wise-m2": ('router = "layer-wise"\nexperts = 2', 1),
+    "balanced-m4": ('router = "balanced"\nexperts = 4', 0.5),
+    "gradient-split-2": (
+        'router = "partition"\nsplit = "gradient"\nsplit_at = [0.15]\nsplit_repeats = 50', 1),
+    "random-split-2": ('router = "partition"\nsplit = "random"\nsplit_at = [0.15]', 1),
+    "random-split-4": (f'router = "partition"\nsplit = "{random_split(4)}"', 1),
+    "neuron-wise-m2": ('router = "neuron-wise"\nexperts = 2', 1),
+    "growth-2": ('router = "grown"\nbudget = 2', 1),
+    "balanced-m2": ('router = "balanced"\nexperts = 2', 0.5),
+    "layer-wise-m4": ('router = "layer-wise"\nexperts = 4', 1),
 }
 
 
@@ -84,9 +95,9 @@ def write_jobs(out, data, arms, epochs, seeds):
     for seed in (1, 2, 3):
         with open(f"{out}/truth{seed}.toml", "w") as f:
             f.write(job(f"truth{seed}", seed, data, 'router = "plain"', 1, 1, 1))
-    for name, supernet in arms.items():
+    for name, (supernet, share) in arms.items():
         with open(f"{out}/{name}.toml", "w") as f:
-            f.write(job(name, 1, data, supernet, 3, epochs, seeds))
+            f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds))
 
 
 def tau_b(truth, score):

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <map>
+#include <numeric>
 
 #include "../random_tensor.hpp"
 #include "mosaic/supernet/router.hpp"
@@ -65,7 +66,7 @@ class LayerWiseRouter : public ArchRouter {
     return groups_.of_slot[slot] < 0 ? 1 : experts_;
   }
 
-  Mixes coefficients(const at::Tensor& encodings, core::Stream*) const override {
+  Mixes coefficients(const at::Tensor& encodings, const at::Tensor&, bool) const override {
     const at::Tensor mixes =
         at::softmax(at::matmul(hidden_(encodings), weight_) + bias_, -1);  // [groups, A, m]
     Mixes result(groups_.of_slot.size());
@@ -74,7 +75,7 @@ class LayerWiseRouter : public ArchRouter {
     return result;
   }
 
-  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
+  NamedParameters parameters() const override {
     return {{"hidden.weight", hidden_.weight},
             {"hidden.bias", hidden_.bias},
             {"output.weight", weight_},
@@ -112,7 +113,7 @@ class NeuronWiseRouter : public ArchRouter {
     return groups_.of_slot[slot] < 0 ? 1 : experts_;
   }
 
-  Mixes coefficients(const at::Tensor& encodings, core::Stream*) const override {
+  Mixes coefficients(const at::Tensor& encodings, const at::Tensor&, bool) const override {
     const at::Tensor hidden = hidden_(encodings);
     std::vector<at::Tensor> rows;
     for (std::size_t group = 0; group < outputs_.size(); ++group)
@@ -127,9 +128,8 @@ class NeuronWiseRouter : public ArchRouter {
     return result;
   }
 
-  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
-    std::vector<std::pair<std::string, at::Tensor>> result{{"hidden.weight", hidden_.weight},
-                                                           {"hidden.bias", hidden_.bias}};
+  NamedParameters parameters() const override {
+    NamedParameters result{{"hidden.weight", hidden_.weight}, {"hidden.bias", hidden_.bias}};
     for (std::size_t group = 0; group < outputs_.size(); ++group) {
       result.emplace_back("output." + groups_.names[group] + ".weight", weights_[group]);
       result.emplace_back("output." + groups_.names[group] + ".bias", biases_[group]);
@@ -146,13 +146,43 @@ class NeuronWiseRouter : public ArchRouter {
   std::vector<at::Tensor> biases_;
 };
 
+/// Keeps of the groups as many as fit into a share of all weights, drawn at random.
+Groups with_share(const spaces::SuperGraph& graph, Groups groups, double share,
+                  std::uint64_t seed) {
+  if (share >= 1) return groups;
+  std::vector<double> entries(groups.names.size(), 0.0);
+  double all = 0;
+  for (std::size_t slot = 0; slot < graph.slots.size(); ++slot) {
+    double count = 1;
+    for (const auto extent : graph.slots[slot].shape) count *= static_cast<double>(extent);
+    all += count;
+    if (groups.of_slot[slot] >= 0) entries[static_cast<std::size_t>(groups.of_slot[slot])] += count;
+  }
+  std::vector<int> order(groups.names.size());
+  std::iota(order.begin(), order.end(), 0);
+  core::Stream(seed, "mixed layers").shuffle(order);
+  Groups kept;
+  std::vector<int> renamed(groups.names.size(), -1);
+  double used = 0;
+  for (const int group : order) {
+    const auto place = static_cast<std::size_t>(group);
+    if (used + entries[place] > share * all) continue;
+    used += entries[place];
+    renamed[place] = kept.add(groups.names[place]);
+  }
+  for (const int group : groups.of_slot)
+    kept.of_slot.push_back(group < 0 ? -1 : renamed[static_cast<std::size_t>(group)]);
+  return kept;
+}
+
 std::unique_ptr<ArchRouter> make_layer_wise(const spaces::SuperGraph& graph, std::size_t features,
                                             const RouterSettings& settings, std::uint64_t seed) {
   Groups groups;
   for (const auto& slot : graph.slots)
     groups.of_slot.push_back(slot.group.empty() ? -1 : groups.add(slot.group));
-  return std::make_unique<LayerWiseRouter>(std::move(groups), static_cast<std::int64_t>(features),
-                                           settings, seed);
+  return std::make_unique<LayerWiseRouter>(
+      with_share(graph, std::move(groups), settings.share, seed),
+      static_cast<std::int64_t>(features), settings, seed);
 }
 
 std::unique_ptr<ArchRouter> make_neuron_wise(const spaces::SuperGraph& graph, std::size_t features,
@@ -166,8 +196,12 @@ std::unique_ptr<ArchRouter> make_neuron_wise(const spaces::SuperGraph& graph, st
     }
     const int group = groups.add(slot.name.substr(0, slot.name.rfind('.')));
     groups.of_slot.push_back(group);
-    if (static_cast<std::size_t>(group) == outputs.size()) outputs.push_back(slot.shape[0]);
   }
+  groups = with_share(graph, std::move(groups), settings.share, seed);
+  outputs.resize(groups.names.size());
+  for (std::size_t slot = 0; slot < graph.slots.size(); ++slot)
+    if (groups.of_slot[slot] >= 0)
+      outputs[static_cast<std::size_t>(groups.of_slot[slot])] = graph.slots[slot].shape[0];
   return std::make_unique<NeuronWiseRouter>(std::move(groups), std::move(outputs),
                                             static_cast<std::int64_t>(features), settings, seed);
 }

@@ -5,8 +5,11 @@
 // which halves, splitter.hpp finds out.
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <numeric>
+#include <stdexcept>
 
+#include "../cuts.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/text.hpp"
@@ -16,12 +19,6 @@ namespace mosaic::supernet {
 namespace {
 
 constexpr std::int64_t kMostParts = 1024;
-
-/// A decision and groups of its options.
-struct Cut {
-  int gene = 0;
-  std::vector<std::vector<int>> groups;
-};
 
 /// A tree of questions about decisions; its leaves are the parts.
 class PartTree {
@@ -56,6 +53,14 @@ class PartTree {
   }
   bool operator==(const PartTree&) const = default;
 
+  /// The part of `parent` that holds each part of this tree. Throws std::logic_error where one lies
+  /// in several.
+  std::vector<std::int64_t> ancestors(const PartTree& parent, std::size_t genes) const {
+    std::vector<std::int64_t> result(static_cast<std::size_t>(parts_), -1);
+    find_ancestors(parent, 0, spaces::Genotype(genes, 0), {}, result);
+    return result;
+  }
+
  private:
   struct Node {
     int gene = -1;                  ///< the question; -1: a leaf
@@ -63,6 +68,33 @@ class PartTree {
     std::int64_t part = -1;
     bool operator==(const Node&) const = default;
   };
+
+  /// `example` lies in the part below `node`; `free`: the options that could stand in its place.
+  void find_ancestors(const PartTree& parent, std::size_t node, spaces::Genotype example,
+                      std::map<int, std::vector<int>> free,
+                      std::vector<std::int64_t>& result) const {
+    const Node& here = nodes_[node];
+    if (here.gene < 0) {
+      const auto part = parent.part(example);
+      for (const auto& [gene, options] : free)
+        for (const int option : options) {
+          auto other = example;
+          other[static_cast<std::size_t>(gene)] = option;
+          if (parent.part(other) != part)
+            throw std::logic_error("a split must divide the parts that there are");
+        }
+      result[static_cast<std::size_t>(here.part)] = part;
+      return;
+    }
+    std::map<std::size_t, std::vector<int>> groups;
+    for (std::size_t option = 0; option < here.next.size(); ++option)
+      if (here.next[option] != 0) groups[here.next[option]].push_back(static_cast<int>(option));
+    for (const auto& [below, options] : groups) {
+      example[static_cast<std::size_t>(here.gene)] = options[0];
+      free[here.gene] = options;
+      find_ancestors(parent, below, example, free, result);
+    }
+  }
 
   std::size_t add_leaf() {
     nodes_.push_back({-1, {}, parts_++});
@@ -126,79 +158,10 @@ class PartTree {
   std::int64_t parts_ = 0;
 };
 
-int gene_by_name(const std::vector<spaces::Gene>& genes, const std::string& name,
-                 const std::string& split) {
-  std::vector<std::string> names;
-  for (const auto& gene : genes) names.push_back(gene.name);
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<int>(found - names.begin());
-  const auto nearest = core::nearest_name(name, names);
-  throw core::UsageError(
-      "split '" + split + "': '" + name + "' is no decision of the space",
-      (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") + "known: " + core::join(names));
-}
-
-/// "0" -> 0. The whole text must be a number of an option.
-int option_number(const std::string& text, const spaces::Gene& gene, const std::string& split) {
-  const auto count = gene.labels.size();
-  const bool digits =
-      !text.empty() && text.size() <= 6 &&
-      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (digits && static_cast<std::size_t>(std::stoi(text)) < count) return std::stoi(text);
-  throw core::UsageError(
-      "split '" + split + "': '" + text + "' is no option of '" + gene.name + "'",
-      "give options by number, 0 to " + std::to_string(count - 1));
-}
-
-/// "NAME:0,1|2,3,4".
-Cut parse_cut(const std::vector<spaces::Gene>& genes, const std::string& text,
-              const std::string& split) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos)
-    throw core::UsageError(
-        "split '" + split + "' cannot be read",
-        "write \"random\", \"gene=NAME\", or the parts as options: \"NAME:0,1|2,3,4\"");
-  Cut cut{gene_by_name(genes, std::string(core::trim(text.substr(0, colon))), split), {}};
-  const auto& gene = genes[static_cast<std::size_t>(cut.gene)];
-  std::vector<int> times(gene.labels.size(), 0);
-  for (const auto& group : core::split(text.substr(colon + 1), '|')) {
-    cut.groups.emplace_back();
-    for (const auto& option : core::split(group, ',')) {
-      cut.groups.back().push_back(option_number(std::string(core::trim(option)), gene, split));
-      ++times[static_cast<std::size_t>(cut.groups.back().back())];
-    }
-  }
-  for (std::size_t option = 0; option < times.size(); ++option)
-    if (times[option] != 1)
-      throw core::UsageError("split '" + split + "' has option " + std::to_string(option) +
-                                 " of '" + gene.name + "' " + std::to_string(times[option]) +
-                                 " times",
-                             "every option stands in exactly one part");
-  return cut;
-}
-
-std::vector<Cut> parse_cuts(const std::vector<spaces::Gene>& genes, const std::string& split) {
-  std::vector<Cut> cuts;
-  if (split.rfind("gene=", 0) == 0) {
-    Cut cut{gene_by_name(genes, split.substr(5), split), {}};
-    const auto options = genes[static_cast<std::size_t>(cut.gene)].labels.size();
-    for (std::size_t i = 0; i < options; ++i) cut.groups.push_back({static_cast<int>(i)});
-    return {cut};
-  }
-  for (const auto& text : core::split(split, ';')) {
-    cuts.push_back(parse_cut(genes, text, split));
-    for (std::size_t i = 0; i + 1 < cuts.size(); ++i)
-      if (cuts[i].gene == cuts.back().gene)
-        throw core::UsageError("split '" + split + "' divides '" +
-                                   genes[static_cast<std::size_t>(cuts[i].gene)].name + "' twice",
-                               "give each decision once, with all of its parts");
-  }
-  return cuts;
-}
-
 PartTree make_tree(const std::vector<spaces::Gene>& genes, const RouterSettings& settings,
                    std::uint64_t seed) {
   const std::string split(core::trim(settings.split));
+  if (split.empty() && !settings.split_by.empty()) return PartTree::product(genes, {});
   if (split.empty() || split == "random") {
     if (settings.experts < 1 || !std::has_single_bit(static_cast<std::uint64_t>(settings.experts)))
       throw core::UsageError(
@@ -220,13 +183,19 @@ PartTree make_tree(const std::vector<spaces::Gene>& genes, const RouterSettings&
 /// architecture does not have counts as its first option.
 class PartitionRouter : public ArchRouter {
  public:
-  PartitionRouter(std::size_t slots, PartTree tree) : slots_(slots), tree_(std::move(tree)) {}
+  PartitionRouter(const spaces::SuperGraph& graph, PartTree tree)
+      : slots_(graph.slots.size()), genes_(graph.genes.size()), tree_(std::move(tree)) {}
   std::int64_t experts(std::size_t) const override { return 1; }
-  Mixes coefficients(const at::Tensor&, core::Stream*) const override { return Mixes(slots_); }
-  std::vector<std::pair<std::string, at::Tensor>> parameters() const override { return {}; }
+  Mixes coefficients(const at::Tensor&, const at::Tensor&, bool) const override {
+    return Mixes(slots_);
+  }
+  NamedParameters parameters() const override { return {}; }
   std::int64_t parts() const override { return tree_.parts(); }
   std::int64_t part(const spaces::Genotype& genotype) const override {
     return tree_.part(genotype);
+  }
+  Ancestry ancestry(const ArchRouter& parent) const override {
+    return {.parts = tree_.ancestors(dynamic_cast<const PartitionRouter&>(parent).tree_, genes_)};
   }
   bool same_parts(const ArchRouter& other) const override {
     const auto* partition = dynamic_cast<const PartitionRouter*>(&other);
@@ -235,16 +204,16 @@ class PartitionRouter : public ArchRouter {
 
  private:
   std::size_t slots_;
+  std::size_t genes_;
   PartTree tree_;
 };
 
-const core::Registered kEntry{routers(), "partition",
-                              "few-shot: a whole supernet for each part of the space (key `split`)",
-                              RouterFactory([](const spaces::SuperGraph& graph, std::size_t,
-                                               const RouterSettings& settings, std::uint64_t seed) {
-                                return std::make_unique<PartitionRouter>(
-                                    graph.slots.size(), make_tree(graph.genes, settings, seed));
-                              })};
+const core::Registered kEntry{
+    routers(), "partition", "few-shot: a whole supernet for each part of the space (key `split`)",
+    RouterFactory([](const spaces::SuperGraph& graph, std::size_t, const RouterSettings& settings,
+                     std::uint64_t seed) {
+      return std::make_unique<PartitionRouter>(graph, make_tree(graph.genes, settings, seed));
+    })};
 
 }  // namespace
 }  // namespace mosaic::supernet

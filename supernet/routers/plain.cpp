@@ -9,8 +9,10 @@ class PlainRouter : public ArchRouter {
  public:
   explicit PlainRouter(std::size_t slots) : slots_(slots) {}
   std::int64_t experts(std::size_t) const override { return 1; }
-  Mixes coefficients(const at::Tensor&, core::Stream*) const override { return Mixes(slots_); }
-  std::vector<std::pair<std::string, at::Tensor>> parameters() const override { return {}; }
+  Mixes coefficients(const at::Tensor&, const at::Tensor&, bool) const override {
+    return Mixes(slots_);
+  }
+  NamedParameters parameters() const override { return {}; }
 
  private:
   std::size_t slots_;

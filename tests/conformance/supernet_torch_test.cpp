@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "growth_tree.hpp"
 #include "mosaic/supernet/supernet.hpp"
 #include "samples.hpp"
 
@@ -29,7 +30,10 @@ void perturb(const Supernet& net) {
 }
 
 /// Settings that a router takes; `experts` where it has a choice.
-RouterSettings settings_of(const std::string& router, std::int64_t experts) {
+RouterSettings settings_of(const spaces::Space& space, const std::string& router,
+                           std::int64_t experts) {
+  if (router == "grown")  // with the experts that growth gave it
+    return {.kind = router, .split = random_growth(space, 4 * experts, 1)};
   if (router == "plain") experts = 1;
   if (router == "partition") experts = 4;  // of a random split, a power of two
   return {.kind = router, .experts = experts, .hidden = 16, .split = {}};
@@ -38,7 +42,7 @@ RouterSettings settings_of(const std::string& router, std::int64_t experts) {
 void check_extraction(const spaces::Space& space, const std::string& router,
                       const std::string& device) {
   torch::NoGradGuard guard;
-  const Supernet net(space, settings_of(router, 3), 7);
+  const Supernet net(space, settings_of(space, router, 3), 7);
   perturb(net);
   const_cast<Supernet&>(net).to(device);
   core::Stream stream(2, "architectures");
@@ -99,7 +103,7 @@ TEST_CASE(
   const auto space = conformance::small_space("resnet-elastic");
   for (const auto& router : routers().names()) {
     INFO(router);
-    const RouterSettings settings = settings_of(router, 2);
+    const RouterSettings settings = settings_of(space, router, 2);
     const Supernet net(space, settings, 7);
     const Supernet again(space, settings, 7);
     const Supernet other(space, settings, 8);

@@ -1,6 +1,7 @@
 #include <torch/torch.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -225,16 +226,76 @@ TEST_CASE("the children of a split inherit: every architecture computes what it 
   torch::NoGradGuard guard;
   const auto space = pooling_space();
   const Supernet parent(space, {.kind = "plain", .experts = 1}, 5);
-  Supernet child(space, partition("gene=poolings"), 6);
-  child.inherit(parent);
-  for (const auto& genotype : everything(space)) {
-    const auto graph = space.bind(genotype);
-    const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu")[0];
-    REQUIRE(at::equal(child.forward(graph, genotype, x, NormMode::batch, nullptr),
-                      parent.forward(graph, genotype, x, NormMode::batch, nullptr)));
+  Supernet child(space, {.kind = "partition", .split_by = "gradient"}, 5);
+  const auto computes_the_same = [&] {
+    for (const auto& genotype : everything(space)) {
+      const auto graph = space.bind(genotype);
+      const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu")[0];
+      REQUIRE(at::equal(child.forward(graph, genotype, x, NormMode::batch, nullptr),
+                        parent.forward(graph, genotype, x, NormMode::batch, nullptr)));
+    }
+  };
+  computes_the_same();
+  const auto first = child.restructure("poolings:0,2|1,3");
+  computes_the_same();
+  REQUIRE(first.at("bank.part1.stem.conv.weight").name == "bank.stem.conv.weight");
+  const auto second = child.restructure("poolings:0|2|1,3");
+  computes_the_same();
+  REQUIRE(child.router().parts() == 3);
+  REQUIRE(second.at("bank.part1.stem.conv.weight").name == "bank.part0.stem.conv.weight");
+  REQUIRE(second.at("bank.part2.stem.conv.weight").name == "bank.part1.stem.conv.weight");
+  REQUIRE_THROWS_AS(child.restructure("poolings:0,1|2,3"), std::logic_error);
+  Supernet fixed(space, {.kind = "plain", .experts = 1}, 5);
+  REQUIRE_THROWS_AS(fixed.restructure("poolings:0,1|2,3"), std::logic_error);
+}
+
+TEST_CASE("training that splits on the way goes on from a checkpoint bit for bit, split or not") {
+  const auto task = small_task();
+  if (!task) return;
+  const auto space = cell_space();
+  auto settings = short_training();
+  settings.epochs = 3;
+  for (const std::string by : {"random", "gradient"}) {
+    INFO(by);
+    const RouterSettings router{.kind = "partition",
+                                .split_by = by,
+                                .split_repeats = 1,
+                                .split_at = {0.4, 0.7},
+                                .restart = by == "random"};
+    Supernet whole(space, router, 3);
+    const auto trainee = supernet_trainee(whole, settings, 7);
+    // One rest of the architecture, 64 images, six decisions of five options, two splits.
+    REQUIRE(trainee.turns.images == (by == "gradient" ? 2.0 * 64 * 30 : 0.0));
+    settings.epochs = by == "gradient" ? 16 : 3;
+    train(trainee, *task, settings, {});
+    REQUIRE(whole.router().parts() > 2);
+    const auto expected = copy_of(whole.parameters());
+    const std::int64_t steps = by == "gradient" ? 16 * 5 - 60 : 3 * 5;
+    for (const auto last : {steps / 5, steps / 2, steps * 4 / 5}) {
+      INFO("cut off at step " << last << " of " << steps);
+      const auto path =
+          (std::filesystem::temp_directory_path() / "mosaic_split.safetensors").string();
+      std::filesystem::remove(path);
+      TrainHooks hooks;
+      hooks.checkpoint = path;
+      hooks.identity = "split";
+      settings.checkpoint_minutes = 0;
+      hooks.report = [&](const TrainProgress& progress) {
+        if (progress.step == last) throw std::runtime_error("as if killed");
+      };
+      Supernet first(space, router, 3), second(space, router, 3), loaded(space, router, 3);
+      REQUIRE_THROWS(train(supernet_trainee(first, settings, 7), *task, settings, hooks));
+      hooks.report = nullptr;
+      train(supernet_trainee(second, settings, 7), *task, settings, hooks);
+      const auto found = copy_of(second.parameters());
+      REQUIRE(found.size() == expected.size());
+      for (const auto& [name, tensor] : expected) REQUIRE(at::equal(found.at(name), tensor));
+      load_checkpoint(path, loaded, "split");
+      for (const auto& [name, tensor] : loaded.parameters())
+        REQUIRE(at::equal(expected.at(name), tensor));
+      std::filesystem::remove(path);
+    }
   }
-  Supernet other(space, partition("random"), 6);
-  REQUIRE_THROWS_AS(other.inherit(child), std::logic_error);
 }
 
 TEST_CASE("splits that cannot be are refused with the way out") {

@@ -197,7 +197,7 @@ TEST_CASE(
   for (std::size_t gene = 0; gene < 6; ++gene) {
     const auto& found = split.genes[gene];
     REQUIRE(found.mean == again.genes[gene].mean);
-    REQUIRE(found.left.size() + found.right.size() == 5);
+    REQUIRE(found.groups[0].size() + found.groups[1].size() == 5);
     for (std::size_t i = 0; i < 25; ++i) {
       REQUIRE(found.mean[i] >= 0);
       REQUIRE(found.mean[i] <= 2);
@@ -228,7 +228,7 @@ TEST_CASE("the baselines of splitting: random halves, and every option for itsel
   }
   REQUIRE(seen.size() > 3);
   const auto all = choose_split(net, *task, {.method = "exhaustive", .seed = 1});
-  REQUIRE((all.text == "gene=mix" || all.text == "gene=same"));
+  REQUIRE((all.text == "mix:0|1|2|3" || all.text == "same:0|1"));
   REQUIRE_THROWS_WITH(choose_split(net, *task, {.method = "gradients"}),
                       Catch::Contains("known: exhaustive, gradient, random"));
   REQUIRE_THROWS_WITH(choose_split(net, *task, {.batch_size = 5000}),

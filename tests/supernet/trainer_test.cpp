@@ -171,26 +171,25 @@ TEST_CASE("foreign, truncated and damaged checkpoints are refused with advice") 
   const auto path = temporary("checkpoint.safetensors");
   run.hooks.checkpoint = path;
   run.train(*task);
-  const auto parameters = run.net.parameters();
-  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "another"),
+  REQUIRE_THROWS_WITH(load_checkpoint(path, run.net, "another"),
                       Catch::Contains("belongs to another training"));
 
   const std::string content = core::read_file(path);
   std::ofstream(path, std::ios::binary) << content.substr(0, content.size() / 2);
-  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+  REQUIRE_THROWS_WITH(load_checkpoint(path, run.net, "test"),
                       Catch::Contains("it ends within tensor"));
   std::ofstream(path, std::ios::binary) << content.substr(0, 5);
-  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+  REQUIRE_THROWS_WITH(load_checkpoint(path, run.net, "test"),
                       Catch::Contains("it has only 5 bytes"));
   std::string flipped = content;
   flipped[flipped.size() - 3] ^= 0x40;
   std::ofstream(path, std::ios::binary) << flipped;
-  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+  REQUIRE_THROWS_WITH(load_checkpoint(path, run.net, "test"),
                       Catch::Contains("does not match its checksum"));
   std::ofstream(path, std::ios::binary) << "this is no tensor file at all, is it? it is not.";
-  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+  REQUIRE_THROWS_WITH(load_checkpoint(path, run.net, "test"),
                       Catch::Contains("damaged or no safetensors file"));
   save_tensors(path, {{{"x", at::ones({2})}}, {}});
-  REQUIRE_THROWS_WITH(load_checkpoint(path, parameters, "test"),
+  REQUIRE_THROWS_WITH(load_checkpoint(path, run.net, "test"),
                       Catch::Contains("no checkpoint of Mosaic"));
 }

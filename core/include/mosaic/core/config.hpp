@@ -37,6 +37,10 @@ class Section {
                                    const std::vector<std::string>& fallback);
   std::vector<std::int64_t> integers(const std::string& key,
                                      const std::vector<std::int64_t>& fallback);
+  /// Integers are accepted too. The range is inclusive.
+  std::vector<double> numbers(const std::string& key, const std::vector<double>& fallback,
+                              double lo = -std::numeric_limits<double>::infinity(),
+                              double hi = std::numeric_limits<double>::infinity());
 
   /// A sub-table; an empty one where it is absent.
   Section section(const std::string& key);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,17 +25,50 @@ namespace mosaic::supernet {
 /// rows).
 using Mixes = std::vector<at::Tensor>;
 
+using NamedParameters = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// Where the experts and parameters of a router come from that was made from another one by growth
+/// or by a split.
+struct Ancestry {
+  std::vector<std::int64_t> parts;  ///< by part: the parent's
+  /// By slot, then by expert: the parent's expert. Empty: as they were, in every slot.
+  std::vector<std::vector<std::int64_t>> experts = {};
+  /// By parameter: rows (of the first axis) of the parent's parameter of that name. Absent: all.
+  std::map<std::string, std::vector<std::int64_t>> parameters = {};
+};
+
 class ArchRouter {
  public:
   virtual ~ArchRouter() = default;
   /// Experts that slot `slot` needs (1: plainly shared).
   virtual std::int64_t experts(std::size_t slot) const = 0;
   /// Mixes of all slots, differentiable in the router's parameters. `encodings`: float32 [A,
-  /// features], the per-layer encoding phi(a). `stream` is for routers that draw; nullptr where the
-  /// answer must be deterministic (evaluation, extraction).
-  virtual Mixes coefficients(const at::Tensor& encodings, core::Stream* stream) const = 0;
+  /// features], the per-layer encoding phi(a). `biases`: bias() of each, [A, ...]. While it is
+  /// trained, a router that draws answers with what draw() gave; else deterministically.
+  virtual Mixes coefficients(const at::Tensor& encodings, const at::Tensor& biases,
+                             bool training) const = 0;
+  /// What the router knows of an architecture beside its encoding: float32 [n] on the CPU, or
+  /// undefined.
+  virtual at::Tensor bias(const spaces::Space&, const spaces::Genotype&) const { return {}; }
   /// Trainable tensors by name; fixed order and shapes.
-  virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
+  virtual NamedParameters parameters() const = 0;
+  /// What it keeps beside them and changes by itself; checkpoints carry it. On the CPU.
+  virtual NamedParameters state() const { return {}; }
+  /// Before a training pass of this architecture: draws the expert that trains, in all slots alike.
+  virtual void draw(const spaces::Genotype&, core::Stream&) {}
+  /// The expert that was drawn last, as one-hot float32 [m] on the device of the encodings, always
+  /// the same tensor; undefined where nothing is drawn. Only what was drawn is trained by a step.
+  virtual at::Tensor drawn(const std::string& /*device*/) const { return {}; }
+  /// After the step of a draw: the accuracy in [0, 1] that the drawn expert had with this
+  /// architecture on images that it was not trained on.
+  virtual void observe(const spaces::Genotype&, double /*accuracy*/) {}
+  /// At the end of an epoch; `done`: share of the training.
+  virtual void end_epoch(double /*done*/) {}
+  /// The learning rate of the router's own parameters, as a share of the weights'.
+  virtual double rate_scale() const { return 1; }
+  /// Where this router's experts come from, if it was made from `parent` with another
+  /// RouterSettings::split. Throws std::logic_error where it cannot have been.
+  virtual Ancestry ancestry(const ArchRouter& parent) const;
   /// Routers that partition the space keep a whole supernet, every slot of its own, for each part:
   /// how many there are. They start as copies of each other; a training step leaves those that it
   /// does not train as they are.
@@ -45,19 +79,38 @@ class ArchRouter {
   virtual bool same_parts(const ArchRouter& other) const {
     return parts() == 1 && other.parts() == 1;
   }
-  /// For routers that learn from results: an architecture and the outcome (accuracy in [0, 1]) it
-  /// had.
-  virtual void observe(const spaces::Genotype&, double) {}
+};
+
+/// How the router `grown` grows while it is trained (growth.hpp).
+struct GrowthSettings {
+  /// Largest bytes(experts, optimiser, router), in those of the plain supernet.
+  double budget = 1.5;
+  std::string slots = "scored";      ///< or "random", "earliest": which units grow
+  std::string questions = "scored";  ///< or "random": by which question
+  std::string score = "gain";        ///< or "cosine": 1 - cos of the sides' gradients, the ablation
+  bool hard = false;  ///< architectures use the expert that their answers lead to, alone
 };
 
 struct RouterSettings {
   std::string kind = "layer-wise";
   std::int64_t experts = 2;
   std::int64_t hidden = 128;
+  /// Of the mixtures: share of the weights that may be mixed at all; layers are drawn at random.
+  double share = 1;
   /// Of the router `partition`: "random" (into `experts` parts; also if empty), "gene=NAME" (a part
   /// for each option of a decision), or the parts as options by number, "NAME:0,1|2,3,4", those of
   /// several decisions joined by ';' (their parts multiply). Only "random" reads `experts`.
+  /// Of `grown`: the growth that it starts with, as text; mostly none.
   std::string split = {};
+  /// Of `partition` without `split`: it begins as one part, and splits at `split_at` by "gradient",
+  /// "random" or "exhaustive" (splitter.hpp).
+  std::string split_by = {};
+  std::int64_t split_repeats = 100;  ///< SplitSettings::repeats
+  /// Shares of the training steps at which `grown` grows, or `partition` splits.
+  std::vector<double> split_at = {};
+  /// After the last of them the learning rate starts anew.
+  bool restart = false;
+  GrowthSettings growth = {};
 };
 
 using RouterFactory =
@@ -66,8 +119,10 @@ using RouterFactory =
 /// `const core::Registered kEntry{routers(), "plain", "one expert a slot", factory};`
 core::Registry<RouterFactory>& routers();
 
-/// The active part of a slot's experts [m, ...full] under a mix ([m], [out, m] or undefined): the
-/// tensor of shape `ref.active` that the architecture computes with. Differentiable in both.
+/// The active part of a slot's experts [m, ...full] under a mix r ([m], [out, m] or undefined): the
+/// tensor of shape `ref.active` that the architecture computes with. Differentiable in both; the
+/// experts' gradient is that of sum_i r_i E_i divided by sum_i r_i^2, because a step along the
+/// plain one moves the merged weight by only that share of the step (1/m when even).
 at::Tensor mixed_weight(const at::Tensor& experts, const at::Tensor& mix,
                         const spaces::WeightRef& ref);
 

@@ -29,8 +29,9 @@ struct GeneDistances {
   std::vector<double> mean;
   /// Their standard errors over the repeats (0 where there are less than two).
   std::vector<double> error;
-  std::vector<int> left;     ///< the half with option 0, ascending
-  std::vector<int> right;    ///< the other half
+  /// The halves of each group of options that shares weights, ascending; at first all are one
+  /// group.
+  std::vector<std::vector<int>> groups;
   double cut = 0;            ///< mean distance across the halves
   std::int64_t repeats = 0;  ///< architectures that have this decision, of those drawn
 };
@@ -57,8 +58,10 @@ struct Split {
 ///
 /// Ask a supernet that has been trained for a while. It is not changed. Throws core::UsageError for
 /// an unknown method, a space without decisions, and where a batch is larger than the task.
-Split choose_split(const Supernet& supernet, const tasks::Task& task,
-                   const SplitSettings& settings);
+/// Where the supernet has parts already, decisions that make them are divided further (each group
+/// of options in halves, if it has two or more), and all parts are split alike: their number
+/// doubles, or is multiplied by the options.
+Split choose_split(Supernet& supernet, const tasks::Task& task, const SplitSettings& settings);
 
 /// Halves of {0 .. options - 1}, sizes differing by one at most, for which the sum of `distances`
 /// (row-major, symmetric) across them is greatest: the half with option 0 (ascending). Exact up to

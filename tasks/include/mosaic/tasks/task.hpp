@@ -75,6 +75,10 @@ class Task {
   /// than the split.
   virtual Batch training_batch(std::int64_t epoch, std::int64_t index,
                                std::int64_t batch_size) const = 0;
+  /// Batch `index` of an epoch of chosen examples (int64 [batch] on the CPU, numbers below
+  /// size(train)), augmented as the ordinary batch of that place would be.
+  virtual Batch training_batch(std::int64_t epoch, std::int64_t index,
+                               const at::Tensor& examples) const = 0;
   /// Examples [begin, begin + count) of a split in stored order, not augmented, clipped to its
   /// size. Throws core::Error where the split has no examples at all (validation = 0).
   virtual Batch batch(Split split, std::int64_t begin, std::int64_t count) const = 0;

@@ -1,0 +1,58 @@
+#include "slot_gradients.hpp"
+
+#include <torch/torch.h>
+
+#include "gradient.hpp"
+
+namespace mosaic::supernet {
+
+SlotGradients::SlotGradients(std::span<Supernet* const> members, const Trainee& trainee,
+                             PassOf pass_of, const tasks::Task& task, const TrainSettings& settings)
+    : members_(members),
+      trainee_(trainee),
+      pass_of_(std::move(pass_of)),
+      gradients_(std::make_unique<Gradients>(
+          trainee, task,
+          GradientSettings{settings.label_smoothing, uses_bfloat16(settings, trainee.device),
+                           settings.replay})) {}
+SlotGradients::~SlotGradients() = default;
+
+std::vector<at::Tensor> SlotGradients::operator()(const spaces::Genotype& genotype,
+                                                  const tasks::Batch& batch) {
+  torch::NoGradGuard guard;
+  const PassResult pass = [&] {
+    const torch::AutoGradMode with_gradient(true);
+    return gradients_->run(pass_of_(genotype), batch, 1);
+  }();
+  const auto count = static_cast<std::int64_t>(members_.size());
+  std::vector<at::Tensor> result(members_[0]->space().graph().slots.size());
+  for (std::size_t i = 0; i < trainee_.parameters.size(); ++i) {
+    const at::Tensor& gradient = pass.gradients[i];
+    if (trainee_.slots[i] < 0 || !gradient.defined()) continue;
+    // Each expert has its share of the merged weight's gradient: together they have all of it.
+    const bool joint = trainee_.parameters[i].first.rfind("joint.", 0) == 0;
+    const at::Tensor rows = joint ? gradient.sum(1).flatten(1) : gradient.sum(0).reshape({1, -1});
+    at::Tensor& target = result[static_cast<std::size_t>(trainee_.slots[i])];
+    if (!target.defined()) target = at::zeros({count, rows.size(1)}, rows.options());
+    if (joint)
+      target += rows;
+    else
+      target[trainee_.rows.empty() ? 0 : trainee_.rows[i][0]] += rows[0];
+  }
+  // The share of an even mixture is scaled up in training (mixed_weights); not here.
+  for (std::int64_t member = 0; member < count; ++member) {
+    const Mixes mixes = members_[static_cast<std::size_t>(member)]->mixes(genotype);
+    for (std::size_t slot = 0; slot < mixes.size(); ++slot) {
+      if (!result[slot].defined() || !mixes[slot].defined()) continue;
+      const at::Tensor shares = mixes[slot].square().sum(-1);  // one, or one a neuron
+      at::Tensor row = result[slot][member];
+      if (shares.dim() == 0)
+        row *= shares;
+      else
+        row.view({shares.size(0), -1}) *= shares.unsqueeze(1);
+    }
+  }
+  return result;
+}
+
+}  // namespace mosaic::supernet
