@@ -9,6 +9,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/supernet/router.hpp"
 
 namespace mosaic::supernet {
 namespace {

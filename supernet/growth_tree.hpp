@@ -93,8 +93,4 @@ std::vector<Question> questions(const spaces::SuperGraph& graph, int unit,
 /// "yes" where short, for people: "edge 1<-0 is skip or none", "input below 16 pixels".
 std::string describe(const Question& question, const spaces::SuperGraph& graph);
 
-/// Grown at random: `count` random questions at random leaves of random units, among those that
-/// divide the space. Text for RouterSettings::split.
-std::string random_growth(const spaces::Space& space, std::int64_t count, std::uint64_t seed);
-
 }  // namespace mosaic::supernet

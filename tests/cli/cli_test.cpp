@@ -262,6 +262,18 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
   const std::string partition = "router = \"partition\"\nsplit = \"gene=stage1.width\"\n";
   REQUIRE_THAT(message(with_router(partition + "experts = 3\n")),
                Contains("job.toml:17") && Contains("this split says itself how many"));
+  REQUIRE_THAT(message(with_router("router = \"plain\"\nbudget = 2\n")),
+               Contains("only the router grown has this key"));
+  REQUIRE_THAT(message(with_router("router = \"grown\"\nexperts = 2\n")),
+               Contains("set budget instead"));
+  REQUIRE_THAT(message(with_router("router = \"grown\"\ngrow_at = [0.5, 0.3]\n")),
+               Contains("the shares of the training must rise"));
+  REQUIRE_THAT(message(with_router("router = \"grown\"\ngrow_at = [0.5, 2]\n")),
+               Contains("element 2 must be"));
+  REQUIRE_THAT(message(with_router("router = \"partition\"\nsplit = \"exhaustive\"\n")),
+               Contains("say when: split_at"));
+  REQUIRE_THAT(message(with_router(partition + "split_at = [0.2]\n")),
+               Contains("a split that is given holds from the start"));
   REQUIRE_THAT(message(with_router("router = \"partition\"\nsplit = \"gene=stage1.widht\"\n")),
                Contains("did you mean 'stage1.width'?"));
   wrong = kJob;

@@ -119,6 +119,10 @@ using RouterFactory =
 /// `const core::Registered kEntry{routers(), "plain", "one expert a slot", factory};`
 core::Registry<RouterFactory>& routers();
 
+/// RouterSettings::split of a `grown` router that was grown at random: `count` random questions at
+/// random layers, among those that divide the space.
+std::string random_growth(const spaces::Space& space, std::int64_t count, std::uint64_t seed);
+
 /// The active part of a slot's experts [m, ...full] under a mix r ([m], [out, m] or undefined): the
 /// tensor of shape `ref.active` that the architecture computes with. Differentiable in both; the
 /// experts' gradient is that of sum_i r_i E_i divided by sum_i r_i^2, because a step along the
