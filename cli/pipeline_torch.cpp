@@ -415,6 +415,7 @@ void resume_job(const std::string& db, const std::optional<std::string>& name,
     core::log_warning(job.config_path + " changed since job '" + job.name +
                       "' began: going on as it began");
   const JobFile file = JobFile::from_text(job.config, job.config_path);
+  database.survive_power_failure(file.table == nullptr);
   core::log_info("job '" + job.name + "' goes on in phase '" + job.phase + "'");
   Workplace work = reopen(file, job);
   const Goal goal = goal_of(database.state(job.id, "goal").value_or("run"));

@@ -99,12 +99,7 @@ Database::Database(const std::string& path, const WriterOptions& options)
   // Results are no secret. Some builds of SQLite (Debian's) overwrite what is replaced with zeros,
   // and so write a state twice.
   connection.run("PRAGMA secure_delete = OFF");
-  // With NORMAL, a commit survives a kill of this process but not a power failure, because the log
-  // is only synchronised at checkpoints. FULL is the default: a measurement may have cost minutes,
-  // and trained weights are synchronised when they are written, which the database must not fall
-  // behind. Who has many small things to write puts them in one transaction().
-  connection.run(options.survive_power_failure ? "PRAGMA synchronous = FULL"
-                                               : "PRAGMA synchronous = NORMAL");
+  survive_power_failure(options.survive_power_failure);
   impl_->libraries = options.libraries;
   const bool older = stored_version(connection) < schema_version();
   if (older || lacks_columns(connection))
@@ -116,6 +111,15 @@ Database::Database(const std::string& path, const WriterOptions& options)
 }
 
 Database::~Database() = default;
+
+void Database::survive_power_failure(bool survive) {
+  const std::lock_guard guard(impl_->mutex);
+  // With NORMAL, a commit survives a kill of this process but not a power failure, because the log
+  // is only synchronised at checkpoints. FULL is the default: a measurement may have cost minutes,
+  // and trained weights are synchronised when they are written, which the database must not fall
+  // behind. Who has many small things to write puts them in one transaction().
+  impl_->connection->run(survive ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+}
 
 void Database::transaction(const std::function<void()>& body) {
   const std::lock_guard guard(impl_->mutex);

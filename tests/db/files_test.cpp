@@ -7,6 +7,7 @@
 
 #include "child.hpp"
 #include "fixtures.hpp"
+#include "impl.hpp"
 #include "lock.hpp"
 
 using namespace mosaic;
@@ -159,6 +160,20 @@ TEST_CASE("another program that holds the file is waited for, then named as the 
   sqlite3_close(shell);
   database.create_job(job);
   CHECK(database.jobs().size() == 1);
+}
+
+TEST_CASE("how durable commits are may be decided after the file was read") {
+  struct Writer : Database {
+    using Database::Database;
+    std::int64_t synchronous() { return impl_->connection->integer("PRAGMA synchronous"); }
+  };
+  const Folder folder;
+  Writer database(folder.file());
+  CHECK(database.synchronous() == 2);  // FULL
+  database.survive_power_failure(false);
+  CHECK(database.synchronous() == 1);  // NORMAL
+  database.survive_power_failure(true);
+  CHECK(database.synchronous() == 2);
 }
 
 TEST_CASE("a database in a read-only folder can be read and not written") {

@@ -149,6 +149,10 @@ class Database : public Reader {
   explicit Database(const std::string& path, const WriterOptions& options = {});
   ~Database() override;
 
+  /// WriterOptions::survive_power_failure, from the next commit on: for who learns from the file
+  /// itself what its numbers cost. Not inside transaction().
+  void survive_power_failure(bool survive);
+
   /// All or nothing; nested calls join the outer one.
   void transaction(const std::function<void()>& body);
 
