@@ -5,8 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "mosaic/db/database.hpp"
-#include "program.hpp"
+#include "job.hpp"
 
 using namespace mosaic::cli::test;
 using Catch::Contains;
@@ -54,31 +53,6 @@ samples = 12
 repeats = 5
 warmup = 1
 )";
-
-bool skip() {
-  if (has_fashion_mnist()) return false;
-  WARN("skipped: Fashion-MNIST is not installed (Debian package dataset-fashion-mnist)");
-  return true;
-}
-
-/// What must be equal between a broken and an unbroken run: everything measured and found, no
-/// times.
-std::string content(const std::filesystem::path& path) {
-  const mosaic::db::Reader reader(path.string());
-  std::string text;
-  for (const auto* sql :
-       {"SELECT e.number, a.arch FROM evaluations e JOIN architectures a ON a.id = e.architecture "
-        "ORDER BY 1",
-        "SELECT a.arch, m.metric, m.value, m.fidelity FROM measurements m JOIN architectures a ON "
-        "a.id = m.architecture ORDER BY 1, 2, 3",
-        "SELECT step, loss, accuracy FROM training ORDER BY step",
-        "SELECT number, evaluations, hypervolume FROM generations ORDER BY number"})
-    for (const auto& row : reader.query(sql).rows) {
-      for (const auto& cell : row) text += cell.text + "|";
-      text += "\n";
-    }
-  return text;
-}
 
 }  // namespace
 

@@ -2,10 +2,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "mosaic/core/error.hpp"
-#include "mosaic/db/database.hpp"
-#include "mosaic/tasks/task.hpp"
-#include "program.hpp"
+#include "job.hpp"
 
 using namespace mosaic::cli::test;
 using Catch::Matchers::Contains;
@@ -39,31 +36,6 @@ seeds = 2
 epochs = 1
 batch_size = 50
 )";
-
-bool skip() {
-  try {
-    mosaic::tasks::tasks().at("fashion-mnist")({});
-    return false;
-  } catch (const mosaic::core::Error&) {
-    WARN("skipped: Fashion-MNIST is not installed (Debian package dataset-fashion-mnist)");
-    return true;
-  }
-}
-
-/// Everything scored, and the losses of training: what an interruption must not change.
-std::string content(const std::filesystem::path& path) {
-  const mosaic::db::Reader reader(path.string());
-  std::string text;
-  for (const auto* sql :
-       {"SELECT a.arch, m.metric, m.value, m.fidelity FROM measurements m JOIN architectures a ON "
-        "a.id = m.architecture ORDER BY 1, 2, 4",
-        "SELECT step, loss, accuracy FROM training ORDER BY step"})
-    for (const auto& row : reader.query(sql).rows) {
-      for (const auto& cell : row) text += cell.text + "|";
-      text += "\n";
-    }
-  return text;
-}
 
 }  // namespace
 
