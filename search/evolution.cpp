@@ -2,13 +2,12 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
 
 #include "algorithm_state.hpp"
-#include "canonical.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/pareto.hpp"
 #include "operators.hpp"
+#include "population.hpp"
 
 namespace mosaic::search {
 
@@ -18,19 +17,6 @@ using spaces::Genotype;
 
 const std::vector<std::string> kArguments = {"cr"};
 constexpr int kPatience = 50;  // mutations of one child that are all known
-constexpr int kDraws = 20;     // random networks that are all known, before a thorough search
-
-struct GenotypeHash {
-  std::size_t operator()(const Genotype& genotype) const {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    for (const int option : genotype) {
-      hash = (hash ^ static_cast<std::uint64_t>(option)) * 0x9e3779b97f4a7c15u;
-      hash ^= hash >> 29;
-    }
-    return hash;
-  }
-};
-using Known = std::unordered_set<Genotype, GenotypeHash>;
 
 /// Adds to each member of a front (indices into `points`) its crowding distance: over all
 /// objectives, how far apart its neighbours are, as a share of the front's range; infinite at the
@@ -77,15 +63,12 @@ struct Sorted {
 class Evolution : public SearchAlgorithm {
  public:
   Evolution(const spaces::Space& space, AlgorithmSettings settings, double cr, std::string identity)
-      : space_(space),
-        canonical_(space.graph()),
-        settings_(std::move(settings)),
-        cr_(cr),
-        identity_(std::move(identity)) {}
+      : space_(space), settings_(std::move(settings)), cr_(cr), identity_(std::move(identity)) {}
 
   void step(const BatchFitness& fitness) override {
     core::Stream stream(settings_.seed, "search/evolution", generations_);
-    const auto batch = generations_ == 0 ? founders(stream) : children(stream);
+    const auto batch =
+        generations_ == 0 ? founders(space_, settings_, stream, known_) : children(stream);
     ++generations_;
     if (batch.empty()) return;
     const auto vectors = fitness(batch);
@@ -97,51 +80,35 @@ class Evolution : public SearchAlgorithm {
   }
 
   std::string save() const override {
-    std::vector<Genotype> known(known_.begin(), known_.end());
-    std::sort(known.begin(), known.end());
     const nlohmann::json content = {{"generations", generations_},
                                     {"genotypes", genotypes_},
                                     {"objectives", points_},
-                                    {"known", known}};
+                                    {"known", known_}};
     return write_state(identity_, content.dump());
   }
 
   void load(const std::string& state) override {
     std::vector<Genotype> genotypes;
     std::vector<std::vector<double>> points;
-    std::vector<Genotype> known;
+    Known known;
     std::uint64_t generations = 0;
-    try {
-      const auto content = nlohmann::json::parse(read_state(identity_, state));
+    read_json_state(identity_, state, "evolution", [&](const nlohmann::json& content) {
       content.at("generations").get_to(generations);
       content.at("genotypes").get_to(genotypes);
       content.at("objectives").get_to(points);
       content.at("known").get_to(known);
-    } catch (const core::Error&) {
-      throw;
-    } catch (const std::exception& error) {
-      throw_bad_state("evolution", error.what());
-    }
+    });
     if (points.size() != genotypes.size())
       throw_bad_state("evolution", "it has objectives of " + std::to_string(points.size()) +
                                        " networks and " + std::to_string(genotypes.size()) +
                                        " networks");
     genotypes_ = std::move(genotypes);
     points_ = std::move(points);
-    known_ = Known(known.begin(), known.end());
+    known_ = std::move(known);
     generations_ = generations;
   }
 
  private:
-  std::vector<Genotype> founders(core::Stream& stream) {
-    std::vector<Genotype> batch;
-    for (const auto& genotype : settings_.start)
-      if (known_.insert(genotype).second) batch.push_back(genotype);
-    while (batch.size() < settings_.population && propose_random(stream, batch)) {
-    }
-    return batch;
-  }
-
   std::vector<Genotype> children(core::Stream& stream) {
     const Sorted sorted(points_);
     std::vector<Genotype> batch;
@@ -150,34 +117,18 @@ class Evolution : public SearchAlgorithm {
       Genotype child = genotypes_[parent(sorted, stream)];
       if (stream.uniform() < cr_) cross_into(child, genotypes_[parent(sorted, stream)], stream);
       mutate_genes(child, stream);
-      canonical_(child);
+      child = space_.canonical(std::move(child));
       for (int attempt = 0; attempt < kPatience && known_.contains(child); ++attempt)
         mutate_one(child, stream);
-      if (known_.insert(child).second)
+      if (known_.add(child)) {
         batch.push_back(std::move(child));
-      else if (!propose_random(stream, batch))
-        break;
+        continue;
+      }
+      const std::size_t before = batch.size();
+      known_.fill(batch, before + 1, space_, stream);
+      if (batch.size() == before) break;  // the space holds nothing new
     }
     return batch;
-  }
-
-  /// False where the space holds nothing new.
-  bool propose_random(core::Stream& stream, std::vector<Genotype>& batch) {
-    Genotype drawn(space_.genes().size());
-    for (int attempt = 0; attempt < kDraws; ++attempt) {
-      for (std::size_t i = 0; i < drawn.size(); ++i)
-        drawn[i] = static_cast<int>(stream.below(space_.genes()[i].labels.size()));
-      canonical_(drawn);
-      if (!known_.insert(drawn).second) continue;
-      batch.push_back(std::move(drawn));
-      return true;
-    }
-    auto found = draw_unknown(space_, stream,
-                              [&](const Genotype& genotype) { return known_.contains(genotype); });
-    if (!found) return false;
-    known_.insert(*found);
-    batch.push_back(std::move(*found));
-    return true;
   }
 
   std::size_t parent(const Sorted& sorted, core::Stream& stream) const {
@@ -204,13 +155,14 @@ class Evolution : public SearchAlgorithm {
 
   /// One gene that the network depends on.
   void mutate_one(Genotype& child, core::Stream& stream) const {
+    const auto depends = space_.active_genes(child);
     std::vector<std::size_t> active;
     for (std::size_t i = 0; i < child.size(); ++i)
-      if (canonical_.active(i, child)) active.push_back(i);
+      if (depends[i]) active.push_back(i);
     if (active.empty()) return;
     const std::size_t gene = active[stream.below(active.size())];
     child[gene] = mutate_option(space_.genes()[gene], child[gene], stream);
-    canonical_(child);
+    child = space_.canonical(std::move(child));
   }
 
   /// Keeps the best fronts; of the one that fits in part, those in the least crowded places.
@@ -238,7 +190,6 @@ class Evolution : public SearchAlgorithm {
   }
 
   const spaces::Space& space_;
-  Canonical canonical_;
   AlgorithmSettings settings_;
   double cr_;
   std::string identity_;

@@ -14,6 +14,7 @@
 #include "mosaic/core/pareto.hpp"
 #include "mosaic/predictors/structure.hpp"
 #include "operators.hpp"
+#include "population.hpp"
 #include "surrogate.hpp"
 
 namespace mosaic::search {
@@ -64,7 +65,7 @@ class Linas : public SearchAlgorithm {
     const auto vectors = fitness(batch);
     std::size_t good = 0;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      known_.insert(batch[i]);
+      known_.add(batch[i]);
       records_.push_back({batch[i], vectors[i]});
       good += failed(vectors[i]) ? 0 : 1;
     }
@@ -84,26 +85,21 @@ class Linas : public SearchAlgorithm {
 
   void load(const std::string& state) override {
     Linas read(space_, settings_, arguments_, identity_);
-    try {
-      const auto content = nlohmann::json::parse(read_state(identity_, state));
+    read_json_state(identity_, state, "linas", [&read](const nlohmann::json& content) {
       content.at("rounds").get_to(read.rounds_);
       content.at("fits").get_to(read.fits_);
       content.at("batches").get_to(read.batches_);
       content.at("inner").get_to(read.inner_);
       for (const auto& record : content.at("records")) {
         read.records_.push_back({record.at("genotype"), record.at("vector")});
-        read.known_.insert(read.records_.back().genotype);
+        read.known_.add(read.records_.back().genotype);
       }
       if (!content.at("models").empty()) {
         read.prepare();
         for (std::size_t k = 0; k < read.models_.size(); ++k)
           read.models_[k].load(content.at("models").at(k));
       }
-    } catch (const core::Error&) {
-      throw;
-    } catch (const std::exception& error) {
-      throw_bad_state("linas", error.what());
-    }
+    });
     rounds_ = read.rounds_;
     fits_ = read.fits_;
     batches_ = std::move(read.batches_);
@@ -134,23 +130,17 @@ class Linas : public SearchAlgorithm {
   };
 
   /// What was given to begin with, the smallest and the largest network, and random ones.
-  std::vector<spaces::Genotype> first_batch(core::Stream& stream) const {
+  std::vector<spaces::Genotype> first_batch(core::Stream& stream) {
     std::vector<spaces::Genotype> batch;
-    std::set<spaces::Genotype> taken;
     const auto take = [&](const spaces::Genotype& genotype) {
-      if (taken.insert(genotype).second) batch.push_back(genotype);
+      if (known_.add(genotype)) batch.push_back(genotype);
     };
     for (const auto& genotype : settings_.start) take(genotype);
     if (arguments_.extremes) {
       if (batch.size() < arguments_.initial) take(space_.smallest());
       if (batch.size() < arguments_.initial) take(space_.largest());
     }
-    while (batch.size() < arguments_.initial) {
-      const auto drawn = draw_unknown(
-          space_, stream, [&](const auto& genotype) { return taken.contains(genotype); });
-      if (!drawn) break;
-      take(*drawn);
-    }
+    known_.fill(batch, arguments_.initial, space_, stream);
     return batch;
   }
 
@@ -169,16 +159,9 @@ class Linas : public SearchAlgorithm {
     return batch;
   }
 
-  std::vector<spaces::Genotype> random_batch(core::Stream& stream) const {
+  std::vector<spaces::Genotype> random_batch(core::Stream& stream) {
     std::vector<spaces::Genotype> batch;
-    std::set<spaces::Genotype> taken = known_;
-    while (batch.size() < settings_.population) {
-      const auto drawn = draw_unknown(
-          space_, stream, [&](const auto& genotype) { return taken.contains(genotype); });
-      if (!drawn) break;
-      taken.insert(*drawn);
-      batch.push_back(*drawn);
-    }
+    known_.fill(batch, settings_.population, space_, stream);
     return batch;
   }
 
@@ -436,7 +419,7 @@ class Linas : public SearchAlgorithm {
   std::vector<Record> records_;       // in the order evaluated
   std::vector<std::size_t> batches_;  // good records of each round
   std::vector<spaces::Genotype> inner_;
-  std::set<spaces::Genotype> known_;
+  Known known_;
   std::unique_ptr<StructureFeatures> features_;  // made when first needed
   std::optional<Listed> listed_;
   std::vector<Surrogate> models_;

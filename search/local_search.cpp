@@ -1,10 +1,9 @@
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "algorithm_state.hpp"
 #include "mosaic/core/pareto.hpp"
 #include "operators.hpp"
+#include "population.hpp"
 
 namespace mosaic::search {
 
@@ -21,79 +20,56 @@ class LocalSearch : public SearchAlgorithm {
 
   void step(const BatchFitness& fitness) override {
     core::Stream stream(settings_.seed, "search/local_search", generations_);
-    const auto batch =
-        generations_ == 0 && !settings_.start.empty() ? settings_.start : next_batch(stream);
+    const auto batch = next_batch(stream);
     ++generations_;
     if (batch.empty()) return;
     const auto vectors = fitness(batch);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      known_.insert(batch[i]);
+    for (std::size_t i = 0; i < batch.size(); ++i)
       climbers_.push_back({batch[i], penalised(vectors[i], settings_.objectives)});
-    }
     select();
   }
 
   std::string save() const override {
-    nlohmann::json climbers = nlohmann::json::array();
-    for (const auto& climber : climbers_)
-      climbers.push_back({{"genotype", climber.genotype}, {"objectives", climber.objectives}});
     const nlohmann::json content = {
-        {"generations", generations_}, {"climbers", climbers}, {"known", known_}};
+        {"generations", generations_}, {"climbers", climbers_}, {"known", known_}};
     return write_state(identity_, content.dump());
   }
 
   void load(const std::string& state) override {
-    std::vector<Climber> climbers;
-    std::set<spaces::Genotype> known;
+    std::vector<Member> climbers;
+    Known known;
     std::uint64_t generations = 0;
-    try {
-      const auto content = nlohmann::json::parse(read_state(identity_, state));
+    read_json_state(identity_, state, "local_search", [&](const nlohmann::json& content) {
       content.at("generations").get_to(generations);
+      content.at("climbers").get_to(climbers);
       content.at("known").get_to(known);
-      for (const auto& climber : content.at("climbers"))
-        climbers.push_back({climber.at("genotype"), climber.at("objectives")});
-    } catch (const core::Error&) {
-      throw;
-    } catch (const std::exception& error) {
-      throw_bad_state("local_search", error.what());
-    }
+    });
     climbers_ = std::move(climbers);
     known_ = std::move(known);
     generations_ = generations;
   }
 
  private:
-  struct Climber {
-    spaces::Genotype genotype;
-    std::vector<double> objectives;
-  };
-
   /// Unknown neighbours of the climbers, first climbers first; where there is none, the climb is
-  /// over and new climbers start at random places.
+  /// over and new climbers start at random places, the first ones where they are told to.
   std::vector<spaces::Genotype> next_batch(core::Stream& stream) {
     std::vector<spaces::Genotype> batch;
-    std::set<spaces::Genotype> taken;
-    const auto known = [&](const spaces::Genotype& genotype) {
-      return known_.contains(genotype) || taken.contains(genotype);
-    };
+    if (generations_ == 0 && !settings_.start.empty()) {
+      for (const auto& genotype : settings_.start)
+        if (known_.add(genotype)) batch.push_back(genotype);
+      return batch;
+    }
     for (const auto& climber : climbers_) {
       auto around = neighbours(space_, climber.genotype);
       stream.shuffle(around);
       for (auto& genotype : around)
-        if (batch.size() < settings_.population && !known(genotype)) {
-          taken.insert(genotype);
+        if (batch.size() < settings_.population && known_.add(genotype))
           batch.push_back(std::move(genotype));
-        }
       if (batch.size() == settings_.population) return batch;
     }
     if (!batch.empty()) return batch;
     climbers_.clear();
-    while (batch.size() < settings_.population) {
-      const auto drawn = draw_unknown(space_, stream, known);
-      if (!drawn) break;
-      taken.insert(*drawn);
-      batch.push_back(*drawn);
-    }
+    known_.fill(batch, settings_.population, space_, stream);
     return batch;
   }
 
@@ -101,7 +77,7 @@ class LocalSearch : public SearchAlgorithm {
   void select() {
     std::vector<std::vector<double>> points;
     for (const auto& climber : climbers_) points.push_back(climber.objectives);
-    std::vector<Climber> kept;
+    std::vector<Member> kept;
     for (const std::size_t i : core::pareto_front(points)) kept.push_back(std::move(climbers_[i]));
     climbers_ = std::move(kept);
   }
@@ -110,8 +86,8 @@ class LocalSearch : public SearchAlgorithm {
   AlgorithmSettings settings_;
   std::string identity_;
   std::uint64_t generations_ = 0;
-  std::vector<Climber> climbers_;
-  std::set<spaces::Genotype> known_;
+  std::vector<Member> climbers_;
+  Known known_;
 };
 
 const core::Registered kEntry{

@@ -1,11 +1,10 @@
-#include <algorithm>
 #include <deque>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "algorithm_state.hpp"
 #include "mosaic/core/pareto.hpp"
 #include "operators.hpp"
+#include "population.hpp"
 
 namespace mosaic::search {
 
@@ -30,82 +29,48 @@ class RegularizedEvolution : public SearchAlgorithm {
 
   void step(const BatchFitness& fitness) override {
     core::Stream stream(settings_.seed, "search/regularized_evolution", generations_);
-    const auto batch = generations_ == 0 ? founders(stream) : children(stream);
+    const auto batch =
+        generations_ == 0 ? founders(space_, settings_, stream, known_) : children(stream);
     ++generations_;
     if (batch.empty()) return;
     const auto vectors = fitness(batch);
     for (std::size_t i = 0; i < batch.size(); ++i) {
       members_.push_back({batch[i], penalised(vectors[i], settings_.objectives)});
-      known_.insert(batch[i]);
       if (members_.size() > settings_.population) members_.pop_front();
     }
   }
 
   std::string save() const override {
-    nlohmann::json members = nlohmann::json::array();
-    for (const auto& member : members_)
-      members.push_back({{"genotype", member.genotype}, {"objectives", member.objectives}});
     const nlohmann::json content = {
-        {"generations", generations_}, {"members", members}, {"known", known_}};
+        {"generations", generations_}, {"members", members_}, {"known", known_}};
     return write_state(identity_, content.dump());
   }
 
   void load(const std::string& state) override {
     std::deque<Member> members;
-    std::set<spaces::Genotype> known;
+    Known known;
     std::uint64_t generations = 0;
-    try {
-      const auto content = nlohmann::json::parse(read_state(identity_, state));
+    read_json_state(identity_, state, "regularized_evolution", [&](const nlohmann::json& content) {
       content.at("generations").get_to(generations);
+      content.at("members").get_to(members);
       content.at("known").get_to(known);
-      for (const auto& member : content.at("members"))
-        members.push_back({member.at("genotype"), member.at("objectives")});
-    } catch (const core::Error&) {
-      throw;
-    } catch (const std::exception& error) {
-      throw_bad_state("regularized_evolution", error.what());
-    }
+    });
     members_ = std::move(members);
     known_ = std::move(known);
     generations_ = generations;
   }
 
  private:
-  struct Member {
-    spaces::Genotype genotype;
-    std::vector<double> objectives;
-  };
-
-  std::vector<spaces::Genotype> founders(core::Stream& stream) const {
-    std::vector<spaces::Genotype> batch = settings_.start;
-    std::set<spaces::Genotype> taken(batch.begin(), batch.end());
-    while (batch.size() < settings_.population) {
-      const auto drawn = draw_unknown(
-          space_, stream, [&](const auto& genotype) { return taken.contains(genotype); });
-      if (!drawn) break;
-      taken.insert(*drawn);
-      batch.push_back(*drawn);
-    }
-    return batch;
-  }
-
-  std::vector<spaces::Genotype> children(core::Stream& stream) const {
+  std::vector<spaces::Genotype> children(core::Stream& stream) {
     std::vector<spaces::Genotype> batch;
-    std::set<spaces::Genotype> taken;
-    const auto known = [&](const spaces::Genotype& genotype) {
-      return known_.contains(genotype) || taken.contains(genotype);
-    };
     for (std::size_t i = 0; i < children_; ++i) {
       spaces::Genotype child = parent(stream).genotype;
-      for (int attempt = 0; attempt < kPatience && known(child); ++attempt)
+      for (int attempt = 0; attempt < kPatience && known_.contains(child); ++attempt)
         child = mutate(space_, child, stream);
-      if (known(child)) {
-        const auto drawn = draw_unknown(space_, stream, known);
-        if (!drawn) break;
-        child = *drawn;
-      }
-      taken.insert(child);
-      batch.push_back(std::move(child));
+      if (known_.add(child))
+        batch.push_back(std::move(child));
+      else
+        known_.fill(batch, batch.size() + 1, space_, stream);
     }
     return batch;
   }
@@ -126,7 +91,7 @@ class RegularizedEvolution : public SearchAlgorithm {
   std::string identity_;
   std::uint64_t generations_ = 0;
   std::deque<Member> members_;  // oldest first
-  std::set<spaces::Genotype> known_;
+  Known known_;
 };
 
 struct Arguments {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "canonical.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/text.hpp"
@@ -49,36 +50,6 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::vector<std::string> parts;
   for (const auto size : shape) parts.push_back(std::to_string(size));
   return core::join(parts, "x");
-}
-
-/// Does any option of `gene` change the extent, all other genes fixed?
-bool sensitive(const Extent& extent, int gene, Genotype& genotype, int options) {
-  if (!extent.depends_on(gene)) return false;
-  auto& option = genotype[static_cast<std::size_t>(gene)];
-  const int kept = option;
-  const auto value = extent.at(genotype);
-  bool result = false;
-  for (option = 0; option < options && !result; ++option) result = extent.at(genotype) != value;
-  option = kept;
-  return result;
-}
-
-/// Does this architecture change with `gene`, all other genes fixed?
-bool active(const SuperGraph& graph, int gene, Genotype& genotype) {
-  const int options = static_cast<int>(graph.genes[static_cast<std::size_t>(gene)].labels.size());
-  const auto changes = [&](const Extent& extent) {
-    return sensitive(extent, gene, genotype, options);
-  };
-  for (const auto& node : graph.nodes) {
-    if (changes(node.condition)) return true;
-    if (node.condition.at(genotype) == 0) continue;
-    for (const auto& [key, extent] : node.attributes)
-      if (changes(extent)) return true;
-    for (const auto& use : node.weights)
-      if (std::any_of(use.extents.begin(), use.extents.end(), changes)) return true;
-    if (std::any_of(node.shape.begin(), node.shape.end(), changes)) return true;
-  }
-  return false;
 }
 
 std::string default_text(const Space& space, const Genotype& genotype) {
@@ -151,14 +122,14 @@ Space Space::make(const std::string& name, const TaskShape& task,
                            "choose other options of the space, or another input size");
   }
   space.hash_ = graph_hash(name, space.graph_);
+  space.canonical_ = std::make_shared<const Canonical>(space.graph_);
   return space;
 }
 
 std::vector<bool> Space::active_genes(const Genotype& genotype) const {
   Genotype work = genotype;
   std::vector<bool> result;
-  for (std::size_t i = 0; i < genes().size(); ++i)
-    result.push_back(active(graph_, static_cast<int>(i), work));
+  for (std::size_t i = 0; i < genes().size(); ++i) result.push_back(canonical_->active(i, work));
   return result;
 }
 
@@ -173,14 +144,7 @@ Genotype Space::canonical(Genotype genotype) const {
       throw core::UsageError("option " + std::to_string(genotype[i]) + " of gene '" +
                                  genes()[i].name + "' does not exist",
                              "options are 0 to " + std::to_string(genes()[i].labels.size() - 1));
-  for (bool changed = true; changed;) {  // resetting one gene can make another one idle
-    changed = false;
-    for (std::size_t i = 0; i < genotype.size(); ++i)
-      if (genotype[i] != 0 && !active(graph_, static_cast<int>(i), genotype)) {
-        genotype[i] = 0;
-        changed = true;
-      }
-  }
+  (*canonical_)(genotype);
   return genotype;
 }
 

@@ -1,4 +1,5 @@
 // Runs over every registered space: whoever adds one gets these for nothing.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <filesystem>
@@ -24,7 +25,51 @@ std::vector<Genotype> samples(const Space& space, int count) {
   return result;
 }
 
+/// By the definition: does any option of the gene, all others fixed, change a condition, or an
+/// extent of a node that exists?
+bool active(const spaces::SuperGraph& graph, std::size_t gene, const Genotype& genotype) {
+  const auto changes = [&](const spaces::Extent& extent) {
+    Genotype other = genotype;
+    for (int option = 0; option < static_cast<int>(graph.genes[gene].labels.size()); ++option) {
+      other[gene] = option;
+      if (extent.at(other) != extent.at(genotype)) return true;
+    }
+    return false;
+  };
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const auto& node) {
+    if (changes(node.condition)) return true;
+    if (node.condition.at(genotype) == 0) return false;
+    return std::any_of(node.attributes.begin(), node.attributes.end(),
+                       [&](const auto& attribute) { return changes(attribute.second); }) ||
+           std::any_of(node.weights.begin(), node.weights.end(),
+                       [&](const auto& use) {
+                         return std::any_of(use.extents.begin(), use.extents.end(), changes);
+                       }) ||
+           std::any_of(node.shape.begin(), node.shape.end(), changes);
+  });
+}
+
 }  // namespace
+
+TEST_CASE("every space: a gene is active where an option of it changes the network") {
+  for (const auto& name : spaces::space_types().names()) {
+    INFO(name);
+    const Space space = Space::make(name);
+    core::Stream stream(3, "genotypes");
+    for (int i = 0; i < 50; ++i) {
+      Genotype genotype;
+      for (const auto& gene : space.genes())
+        genotype.push_back(static_cast<int>(stream.below(gene.labels.size())));
+      const auto found = space.active_genes(genotype);
+      for (std::size_t gene = 0; gene < genotype.size(); ++gene)
+        REQUIRE(found[gene] == active(space.graph(), gene, genotype));
+      // Whether a gene is idle may hang on another one, which is reset as well.
+      const auto canonical = space.canonical(genotype);
+      for (std::size_t gene = 0; gene < genotype.size(); ++gene)
+        REQUIRE((canonical[gene] == 0 || active(space.graph(), gene, canonical)));
+    }
+  }
+}
 
 TEST_CASE(
     "every space: text and genotype are inverse, canonical forms are stable, hashes tell networks "

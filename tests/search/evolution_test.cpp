@@ -1,6 +1,5 @@
 #include <set>
 
-#include "canonical.hpp"
 #include "common.hpp"
 #include "mosaic/core/pareto.hpp"
 
@@ -37,26 +36,6 @@ std::vector<std::vector<spaces::Genotype>> run(const spaces::Space& space, const
 }
 
 }  // namespace
-
-TEST_CASE("many genotypes are made canonical as the space makes them") {
-  for (const auto& name : spaces::space_types().names()) {
-    INFO(name);
-    const auto space = spaces::Space::make(name);
-    const search::Canonical canonical(space.graph());
-    core::Stream stream(3, "genotypes");
-    for (int i = 0; i < 200; ++i) {
-      spaces::Genotype genotype;
-      for (const auto& gene : space.genes())
-        genotype.push_back(static_cast<int>(stream.below(gene.labels.size())));
-      const auto active = space.active_genes(genotype);
-      for (std::size_t gene = 0; gene < genotype.size(); ++gene)
-        REQUIRE(canonical.active(gene, genotype) == active[gene]);
-      const auto expected = space.canonical(genotype);
-      canonical(genotype);
-      REQUIRE(genotype == expected);
-    }
-  }
-}
 
 TEST_CASE("evolution proposes every network of a small space exactly once, and then nothing") {
   const auto space = toy_space();

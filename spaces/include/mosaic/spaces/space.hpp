@@ -15,6 +15,7 @@
 
 namespace mosaic::spaces {
 
+class Canonical;
 class Space;
 
 /// What a space's author writes: one function, and where the field has a text form of its own, two
@@ -90,6 +91,7 @@ class Space {
   TaskShape task_;
   SuperGraph graph_;
   std::string hash_;
+  std::shared_ptr<const Canonical> canonical_;  // of graph_; copies of a space share it
   SpaceType type_;
 };
 

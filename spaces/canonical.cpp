@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
-namespace mosaic::search {
+namespace mosaic::spaces {
 
 namespace {
-
-using spaces::Extent;
-using spaces::Genotype;
 
 /// Does any option of `gene` change the extent, all other genes fixed?
 bool sensitive(const Extent& extent, std::size_t gene, int options, Genotype& genotype) {
@@ -48,7 +45,7 @@ bool contains(const std::vector<Extent>& extents, const Extent& extent) {
 
 }  // namespace
 
-Canonical::Canonical(const spaces::SuperGraph& graph) : uses_(graph.genes.size()) {
+Canonical::Canonical(const SuperGraph& graph) : uses_(graph.genes.size()) {
   for (std::size_t gene = 0; gene < uses_.size(); ++gene)
     uses_[gene].options = static_cast<int>(graph.genes[gene].labels.size());
   for (const auto& node : graph.nodes) {
@@ -104,4 +101,4 @@ void Canonical::operator()(Genotype& genotype) const {
   }
 }
 
-}  // namespace mosaic::search
+}  // namespace mosaic::spaces
