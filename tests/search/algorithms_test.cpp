@@ -129,7 +129,7 @@ TEST_CASE("every algorithm refuses an argument that it does not have") {
 TEST_CASE("an unknown algorithm names the known ones and the nearest") {
   CHECK(message_of([] { search::make_algorithm("nsga3", toy_space(), {}); }) ==
         "unknown search algorithm 'nsga3': did you mean 'nsga2'? known: evolution, linas, "
-        "local_search, nsga2, random, regularized_evolution");
+        "local_search, maco, nsga2, random, regularized_evolution");
 }
 
 TEST_CASE("nsga2 checks its arguments") {
@@ -153,6 +153,33 @@ TEST_CASE("nsga2 checks its arguments") {
         "nsga2 needs at least two objectives, and the job has 1: add an [[objective]], or search "
         "with 'linas' or 'random'");
   CHECK_NOTHROW(search::make_algorithm("nsga2(cr=1, eta_c=15, m=0.02, eta_m=20)", space, {}));
+}
+
+TEST_CASE("maco checks its arguments") {
+  const auto space = small_nasbench();
+  const auto error = [&](const std::string& spec, search::AlgorithmSettings settings = {}) {
+    return message_of([&] { search::make_algorithm(spec, space, settings); });
+  };
+  CHECK_THAT(error("maco(ker=33)"), Catch::StartsWith("maco: argument ker = '33' is not"));
+  CHECK_THAT(error("maco(q=0)"), Catch::StartsWith("maco: argument q = '0' is not"));
+  CHECK(error("maco", {.population = 1}) ==
+        "maco needs a population of at least 2 (an archive of two), not 1: leave it out for 32");
+  CHECK_NOTHROW(search::make_algorithm("maco(ker=10, q=0.5, threshold=5, focus=2)", space, {}));
+}
+
+TEST_CASE("maco searches on where every network failed or is infeasible") {
+  const auto space = small_nasbench();
+  const auto maco =
+      search::make_algorithm("maco", space, {.population = 8, .objectives = 2, .constraints = 1});
+  std::size_t proposed = 0;
+  for (int i = 0; i < 5; ++i)
+    maco->step([&](const std::vector<spaces::Genotype>& batch) {
+      proposed += batch.size();
+      std::vector<std::vector<double>> result(batch.size(), {1, 2, 0.5});
+      result[0] = {1e30, 1e30, 1e30};
+      return result;
+    });
+  CHECK(proposed == 40);
 }
 
 TEST_CASE("random search draws every network of a small space exactly once") {
