@@ -333,9 +333,10 @@ class Pipeline {
     const double most = std::min(static_cast<double>(work_.file.search.evaluations),
                                  work_.space->size().architectures);
     const double left = most - static_cast<double>(done);
-    core::log_info("searching " + core::with_commas(static_cast<long long>(most)) +
-                   " networks: at most about " +
-                   core::human_seconds(seconds * std::max(0.0, left)));
+    core::log_info("searching " + core::with_commas(static_cast<long long>(most)) + " networks" +
+                   (seconds > 0
+                        ? ": at most about " + core::human_seconds(seconds * std::max(0.0, left))
+                        : ""));
   }
 
   Workplace work_;
