@@ -2,7 +2,7 @@
 """Study: which way of sharing weights ranks the 36 poolings of a small ResNet best?
 
   poolings.py jobs OUT --data CIFAR10                  writes the job files
-  poolings.py table OUT/*.db --out docs/studies        reads the databases: table, plot, readings
+  poolings.py table OUT/*.db --out docs/studies        reads databases and CSV files: table, plot
 
 The job files are run by `mosaic rank JOB.toml --db OUT/ARM.db --only scores` (arms) and `--only truth`
 (networks trained alone, a job a seed), in any order, on any machine with a GPU, interrupted at will.
@@ -10,6 +10,7 @@ Only the standard library is needed (a plot wants matplotlib and is left out wit
 """
 
 import argparse
+import csv
 import itertools
 import json
 import math
@@ -157,10 +158,26 @@ def bootstrap(truth, scores, draws=1000):
     return taus[int(0.025 * draws)], taus[int(0.975 * draws)]
 
 
+def read_csv(path, truth, arms):
+    """Accuracies of networks alone (arch,seed,test_accuracy), or scores as bench/results keeps them."""
+    with open(path, newline="") as f:
+        for row in csv.DictReader(f):
+            seed, arch = int(row["seed"]), row["arch"]
+            if "test_accuracy" in row:
+                truth.setdefault(arch, {})[seed] = float(row["test_accuracy"])
+                continue
+            for metric in ("accuracy", "loss"):
+                of_seed = arms.setdefault(row["arm"], {}).setdefault(metric, {}).setdefault(seed, {})
+                of_seed[arch] = float(row["inherited_" + metric])
+
+
 def read(paths):
     """truth: arch -> {seed: accuracy}; arms: name -> metric -> seed -> arch -> value; cost: name -> text."""
     truth, arms, speed = {}, {}, {}
     for path in paths:
+        if path.endswith(".csv"):
+            read_csv(path, truth, arms)
+            continue
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         rows = db.execute(
             "SELECT j.name, a.arch, m.metric, m.value, m.seed FROM measurements m JOIN jobs j ON j.id = m.job "
@@ -251,16 +268,22 @@ def table(paths, out, flops):
     except ImportError:
         print("no plot: matplotlib is not installed")
         return
-    names = [n for n in results if "loss" in results[n]]
-    figure, axes = pyplot.subplots(1, len(names), figsize=(3.2 * len(names), 3.2), sharey=True, squeeze=False)
-    for axis, name in zip(axes[0], names):
-        axis.plot([-s for s in results[name]["loss"]["scores"]], truth, "o", markersize=4)
-        axis.set_title(f"{name}\ntau {results[name]['loss']['tau']:.2f}", fontsize=9)
-        axis.set_xlabel("inherited cross-entropy")
-        axis.invert_xaxis()
-    axes[0][0].set_ylabel("test accuracy alone, %")
+    names = sorted((n for n in results if "accuracy" in results[n]),
+                   key=lambda n: results[n]["accuracy"]["tau"])
+    figure, axis = pyplot.subplots(figsize=(6.4, 0.9 + 0.32 * len(names)))
+    for metric, shift, colour in (("accuracy", 0.12, "#1f5fa8"), ("loss", -0.12, "#c8642b")):
+        axis.errorbar([results[n][metric]["tau"] for n in names],
+                      [i + shift for i in range(len(names))],
+                      xerr=[results[n][metric]["half"] for n in names], fmt="o", markersize=4,
+                      capsize=2, color=colour,
+                      label="inherited " + {"loss": "cross-entropy"}.get(metric, metric))
+    axis.axvline(flops_tau, color="#666666", linestyle="--", linewidth=1, label="FLOPs")
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xlabel("Kendall's tau with networks trained alone (bars: 95% over seeds)")
+    axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    figure.savefig(f"{out}/poolings.svg")
+    figure.savefig(f"{out}/poolings.svg", metadata={"Date": None})
 
 
 def flops_of_poolings(width=8, layers=10, side=32, classes=10):
@@ -288,7 +311,7 @@ def main():
     jobs.add_argument("--epochs", type=int, default=100)
     jobs.add_argument("--seeds", type=int, default=8)
     tables = sub.add_parser("table")
-    tables.add_argument("db", nargs="+")
+    tables.add_argument("db", nargs="+", help="databases, or CSV files of bench/results")
     tables.add_argument("--out", default="docs/studies")
     options = parser.parse_args()
     if options.what == "jobs":

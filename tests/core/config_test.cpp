@@ -54,6 +54,11 @@ TEST_CASE("values are read with their types") {
   CHECK(search.required_string("algorithm") == "nsga2(cr=0.9)");
   CHECK(search.strings("tags", {}) == std::vector<std::string>{"a", "b"});
   CHECK(search.integers("sizes", {}) == std::vector<std::int64_t>{1, 2, 3});
+  CHECK(search.numbers("sizes", {}, 0, 5) == std::vector<double>{1, 2, 3});
+  CHECK(usage_error([&] { search.numbers("sizes", {}, 0, 2); }).find("element 3 must be") !=
+        std::string::npos);
+  CHECK(usage_error([&] { search.numbers("tags", {}); }).find("element 1 is a string") !=
+        std::string::npos);
   CHECK(search.section("stop").integer("patience", 0) == 5);
   auto objectives = root.sections("objective");
   REQUIRE(objectives.size() == 2);
