@@ -44,6 +44,7 @@ struct RankFile {
   // The truth: a column of a table ...
   std::shared_ptr<const core::CsvTable> table;
   std::string column;
+  std::int64_t best = 0;  ///< networks of the table's best truth, ranked apart
   // ... or networks trained alone.
   std::int64_t truth_seeds = 3;
   tasks::Split truth_split = tasks::Split::test;

@@ -249,6 +249,7 @@ RankFile read_rank(core::Section section, const std::string& path) {
   if (truth.has("file")) {
     const auto file = find_beside(truth.required_string("file"), path);
     rank.column = truth.required_string("column");
+    rank.best = truth.integer("best", rank.best, 0, 1'000'000);
     checked(truth, "file", [&] {
       try {
         rank.table = std::make_shared<core::CsvTable>(core::read_csv(file));

@@ -138,6 +138,7 @@ std::span<const RankStatistic> rank_statistics() { return kStatistics; }
 void summarise(RankResult& result) {
   const auto truth = truth_of(result);
   for (auto& score : result.scores) summarise(result, truth, score);
+  if (result.best) summarise(*result.best);
 }
 
 nlohmann::json to_json(const RankResult& result) {
@@ -159,6 +160,7 @@ nlohmann::json to_json(const RankResult& result) {
               {"deviation", numbers(deviation)}}},
             {"scores", Json::array()}};
   for (const auto& score : result.scores) json["scores"].push_back(score_json(score));
+  if (result.best) json["best"] = to_json(*result.best);
   return json;
 }
 
@@ -205,7 +207,9 @@ std::string text_table(const RankResult& result) {
     text += "; ±: half the 95% interval of the mean over " + std::to_string(result.seeds.size()) +
             " seeds (Student's t)";
   text += "\nError, Regret (best truth less the truth of the pick), Pick: in the truth's unit";
-  return text + (result.truth_unit.empty() ? "\n" : ", " + result.truth_unit + "\n");
+  text += result.truth_unit.empty() ? "\n" : ", " + result.truth_unit + "\n";
+  if (result.best) text += "\nAmong the networks of best truth:\n" + text_table(*result.best);
+  return text;
 }
 
 }  // namespace mosaic::cli

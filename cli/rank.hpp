@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -53,6 +54,8 @@ struct RankResult {
   std::vector<RankedScore> scores;
   std::size_t resamples = 1000;
   std::uint64_t bootstrap_seed = 1;
+  /// The networks of best truth, ranked among themselves ([rank.truth] best); null: not asked for.
+  std::shared_ptr<RankResult> best = nullptr;
 };
 
 /// A field of RankScores and RankIntervals, and what a reader is told of it.

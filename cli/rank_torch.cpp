@@ -53,6 +53,7 @@ class Ranking {
       : work_(work), rank_(*work.file.rank), database_(database), job_(job) {
     for (auto& genotype : networks())
       candidates_.push_back(evaluators::make_candidate(*work.space, genotype));
+    if (rank_.table && rank_.best > 0) best_ = best_of_table();
     for (std::int64_t i = 0; i < rank_.supernets; ++i)
       seeds_.push_back(work.file.seed + static_cast<std::uint64_t>(i));
     core::Hasher hasher;
@@ -66,20 +67,58 @@ class Ranking {
       train_missing();
       return std::nullopt;
     }
-    RankResult result;
-    result.job = job_.name;
-    result.space = job_.space;
-    result.task = job_.task;
-    result.seeds = seeds_;
-    result.scores = inherited();
+    score_missing();
     if (part != RankPart::all) return std::nullopt;
-    add_baselines(result.scores);
-    rank_.table ? table_truth(result) : trained_truth(result);
+    RankResult result = scored(candidates_);
+    if (!best_.empty()) result.best = std::make_shared<RankResult>(scored(best_));
     summarise(result);
     return result;
   }
 
  private:
+  /// Scores, baselines and truth of some networks.
+  RankResult scored(const std::vector<Candidate>& candidates) {
+    RankResult result;
+    result.job = job_.name;
+    result.space = job_.space;
+    result.task = job_.task;
+    result.seeds = seeds_;
+    result.scores = inherited(candidates);
+    add_baselines(candidates, result.scores);
+    rank_.table ? table_truth(candidates, result) : trained_truth(result);
+    return result;
+  }
+
+  /// The networks of best truth in the table; where truths tie, in its order. Rows that cannot be
+  /// read are reported by table_truth().
+  std::vector<Candidate> best_of_table() const {
+    const auto& csv = *rank_.table;
+    const auto arch = csv.column("arch"), column = csv.column(rank_.column);
+    std::vector<std::pair<double, std::size_t>> rows;
+    for (std::size_t row = 0; row < csv.rows.size(); ++row) {
+      try {
+        rows.emplace_back(csv.number(row, column), row);
+      } catch (const core::Error&) {
+        continue;
+      }
+    }
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::set<std::string> seen;
+    std::vector<Candidate> result;
+    for (const auto& [value, row] : rows) {
+      if (result.size() == static_cast<std::size_t>(rank_.best)) break;
+      try {
+        auto candidate =
+            evaluators::make_candidate(*work_.space, work_.space->parse(csv.rows[row][arch]));
+        if (seen.insert(candidate.arch).second) result.push_back(std::move(candidate));
+      } catch (const core::UsageError&) {
+        continue;
+      }
+    }
+    return result;
+  }
+
   std::vector<spaces::Genotype> networks() const {
     const auto& space = *work_.space;
     constexpr std::size_t kMost = 20'000;
@@ -146,10 +185,15 @@ class Ranking {
     });
   }
 
-  std::vector<RankedScore> inherited() {
-    const bool done = std::all_of(candidates_.begin(), candidates_.end(),
-                                  [&](const auto& candidate) { return is_scored(candidate); });
-    if (!done) train_and_score();
+  void score_missing() {
+    std::vector<Candidate> missing;
+    for (const auto* candidates : {&candidates_, &best_})
+      for (const auto& candidate : *candidates)
+        if (!is_scored(candidate)) missing.push_back(candidate);
+    if (!missing.empty()) train_and_score(missing);
+  }
+
+  std::vector<RankedScore> inherited(const std::vector<Candidate>& candidates) const {
     RankedScore accuracy{"inherited accuracy", "%", "validation accuracy with inherited weights"};
     RankedScore loss{"inherited cross-entropy", "nats", "validation loss with inherited weights"};
     accuracy.same_scale = true;
@@ -157,7 +201,7 @@ class Ranking {
     for (const auto seed : seeds_) {
       accuracy.values.emplace_back();
       loss.values.emplace_back();
-      for (const auto& candidate : candidates_) {
+      for (const auto& candidate : candidates) {
         const auto fidelity = inherited_fidelity(seed);
         accuracy.values.back().push_back(recorded(candidate, "accuracy", fidelity)->value);
         loss.values.back().push_back(recorded(candidate, "loss", fidelity)->value);
@@ -166,7 +210,7 @@ class Ranking {
     return {accuracy, loss};
   }
 
-  void train_and_score() {
+  void train_and_score(const std::vector<Candidate>& missing) {
     std::vector<std::unique_ptr<supernet::Supernet>> supernets;
     std::vector<supernet::Supernet*> members;
     std::vector<std::int64_t> orders;
@@ -199,9 +243,9 @@ class Ranking {
     database_.save_state(job_.id, "structures", structures.dump());
 
     const supernet::JointScoring scoring{tasks::Split::validation, rank_.images, rank_.calibration};
-    core::Progress progress("score", static_cast<std::int64_t>(candidates_.size()));
-    for (std::size_t i = 0; i < candidates_.size(); ++i) {
-      const auto& candidate = candidates_[i];
+    core::Progress progress("score", static_cast<std::int64_t>(missing.size()));
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+      const auto& candidate = missing[i];
       if (!is_scored(candidate)) {
         const auto scores =
             supernet::score_supernets(members, candidate.genotype, *work_.task, scoring);
@@ -223,12 +267,13 @@ class Ranking {
 
   // ---- baselines
 
-  void add_baselines(std::vector<RankedScore>& scores) const {
+  void add_baselines(const std::vector<Candidate>& candidates,
+                     std::vector<RankedScore>& scores) const {
     RankedScore parameters{"parameters", "count", "weights of all ops that the network names"};
     RankedScore effective{"effective parameters", "count", "weights that reach the output"};
     RankedScore flops{"FLOPs", "count", "multiply-accumulates of one image"};
     for (auto* score : {&parameters, &effective, &flops}) score->values.emplace_back();
-    for (const auto& candidate : candidates_) {
+    for (const auto& candidate : candidates) {
       parameters.values[0].push_back(parameters_with_dead_ones(*work_.space, candidate.genotype));
       effective.values[0].push_back(spaces::count_parameters(candidate.graph));
       flops.values[0].push_back(spaces::count_flops(candidate.graph));
@@ -238,12 +283,12 @@ class Ranking {
 
   // ---- truth
 
-  void table_truth(RankResult& result) const {
+  void table_truth(const std::vector<Candidate>& candidates, RankResult& result) const {
     const evaluators::Table table(*rank_.table, *work_.space);
     const auto column = rank_.table->column(rank_.column);
     result.truth = "column " + rank_.column + " of " + rank_.table->origin;
     std::vector<bool> known;
-    for (const auto& candidate : candidates_) {
+    for (const auto& candidate : candidates) {
       const auto value = table.look_up(candidate, column);
       known.push_back(value.ok());
       if (value.ok()) result.networks.push_back({candidate.arch, value.value});
@@ -251,10 +296,10 @@ class Ranking {
     if (result.networks.size() < 2)
       throw core::Error(rank_.table->origin + " knows fewer than two of the networks to rank",
                         "give a table of this space, or let networks be trained alone");
-    const auto missing = candidates_.size() - result.networks.size();
+    const auto missing = candidates.size() - result.networks.size();
     if (missing == 0) return;
     core::log_warning(rank_.table->origin + " lacks " + std::to_string(missing) + " of " +
-                      std::to_string(candidates_.size()) + " networks: they are left out");
+                      std::to_string(candidates.size()) + " networks: they are left out");
     for (auto& score : result.scores)
       for (auto& values : score.values) {
         std::vector<double> kept;
@@ -377,6 +422,7 @@ class Ranking {
   db::Database& database_;
   db::Job& job_;
   std::vector<Candidate> candidates_;
+  std::vector<Candidate> best_;  ///< of the table's truth, ranked apart
   std::vector<std::uint64_t> seeds_;
   std::string supernets_identity_;
   std::unique_ptr<tasks::Task> alone_task_;

@@ -93,6 +93,19 @@ TEST_CASE("rank: the truth from a table, and what it lacks") {
   REQUIRE(run.status == 0);
   CHECK_THAT(run.errors, Contains("lacks 1 of 4 networks"));
   CHECK_THAT(run.output, Contains("FLOPs") && Contains("inherited accuracy"));
+  CHECK_THAT(run.output, !Contains("best truth:"));
+
+  // The best of the table, apart.
+  folder.write("best.toml",
+               kJob + "[rank.truth]\nfile = \"truth.csv\"\ncolumn = \"top1\"\nbest = 2\n");
+  const auto best = folder.run({"rank", "best.toml", "--db", "r2.db", "--json"});
+  INFO(best.errors);
+  REQUIRE(best.status == 0);
+  const auto result = json::parse(best.output);
+  CHECK(result.at("networks").at("arch").size() == 3);
+  CHECK(result.at("best").at("networks").at("arch") == json::array({"3-2", "2-3"}));
+  const auto all = result.at("scores")[0].at("values")[0];
+  CHECK(result.at("best").at("scores")[0].at("values")[0] == json::array({all[2], all[1]}));
 }
 
 TEST_CASE("rank: what is wrong is said before anything is trained") {
