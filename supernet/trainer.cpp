@@ -354,7 +354,9 @@ TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
   TrainEstimate result;
   result.batch_size = std::min(settings.batch_size, task.size(tasks::Split::train));
   if (result.batch_size < 1) return result;
-  result.steps = task.size(tasks::Split::train) / result.batch_size * settings.epochs;
+  result.steps =
+      task.size(tasks::Split::train) / result.batch_size * settings.epochs -
+      static_cast<std::int64_t>(trainee.turns.images / static_cast<double>(result.batch_size));
   double parameters = 0;
   for (const auto& [name, tensor] : trainee.parameters)
     parameters += static_cast<double>(tensor.nbytes());

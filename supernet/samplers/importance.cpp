@@ -111,7 +111,7 @@ class Importance : public Sampler {
   }
 
   at::Tensor examples(std::int64_t epoch, std::int64_t order) const override {
-    if (!data_) return {};
+    if (!data_ || !errors_.defined()) return {};  // not begun: each once
     auto& [number, drawn] = drawn_[order];
     if (drawn.defined() && number == epoch) return drawn;
     number = epoch;

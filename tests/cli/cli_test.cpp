@@ -232,7 +232,7 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
     return job.replace(job.find(old), old.size(), lines);
   };
   REQUIRE_THAT(message(with_router("router = \"plain\"\nsplit = \"random\"\n")),
-               Contains("job.toml:16") && Contains("only the partition router splits the space"));
+               Contains("job.toml:16") && Contains("only the router partition has this key"));
   const std::string partition = "router = \"partition\"\nsplit = \"gene=stage1.width\"\n";
   REQUIRE_THAT(message(with_router(partition + "experts = 3\n")),
                Contains("job.toml:17") && Contains("this split says itself how many"));

@@ -103,6 +103,7 @@ TEST_CASE("errors of a step are those of its images") {
   Supernet net(space, {.kind = "plain", .experts = 1}, 3);
   const auto settings = training("importance");
   const auto trainee = supernet_trainee(net, settings, 7);
+  REQUIRE(estimate(trainee, *task, settings, space).seconds > 0);  // before training begins
   const auto state = trainee.state(*task);
   Gradients gradients(trainee, *task, {});
   const auto batch = training_batch(trainee, *task, 0, 1, 40);
