@@ -96,7 +96,7 @@ class Training {
       take_turns();
       train_step();
       ++step_;
-      const bool epoch_ends = step_ % per_epoch_ == 0;
+      const bool epoch_ends = step_ % per_epoch_ == 0 || step_ == steps_;
       if (step_ % report_every == 0 || epoch_ends) progress.update(step_ * batch_size_, report());
       const bool stop = core::interrupted();
       if (epoch_ends || stop || since_checkpoint.seconds() > 60 * settings_.checkpoint_minutes) {

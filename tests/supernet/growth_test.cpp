@@ -84,7 +84,7 @@ TEST_CASE("trees send architectures where their answers say, and read their own 
   REQUIRE(trees.text().empty());
   const auto early = trees.respond(space, space.parse("1-1-3"));  // pooled before layers 1 and 2
   const auto late = trees.respond(space, space.parse("3-1-1"));   // before layers 3 and 4
-  const int unit = 5;
+  const int unit = 6;
   REQUIRE(trees.units()[unit].name == "block3.conv1");
   REQUIRE(early.sizes[unit] == 7);
   REQUIRE(late.sizes[unit] == 14);
@@ -312,6 +312,7 @@ TEST_CASE("supernets that grow differently train together as each would alone") 
     hooks.checkpoint = path;
     hooks.identity = "joint";
     train(joint_supernets(members, settings, 7, {0, 0}), *task, settings, hooks);
+    REQUIRE(training_complete(path));
     REQUIRE_FALSE(a.router_settings().split.empty());
     REQUIRE_FALSE(b.router_settings().split.empty());
     if (random) {
