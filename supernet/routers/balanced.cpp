@@ -30,7 +30,7 @@ class BalancedRouter : public ArchRouter {
               core::human_count(count),
           "use another router for spaces of more than 100,000");
     accuracies_ = at::ones({static_cast<std::int64_t>(count), models_});
-    divisors_ = at::ones({models_}, at::kDouble).to(at::kFloat);
+    divisors_ = at::ones({models_});
     sharpness_ = at::ones({1});
   }
 
@@ -48,7 +48,7 @@ class BalancedRouter : public ArchRouter {
       mix = drawn(encodings.device().str()).expand({encodings.size(0), models_});
     } else {
       const at::Tensor rows = biases.reshape({-1}).cpu().to(at::kLong);
-      mix = at::one_hot(probabilities().index_select(0, rows).argmax(1), models_)
+      mix = at::one_hot(probabilities(accuracies_.index_select(0, rows)).argmax(1), models_)
                 .to(encodings.options());
     }
     return Mixes(slots_, mix);
@@ -60,21 +60,19 @@ class BalancedRouter : public ArchRouter {
   }
 
   void draw(const spaces::Genotype& genotype, core::Stream& stream) override {
-    const at::Tensor shares = probabilities()[row(genotype)].contiguous();
+    const at::Tensor shares =
+        probabilities(accuracies_.narrow(0, row(genotype), 1))[0].contiguous();
     const double* share = shares.data_ptr<double>();
     double left = stream.uniform();
     model_ = 0;
     while (model_ + 1 < models_ && left >= share[model_]) left -= share[model_++];
-    if (drawn_.defined())
-      drawn_.copy_(at::one_hot(at::full({}, model_, at::kLong), models_).to(at::kFloat));
+    if (drawn_.defined()) drawn_.copy_(one_hot());
   }
 
   at::Tensor drawn(const std::string& device) const override {
     if (models_ == 1) return {};
     if (!drawn_.defined() || drawn_.device() != at::Device(device))
-      drawn_ = at::one_hot(at::full({}, model_, at::kLong), models_)
-                   .to(at::kFloat)
-                   .to(at::Device(device));
+      drawn_ = one_hot().to(at::Device(device));
     return drawn_;
   }
 
@@ -89,7 +87,7 @@ class BalancedRouter : public ArchRouter {
     sharpness_.fill_(1 + 99 * done);
     divisors_.fill_(1);
     for (int round = 0; round < kMostRounds; ++round) {
-      const at::Tensor marginals = probabilities().mean(0);
+      const at::Tensor marginals = probabilities(accuracies_).mean(0);
       const double divergence =
           (marginals * (marginals * static_cast<double>(models_)).log()).sum().item<double>();
       if (divergence < kClose) return;
@@ -105,10 +103,15 @@ class BalancedRouter : public ArchRouter {
     return result;
   }
 
-  /// float64 [architectures, models].
-  at::Tensor probabilities() const {
+  /// Of the model that was drawn: float32 [models].
+  at::Tensor one_hot() const {
+    return at::one_hot(at::full({}, model_, at::kLong), models_).to(at::kFloat);
+  }
+
+  /// P(m|c) of some rows of the accuracies: float64 [rows, models].
+  at::Tensor probabilities(const at::Tensor& accuracies) const {
     const at::Tensor shares =
-        at::softmax(accuracies_.to(at::kDouble) * sharpness_.to(at::kDouble), 1) /
+        at::softmax(accuracies.to(at::kDouble) * sharpness_.to(at::kDouble), 1) /
         divisors_.to(at::kDouble);
     return shares / shares.sum(1, true);
   }
