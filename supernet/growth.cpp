@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "gradient.hpp"
 #include "mosaic/core/error.hpp"
@@ -13,6 +12,7 @@
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
 #include "slot_gradients.hpp"
+#include "slot_size.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -70,14 +70,12 @@ std::vector<at::Tensor> unit_gradients(std::span<Supernet* const> members, const
         std::vector<at::Tensor> parts;
         bool used = false;
         for (const int slot : units[unit].slots) {
-          const auto& shape = slots[static_cast<std::size_t>(slot)].shape;
           const at::Tensor& gradient = of_slots[static_cast<std::size_t>(slot)];
           used = used || gradient.defined();
           parts.push_back(gradient.defined()
                               ? gradient
                               : at::zeros({static_cast<std::int64_t>(members.size()),
-                                           std::accumulate(shape.begin(), shape.end(),
-                                                           std::int64_t{1}, std::multiplies<>())},
+                                           slot_size(slots[static_cast<std::size_t>(slot)])},
                                           on_device));
         }
         if (!used) continue;
@@ -140,9 +138,7 @@ class Growth {
               has[static_cast<std::size_t>(trees_.unit_of_slot()[slot])] = true;
       present_.push_back(std::move(has));
     }
-    for (const auto& slot : graph.slots)
-      plain_ += static_cast<double>(std::accumulate(slot.shape.begin(), slot.shape.end(),
-                                                    std::int64_t{1}, std::multiplies<>()));
+    for (const auto& slot : graph.slots) plain_ += static_cast<double>(slot_size(slot));
     router_row_ = settings_.hard ? 0.0 : static_cast<double>(supernet.features());
     const double turns = static_cast<double>(supernet.router_settings().split_at.size());
     limit_ = 1 + (settings_.budget - 1) * static_cast<double>(turn.index + 1) / turns;

@@ -10,6 +10,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/supernet/router.hpp"
+#include "slot_size.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -58,9 +59,7 @@ std::vector<GrowthUnit> growth_units(const spaces::SuperGraph& graph) {
   const auto add = [&](std::size_t unit, int slot) {
     if (!of_slot.emplace(slot, unit).second) return;
     units[unit].slots.push_back(slot);
-    const auto& shape = graph.slots[static_cast<std::size_t>(slot)].shape;
-    units[unit].entries +=
-        std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+    units[unit].entries += slot_size(graph.slots[static_cast<std::size_t>(slot)]);
   };
   for (const auto& node : graph.nodes) {
     if (node.weights.empty()) continue;

@@ -14,6 +14,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 #include "slot_gradients.hpp"
+#include "slot_size.hpp"
 #include "structure.hpp"
 
 namespace mosaic::supernet {
@@ -272,9 +273,7 @@ class GradientMatching {
     const auto options = at::TensorOptions().device(at::Device(trainee_.device));
     std::vector<at::Tensor> parts{at::zeros({count, 1}, options)};
     for (const int slot : slots_) {
-      const auto& shape = space_.graph().slots[static_cast<std::size_t>(slot)].shape;
-      const auto entries =
-          std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+      const auto entries = slot_size(space_.graph().slots[static_cast<std::size_t>(slot)]);
       const at::Tensor& gradient = gradients[static_cast<std::size_t>(slot)];
       parts.push_back(gradient.defined() ? gradient : at::zeros({count, entries}, options));
     }

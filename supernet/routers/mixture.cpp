@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "../random_tensor.hpp"
+#include "../slot_size.hpp"
 #include "mosaic/supernet/router.hpp"
 
 namespace mosaic::supernet {
@@ -153,8 +154,7 @@ Groups with_share(const spaces::SuperGraph& graph, Groups groups, double share,
   std::vector<double> entries(groups.names.size(), 0.0);
   double all = 0;
   for (std::size_t slot = 0; slot < graph.slots.size(); ++slot) {
-    double count = 1;
-    for (const auto extent : graph.slots[slot].shape) count *= static_cast<double>(extent);
+    const auto count = static_cast<double>(slot_size(graph.slots[slot]));
     all += count;
     if (groups.of_slot[slot] >= 0) entries[static_cast<std::size_t>(groups.of_slot[slot])] += count;
   }
