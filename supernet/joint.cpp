@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "fusion.hpp"
 #include "joint_executor.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/supernet/sampler.hpp"
@@ -98,6 +99,7 @@ struct SupernetStacks {
   /// other parts of each: stacking those for good would step parts that it did not train.
   bool same_parts = true;
   std::map<std::string, Stack> stacks;
+  std::vector<at::Tensor> routers;  ///< parameters of all routers, where they are asked at once
   std::map<std::string, std::size_t> slot_index;
   std::shared_ptr<Sampler> sampler;
 
@@ -108,20 +110,39 @@ struct SupernetStacks {
   }
 
   at::Tensor forward(const spaces::Genotype& genotype, const at::Tensor& inputs) const {
-    const spaces::Graph graph = members[0]->space().bind(genotype);
-    std::vector<Mixes> mixes;
-    for (const auto* member : members) mixes.push_back(member->mixes(genotype, true));
+    const spaces::Graph graph = fused(members[0]->space().bind(genotype));
+    const std::function<at::Tensor(std::size_t, const at::Tensor&)> mix = mixes(genotype);
     std::map<SlotShape, at::Tensor> made;
     const JointWeights weights = [&](const spaces::WeightRef& ref, std::span<const int>) {
       at::Tensor& result = made[{ref.slot, ref.active}];
       if (result.defined()) return result;
-      std::vector<at::Tensor> of_slot;
-      for (const auto& mix : mixes) of_slot.push_back(mix[slot_index.at(ref.slot)]);
-      result = mixed_weights(experts(ref.slot, genotype), of_slot, ref);
-      return result;
+      const at::Tensor own = experts(ref.slot, genotype);
+      return result = mixed_weights(own, mix(slot_index.at(ref.slot), own), ref);
     };
     const std::vector<const spaces::Graph*> graphs(members.size(), &graph);
     return execute_joint(graphs, inputs, weights);
+  }
+
+  /// What mixes a slot's experts [members, m, ...], for all members.
+  std::function<at::Tensor(std::size_t slot, const at::Tensor& experts)> mixes(
+      const spaces::Genotype& genotype) const {
+    if (auto of_all = joint_mixes(genotype); !of_all.empty())
+      return [of_all = std::move(of_all)](std::size_t slot, const at::Tensor&) {
+        return of_all[slot];
+      };
+    std::vector<Mixes> of_members;
+    for (const auto* member : members) of_members.push_back(member->mixes(genotype, true));
+    return [of_members = std::move(of_members)](std::size_t slot, const at::Tensor& own) {
+      std::vector<at::Tensor> of_slot;
+      for (const auto& mix : of_members) of_slot.push_back(mix[slot]);
+      return stacked_mixes(of_slot, own.size(1), own.options());
+    };
+  }
+
+  /// Mixes of all members by one router that has the parameters of all; empty where it cannot.
+  Mixes joint_mixes(const spaces::Genotype& genotype) const {
+    if (routers.empty()) return {};
+    return members[0]->router().joint_coefficients(routers, members[0]->encoding(genotype));
   }
 
   /// Experts of a slot that the members use for this architecture: [members, m, ...full].
@@ -175,6 +196,18 @@ Heritage joint_heritage(const Trainee& trainee, const NamedTensors& former,
   return result;
 }
 
+/// Can the routers of supernets like this one be asked at once?
+bool asked_at_once(const Supernet& supernet) {
+  if (supernet.router_settings().share < 1) return false;  // each has drawn layers of its own
+  const torch::NoGradGuard guard;
+  std::vector<at::Tensor> parameters;
+  for (const auto& [name, tensor] : supernet.router().parameters())
+    parameters.push_back(tensor.unsqueeze(0));
+  if (parameters.empty()) return false;
+  const auto any = supernet.space().smallest();
+  return !supernet.router().joint_coefficients(parameters, supernet.encoding(any)).empty();
+}
+
 /// The structures of all members, as the text of a JSON array.
 std::string structure_of(std::span<Supernet* const> supernets) {
   auto json = nlohmann::json::array();
@@ -202,12 +235,18 @@ Trainee joint_supernets(std::span<Supernet* const> supernets, const TrainSetting
   trainee.orders = std::move(orders);
   std::vector<NamedTensors> parameters;
   for (auto* supernet : supernets) parameters.push_back(supernet->parameters());
+  const bool joint_routers = asked_at_once(*supernets[0]);
   for (std::size_t i = 0; i < parameters[0].size(); ++i) {
     const std::string& name = parameters[0][i].first;
+    const bool of_bank = name.rfind("bank.", 0) == 0;
     std::vector<at::Tensor> tensors;
     for (const auto& of_member : parameters) tensors.push_back(of_member[i].second);
-    if (name.rfind("bank.", 0) == 0 && state->same_parts) {
-      const auto& made = state->stacks[name.substr(5)] = stack(tensors, state->all);
+    if (of_bank ? state->same_parts : joint_routers) {
+      const auto made = stack(tensors, state->all);
+      if (of_bank)
+        state->stacks[name.substr(5)] = made;
+      else
+        state->routers.push_back(made.tensor);
       trainee.parameters.emplace_back(kJoint + name, made.tensor);
       trainee.rows.emplace_back(state->all.begin(), state->all.end());
     } else {
@@ -262,7 +301,7 @@ Trainee joint_subnets(std::span<Subnet* const> subnets, std::vector<std::int64_t
   auto state = std::make_shared<SubnetStacks>();
   std::map<SlotShape, std::pair<std::vector<at::Tensor>, std::vector<int>>> slots;
   for (std::size_t i = 0; i < subnets.size(); ++i) {
-    state->graphs.push_back(std::make_unique<spaces::Graph>(subnets[i]->graph()));
+    state->graphs.push_back(std::make_unique<spaces::Graph>(fused(subnets[i]->graph())));
     for (const auto& [slot, weight] : subnets[i]->weights()) {
       auto& [tensors, members] = slots[{slot, weight.sizes().vec()}];
       tensors.push_back(weight);

@@ -8,6 +8,7 @@
 #include <set>
 #include <tuple>
 
+#include "channels.hpp"
 #include "mosaic/core/error.hpp"
 
 namespace mosaic::supernet {
@@ -21,8 +22,7 @@ struct Piece {
 
   const at::Tensor& of(std::size_t position) {
     // One split for all who read a part: its backward pass is one concatenation.
-    if (single.empty())
-      single = value.split(value.size(1) / static_cast<std::int64_t>(members.size()), 1);
+    if (single.empty()) single = split_channels(value, static_cast<std::int64_t>(members.size()));
     return single[position];
   }
 };
@@ -41,6 +41,17 @@ std::vector<std::int64_t> sizes(const std::vector<spaces::Dim>& shape) {
   std::vector<std::int64_t> result;
   for (const auto& dim : shape) result.push_back(dim.value());
   return result;
+}
+
+/// [batch, networks * classes] as [networks, batch, classes].
+at::Tensor by_network(const at::Tensor& logits, std::size_t networks) {
+  const auto count = static_cast<std::int64_t>(networks);
+  return logits.unflatten(1, {count, logits.size(1) / count}).transpose(0, 1);
+}
+
+/// A constant of one network's shape, for all.
+at::Tensor repeated(const at::Tensor& value, std::size_t networks) {
+  return at::cat(std::vector<at::Tensor>(networks, value), 1);
 }
 
 class JointRun {
@@ -69,9 +80,7 @@ class JointRun {
     for (std::size_t member = 1; member < graphs_.size(); ++member)
       if (index_.at(output_name(member)) != output)
         throw std::logic_error("networks of one space end in one node");
-    const at::Tensor logits = gather(std::vector<std::size_t>(all.size(), output), all);
-    const auto networks = static_cast<std::int64_t>(graphs_.size());
-    return logits.unflatten(1, {networks, logits.size(1) / networks}).transpose(0, 1);
+    return by_network(gather(std::vector<std::size_t>(all.size(), output), all), all.size());
   }
 
  private:
@@ -173,8 +182,7 @@ class JointRun {
     };
     at::Tensor value =
         op_kernels().at(node.op)({node, arguments, weights, entry_input, mode_, stats_});
-    if (arguments.empty())  // a constant of one network's shape
-      value = at::cat(std::vector<at::Tensor>(members.size(), value), 1);
+    if (arguments.empty()) value = repeated(value, members.size());
     pieces_[index].push_back({std::move(value), std::move(members)});
   }
 
@@ -193,7 +201,7 @@ class JointRun {
         if (at != piece.members.end() && *at == members[i])
           parts.push_back(piece.of(static_cast<std::size_t>(at - piece.members.begin())));
       }
-    kept = parts.size() == 1 ? parts[0] : at::cat(parts, 1);
+    kept = parts.size() == 1 ? parts[0] : join_channels(parts);
     return kept;
   }
 
@@ -221,10 +229,44 @@ class JointRun {
   std::map<std::pair<std::vector<std::size_t>, std::vector<int>>, at::Tensor> gathered_;
 };
 
+/// Networks of one graph: its nodes, each with the channels of all networks.
+at::Tensor execute_alike(const spaces::Graph& graph, std::size_t networks, const at::Tensor& inputs,
+                         const JointWeights& joint_weights, NormMode mode, NormStats* stats) {
+  std::vector<int> all(networks);
+  std::iota(all.begin(), all.end(), 0);
+  const WeightSource weights = [&](const spaces::WeightRef& ref) {
+    return joint_weights(ref, all);
+  };
+  std::vector<std::size_t> last_reader(graph.nodes.size(), 0);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    for (const int input : graph.nodes[i].inputs) last_reader[static_cast<std::size_t>(input)] = i;
+  const auto output = static_cast<std::size_t>(graph.entry("forward").outputs[0]);
+  std::vector<at::Tensor> values(graph.nodes.size()), arguments;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto& node = graph.nodes[i];
+    if (node.op == "input") {
+      values[i] = inputs;
+      continue;
+    }
+    arguments.clear();
+    for (const int input : node.inputs)
+      arguments.push_back(values[static_cast<std::size_t>(input)]);
+    values[i] = op_kernels().at(node.op)({node, arguments, weights, inputs, mode, stats});
+    if (arguments.empty()) values[i] = repeated(values[i], networks);
+    for (const int input : node.inputs)
+      if (const auto read = static_cast<std::size_t>(input); last_reader[read] == i)
+        values[read] = at::Tensor();
+  }
+  return by_network(values[output], networks);
+}
+
 }  // namespace
 
 at::Tensor execute_joint(std::span<const spaces::Graph* const> graphs, const at::Tensor& inputs,
                          const JointWeights& weights, NormMode mode, NormStats* stats) {
+  if (std::all_of(graphs.begin(), graphs.end(),
+                  [&](const auto* graph) { return graph == graphs[0]; }))
+    return execute_alike(*graphs[0], graphs.size(), inputs, weights, mode, stats);
   return JointRun(graphs, weights, mode, stats).run(inputs);
 }
 

@@ -39,7 +39,7 @@ class Fixed {
 std::vector<JointScore> score(Fixed networks, const tasks::Task& task,
                               const JointScoring& scoring) {
   torch::NoGradGuard guard;
-  constexpr std::int64_t kBatch = 250;
+  constexpr std::int64_t kBatch = 250, kImagesOnGpu = 8000;  // of all networks
   NormStats stats = calibrate(
       [&](const at::Tensor& inputs, NormStats* recorded) {
         return networks(inputs, NormMode::calibrate, recorded);
@@ -51,9 +51,12 @@ std::vector<JointScore> score(Fixed networks, const tasks::Task& task,
     throw core::Error(
         "task '" + task.name() + "' has no " + tasks::to_string(scoring.split) + " images",
         "give the task a folder with that split, or another share for validation");
+  const bool on_gpu = task.batch(scoring.split, 0, 1).inputs.is_cuda();
+  const std::int64_t at_once =
+      on_gpu ? std::max(kBatch, kImagesOnGpu / static_cast<std::int64_t>(networks.size())) : kBatch;
   std::vector<at::Tensor> answers, correct, losses;
-  for (std::int64_t begin = 0; begin < count; begin += kBatch) {
-    const auto batch = task.batch(scoring.split, begin, std::min(kBatch, count - begin));
+  for (std::int64_t begin = 0; begin < count; begin += at_once) {
+    const auto batch = task.batch(scoring.split, begin, std::min(at_once, count - begin));
     const at::Tensor logits = networks(batch.inputs, NormMode::stored, &stats).to(at::kFloat);
     answers.push_back(logits.argmax(2));
     correct.push_back(answers.back().eq(batch.targets).sum(1));

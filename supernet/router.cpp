@@ -5,6 +5,12 @@
 #include <algorithm>
 #include <stdexcept>
 
+#ifdef MOSAIC_CUDA
+#include <c10/cuda/CUDAGuard.h>
+
+#include "cuda/kernels.hpp"
+#endif
+
 namespace mosaic::supernet {
 
 core::Registry<RouterFactory>& routers() {
@@ -30,6 +36,54 @@ at::Tensor pad_experts(const at::Tensor& mix, std::int64_t experts) {
   return missing == 0 ? mix : at::constant_pad_nd(mix, {0, missing});
 }
 
+#ifdef MOSAIC_CUDA
+
+/// How the kernels of cuda/mix.cu see experts [networks, m, out, ...] and a mix of as many axes.
+struct MixCall {
+  cuda::Experts shape;
+  bool by_row;
+  cuda::Stream stream = c10::cuda::getCurrentCUDAStream();
+
+  static bool fits(const at::Tensor& experts, const at::Tensor& mix) {
+    return experts.is_cuda() && experts.dim() > 2 && experts.is_contiguous() &&
+           mix.is_contiguous() && experts.scalar_type() == at::kFloat &&
+           mix.scalar_type() == at::kFloat && experts.size(0) <= 65'535;
+  }
+  MixCall(const at::Tensor& experts, const at::Tensor& mix)
+      : shape{experts.size(0), experts.size(1), experts.size(2),
+              experts.numel() / (experts.size(0) * experts.size(1) * experts.size(2))},
+        by_row(mix.numel() > experts.size(0) * experts.size(1)) {}
+
+  at::Tensor forward(const at::Tensor& experts, const at::Tensor& mix) const {
+    const c10::cuda::CUDAGuard guard(experts.device());
+    auto sizes = experts.sizes().vec();
+    sizes.erase(sizes.begin() + 1);
+    const at::Tensor result = at::empty(sizes, experts.options());
+    cuda::mix_forward(experts.const_data_ptr<float>(), mix.const_data_ptr<float>(), by_row,
+                      result.mutable_data_ptr<float>(), shape, stream);
+    C10_CUDA_KERNEL_LAUNCH_CHECK();
+    return result;
+  }
+
+  torch::autograd::variable_list backward(const at::Tensor& given, const at::Tensor& experts,
+                                          const at::Tensor& mix) const {
+    const c10::cuda::CUDAGuard guard(experts.device());
+    const at::Tensor gradient = given.contiguous();
+    const at::Tensor expert_gradient = at::empty_like(experts);
+    at::Tensor mix_gradient =
+        at::empty({shape.networks, shape.experts, shape.rows}, experts.options());
+    cuda::mix_backward(gradient.const_data_ptr<float>(), experts.const_data_ptr<float>(),
+                       mix.const_data_ptr<float>(), by_row,
+                       expert_gradient.mutable_data_ptr<float>(),
+                       mix_gradient.mutable_data_ptr<float>(), shape, stream);
+    C10_CUDA_KERNEL_LAUNCH_CHECK();
+    if (!by_row) mix_gradient = mix_gradient.sum(2);
+    return {expert_gradient, mix_gradient.view(mix.sizes())};
+  }
+};
+
+#endif
+
 /// W = sum_i r_i E_i along axis 1, with the experts' gradient divided by sum_i r_i^2.
 class Mixing : public torch::autograd::Function<Mixing> {
  public:
@@ -37,12 +91,19 @@ class Mixing : public torch::autograd::Function<Mixing> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& experts,
                             const at::Tensor& mix) {
     context->save_for_backward({experts, mix});
+#ifdef MOSAIC_CUDA
+    if (MixCall::fits(experts, mix)) return MixCall(experts, mix).forward(experts, mix);
+#endif
     return (experts * mix).sum(1);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &experts = saved[0], &mix = saved[1];
+#ifdef MOSAIC_CUDA
+    if (MixCall::fits(experts, mix))
+      return MixCall(experts, mix).backward(gradients[0], experts, mix);
+#endif
     const at::Tensor gradient = gradients[0].unsqueeze(1);
     const at::Tensor share = mix / mix.square().sum(1, true);
     return {gradient * share, (experts * gradient).sum_to_size(mix.sizes())};
@@ -57,25 +118,30 @@ Ancestry ArchRouter::ancestry(const ArchRouter&) const {
 
 at::Tensor mixed_weight(const at::Tensor& experts, const at::Tensor& mix,
                         const spaces::WeightRef& ref) {
-  return mixed_weights(experts.unsqueeze(0), {mix}, ref)[0];
+  return mixed_weights(experts.unsqueeze(0), mix.defined() ? mix.unsqueeze(0) : mix, ref)[0];
 }
 
-at::Tensor mixed_weights(const at::Tensor& experts, const std::vector<at::Tensor>& mixes,
+at::Tensor stacked_mixes(const std::vector<at::Tensor>& mixes, std::int64_t experts,
+                         const at::TensorOptions& options) {
+  if (experts == 1 ||
+      std::none_of(mixes.begin(), mixes.end(), [](const auto& mix) { return mix.defined(); }))
+    return {};
+  std::vector<at::Tensor> full;
+  for (const auto& mix : mixes)
+    full.push_back(mix.defined() ? pad_experts(mix, experts)
+                                 : at::constant_pad_nd(at::ones({1}, options), {0, experts - 1}));
+  return at::stack(full);
+}
+
+at::Tensor mixed_weights(const at::Tensor& experts, const at::Tensor& mix,
                          const spaces::WeightRef& ref) {
   const at::Tensor part = active_part(experts, 2, ref);
-  if (experts.size(1) == 1 ||
-      std::none_of(mixes.begin(), mixes.end(), [](const auto& mix) { return mix.defined(); }))
-    return part.select(1, 0);
-  std::vector<at::Tensor> full;
-  for (const auto& mix : mixes)  // where some networks have fewer experts, the others are nobody's
-    full.push_back(mix.defined() ? pad_experts(mix, experts.size(1))
-                                 : at::constant_pad_nd(at::ones({1}, part.options()),
-                                                       {0, experts.size(1) - 1}));
-  at::Tensor mix = at::stack(full);  // [networks, m] or [networks, out, m]
+  if (experts.size(1) == 1 || !mix.defined()) return part.select(1, 0);
+  at::Tensor shares = mix;
   // A neuron keeps its coefficients when the slice shrinks.
-  if (mix.dim() == 3) mix = mix.narrow(1, 0, part.size(2)).transpose(1, 2);
-  while (mix.dim() < part.dim()) mix = mix.unsqueeze(-1);
-  return Mixing::apply(part, mix);
+  if (mix.dim() == 3) shares = mix.narrow(1, 0, part.size(2)).transpose(1, 2);
+  while (shares.dim() < part.dim()) shares = shares.unsqueeze(-1);
+  return Mixing::apply(part, shares.contiguous());
 }
 
 }  // namespace mosaic::supernet

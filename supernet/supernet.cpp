@@ -116,13 +116,17 @@ std::shared_ptr<const void> Supernet::hold(const spaces::Genotype& genotype) con
   return known_.at(genotype);
 }
 
+const at::Tensor& Supernet::encoding(const spaces::Genotype& genotype) const {
+  return known(genotype).encoding;
+}
+
 std::int64_t Supernet::part(const spaces::Genotype& genotype) const { return known(genotype).part; }
 
 Mixes Supernet::mixes(const spaces::Genotype& genotype, bool training) const {
   const Known& known = this->known(genotype);
   Mixes result = router_->coefficients(known.encoding, known.bias, training);
   for (auto& mix : result)
-    if (mix.defined()) mix = mix[0];
+    if (mix.defined()) mix = mix.squeeze(0);  // of one architecture
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "checkpoint.hpp"
+#include "fusion.hpp"
 #include "gradient.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
@@ -385,7 +386,7 @@ TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
 PassOf pass_of(Supernet& supernet) {
   return [&supernet](const spaces::Genotype& genotype) {
     return Pass{[&supernet, genotype](const at::Tensor& inputs) {
-                  return supernet.forward(supernet.space().bind(genotype), genotype, inputs,
+                  return supernet.forward(fused(supernet.space().bind(genotype)), genotype, inputs,
                                           NormMode::batch, nullptr);
                 },
                 supernet.space().text(genotype),

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Study: which way of sharing weights ranks the 36 poolings of a small ResNet best?
 
-  poolings.py jobs OUT --data CIFAR10                  writes the job files
+  poolings.py grid OUT --data CIFAR10                  writes job files: each arm with each learning rate, a spare seed
+  poolings.py rates OUT/*.db --out rates.json          each arm's best rate, by validation loss over all 36 networks
+  poolings.py jobs OUT --data CIFAR10 --rates rates.json   writes the job files
   poolings.py table OUT/*.db --out docs/studies        reads databases and CSV files: table, plot
 
 The job files are run by `mosaic rank JOB.toml --db OUT/ARM.db --only scores` (arms) and `--only truth`
@@ -54,7 +56,12 @@ ARMS = {
 }
 
 
-def job(name, seed, data, supernet, truth_seeds, epochs, supernets):
+# Learning rates that each arm may choose from, and the seed that it chooses with.
+GRID = (0.05, 0.1, 0.2)
+SPARE_SEED = 101
+
+
+def job(name, seed, data, supernet, truth_seeds, epochs, supernets, rate=0.1):
     return f"""[job]
 name = "{name}"
 seed = {seed}
@@ -70,7 +77,7 @@ validation = 0.5
 {supernet}
 epochs = {epochs}
 batch_size = 128
-learning_rate = 0.1
+learning_rate = {rate}
 weight_decay = 5e-4
 clip = 0
 autotune = true
@@ -91,14 +98,40 @@ autotune = true
 """
 
 
-def write_jobs(out, data, arms, epochs, seeds):
+def write_grid(out, data, epochs):
+    os.makedirs(out, exist_ok=True)
+    for name, (supernet, share) in ARMS.items():
+        for rate in GRID:
+            with open(f"{out}/{name}@{rate}.toml", "w") as f:
+                f.write(job(f"{name}@{rate}", SPARE_SEED, data, supernet, 3, round(epochs * share), 1, rate))
+
+
+def choose_rates(paths, out):
+    """The rate of the least mean inherited cross-entropy on validation images; arms that miss a rate are left out."""
+    _, arms, _ = read(paths)
+    losses = {}
+    for name, by_metric in arms.items():
+        arm, _, rate = name.partition("@")
+        if rate and len(by_metric.get("loss", {}).get(SPARE_SEED, {})) == 36:
+            losses.setdefault(arm, {})[float(rate)] = sum(by_metric["loss"][SPARE_SEED].values()) / 36
+    chosen = {}
+    for arm, by_rate in losses.items():
+        if len(by_rate) < len(GRID):
+            continue
+        chosen[arm] = min(by_rate, key=by_rate.get)
+        print(f"| {arm} | " + " | ".join(f"{by_rate[r]:.4f}" for r in GRID) + f" | {chosen[arm]} |")
+    with open(out, "w") as f:
+        json.dump(chosen, f, indent=1)
+
+
+def write_jobs(out, data, arms, epochs, seeds, rates):
     os.makedirs(out, exist_ok=True)
     for seed in (1, 2, 3):
         with open(f"{out}/truth{seed}.toml", "w") as f:
             f.write(job(f"truth{seed}", seed, data, 'router = "plain"', 1, 1, 1))
     for name, (supernet, share) in arms.items():
         with open(f"{out}/{name}.toml", "w") as f:
-            f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds))
+            f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds, rates.get(name, 0.1)))
 
 
 def tau_b(truth, score):
@@ -310,12 +343,28 @@ def main():
     jobs.add_argument("--data", required=True, help="folder of CIFAR-10")
     jobs.add_argument("--epochs", type=int, default=100)
     jobs.add_argument("--seeds", type=int, default=8)
+    jobs.add_argument("--rates", help="file of `rates`; arms that it lacks train at 0.1")
+    grid = sub.add_parser("grid")
+    grid.add_argument("out")
+    grid.add_argument("--data", required=True, help="folder of CIFAR-10")
+    grid.add_argument("--epochs", type=int, default=100)
+    rates = sub.add_parser("rates")
+    rates.add_argument("db", nargs="+")
+    rates.add_argument("--out", required=True)
     tables = sub.add_parser("table")
     tables.add_argument("db", nargs="+", help="databases, or CSV files of bench/results")
     tables.add_argument("--out", default="docs/studies")
     options = parser.parse_args()
     if options.what == "jobs":
-        write_jobs(options.out, options.data, ARMS, options.epochs, options.seeds)
+        rates = {}
+        if options.rates:
+            with open(options.rates) as f:
+                rates = json.load(f)
+        write_jobs(options.out, options.data, ARMS, options.epochs, options.seeds, rates)
+    elif options.what == "grid":
+        write_grid(options.out, options.data, options.epochs)
+    elif options.what == "rates":
+        choose_rates(options.db, options.out)
     else:
         table(options.db, options.out, flops_of_poolings())
 

@@ -63,13 +63,16 @@ class GrownRouter : public ArchRouter {
     if (!hard_) logits = logits + at::matmul(encodings, logits_.t());
     const at::Tensor padded =
         at::constant_pad_nd(logits, {0, 1}, -std::numeric_limits<double>::infinity());
-    const at::Tensor mixes =  // [A, grown units, most leaves]
-        at::softmax(padded.index_select(1, places_).view({logits.size(0), grown_, -1}), -1);
+    const auto mixes =  // [A, grown units, most leaves]
+        at::softmax(padded.index_select(1, places_).view({logits.size(0), grown_, -1}), -1)
+            .unbind(1);
     for (std::size_t slot = 0; slot < result.size(); ++slot) {
       const int unit = trees_.unit_of_slot()[slot];
       if (unit < 0 || rows_[static_cast<std::size_t>(unit)] < 0) continue;
-      result[slot] =
-          mixes.select(1, rows_[static_cast<std::size_t>(unit)]).narrow(1, 0, trees_.leaves(unit));
+      const at::Tensor& mix =
+          mixes[static_cast<std::size_t>(rows_[static_cast<std::size_t>(unit)])];
+      const std::int64_t leaves = trees_.leaves(unit);
+      result[slot] = mix.size(1) == leaves ? mix : mix.narrow(1, 0, leaves);
     }
     return result;
   }

@@ -38,10 +38,22 @@ struct HiddenLayers {
             .requires_grad_();
     bias = at::zeros({groups, 1, hidden}).requires_grad_();
   }
-  at::Tensor operator()(const at::Tensor& encodings) const {
+  at::Tensor operator()(const at::Tensor& encodings) const { return of(encodings, weight, bias); }
+  /// Of several routers too, whose parameters are stacked: [routers, groups, A, hidden].
+  static at::Tensor of(const at::Tensor& encodings, const at::Tensor& weight,
+                       const at::Tensor& bias) {
     return at::relu(at::matmul(encodings.unsqueeze(0), weight) + bias);
   }
 };
+
+/// Mixes of slots from those of groups.
+Mixes by_slot(const Groups& groups, const std::vector<at::Tensor>& of_groups) {
+  Mixes result(groups.of_slot.size());
+  for (std::size_t slot = 0; slot < result.size(); ++slot)
+    if (groups.of_slot[slot] >= 0)
+      result[slot] = of_groups[static_cast<std::size_t>(groups.of_slot[slot])];
+  return result;
+}
 
 /// The output layers start small, so that the first mixtures are nearly even.
 double output_deviation(std::int64_t hidden) {
@@ -68,12 +80,14 @@ class LayerWiseRouter : public ArchRouter {
   }
 
   Mixes coefficients(const at::Tensor& encodings, const at::Tensor&, bool) const override {
-    const at::Tensor mixes =
-        at::softmax(at::matmul(hidden_(encodings), weight_) + bias_, -1);  // [groups, A, m]
-    Mixes result(groups_.of_slot.size());
-    for (std::size_t slot = 0; slot < result.size(); ++slot)
-      if (groups_.of_slot[slot] >= 0) result[slot] = mixes[groups_.of_slot[slot]];
-    return result;
+    return by_slot(groups_,
+                   at::softmax(at::matmul(hidden_(encodings), weight_) + bias_, -1).unbind());
+  }
+
+  Mixes joint_coefficients(const std::vector<at::Tensor>& p,
+                           const at::Tensor& encoding) const override {
+    const at::Tensor hidden = HiddenLayers::of(encoding, p[0], p[1]);
+    return by_slot(groups_, at::softmax(at::matmul(hidden, p[2]) + p[3], -1).squeeze(2).unbind(1));
   }
 
   NamedParameters parameters() const override {
@@ -115,18 +129,25 @@ class NeuronWiseRouter : public ArchRouter {
   }
 
   Mixes coefficients(const at::Tensor& encodings, const at::Tensor&, bool) const override {
-    const at::Tensor hidden = hidden_(encodings);
+    const auto hidden = hidden_(encodings).unbind();
     std::vector<at::Tensor> rows;
     for (std::size_t group = 0; group < outputs_.size(); ++group)
-      rows.push_back(at::softmax(
-          at::addmm(biases_[group], hidden[static_cast<std::int64_t>(group)], weights_[group])
-              .view({-1, outputs_[group], experts_}),
-          -1));
-    Mixes result(groups_.of_slot.size());
-    for (std::size_t slot = 0; slot < result.size(); ++slot)
-      if (groups_.of_slot[slot] >= 0)
-        result[slot] = rows[static_cast<std::size_t>(groups_.of_slot[slot])];
-    return result;
+      rows.push_back(at::softmax(at::addmm(biases_[group], hidden[group], weights_[group])
+                                     .view({-1, outputs_[group], experts_}),
+                                 -1));
+    return by_slot(groups_, rows);
+  }
+
+  Mixes joint_coefficients(const std::vector<at::Tensor>& p,
+                           const at::Tensor& encoding) const override {
+    const auto hidden = HiddenLayers::of(encoding, p[0], p[1]).unbind(1);  // [routers, 1, hidden]
+    std::vector<at::Tensor> rows;
+    for (std::size_t group = 0; group < outputs_.size(); ++group)
+      rows.push_back(
+          at::softmax(at::baddbmm(p[3 + 2 * group].unsqueeze(1), hidden[group], p[2 + 2 * group])
+                          .view({-1, outputs_[group], experts_}),
+                      -1));
+    return by_slot(groups_, rows);
   }
 
   NamedParameters parameters() const override {

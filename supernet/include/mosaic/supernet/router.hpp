@@ -47,6 +47,13 @@ class ArchRouter {
   /// trained, a router that draws answers with what draw() gave; else deterministically.
   virtual Mixes coefficients(const at::Tensor& encodings, const at::Tensor& biases,
                              bool training) const = 0;
+  /// coefficients() of several routers at once that differ in nothing but their parameters() (given
+  /// stacked, [routers, ...] each), for one architecture: [routers, m] or [routers, out, m]. Empty
+  /// where routers of this kind have to be asked one by one.
+  virtual Mixes joint_coefficients(const std::vector<at::Tensor>& /*parameters*/,
+                                   const at::Tensor& /*encoding*/) const {
+    return {};
+  }
   /// What the router knows of an architecture beside its encoding: float32 [n] on the CPU, or
   /// undefined.
   virtual at::Tensor bias(const spaces::Space&, const spaces::Genotype&) const { return {}; }
@@ -130,9 +137,13 @@ std::string random_growth(const spaces::Space& space, std::int64_t count, std::u
 at::Tensor mixed_weight(const at::Tensor& experts, const at::Tensor& mix,
                         const spaces::WeightRef& ref);
 
-/// The same for several networks at once: experts [networks, m, ...full], a mix each ([m] or [out,
-/// m], all defined or none), result [networks, ...ref.active].
-at::Tensor mixed_weights(const at::Tensor& experts, const std::vector<at::Tensor>& mixes,
+/// The same for several networks at once: experts [networks, m, ...full], mix [networks, m],
+/// [networks, out, m] or undefined, result [networks, ...ref.active].
+at::Tensor mixed_weights(const at::Tensor& experts, const at::Tensor& mix,
                          const spaces::WeightRef& ref);
+/// A mix of each network ([m] or [out, m]; undefined: the first expert alone) as one for
+/// mixed_weights(), `experts` wide: where some have fewer, the others are nobody's.
+at::Tensor stacked_mixes(const std::vector<at::Tensor>& mixes, std::int64_t experts,
+                         const at::TensorOptions& options);
 
 }  // namespace mosaic::supernet

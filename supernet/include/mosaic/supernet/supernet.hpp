@@ -67,6 +67,8 @@ class Supernet {
   void to(const std::string& device);
   const std::string& device() const { return device_; }
 
+  /// phi(a): float32 [1, features], on the device.
+  const at::Tensor& encoding(const spaces::Genotype& genotype) const;
   /// The router's mixes of all slots for this architecture.
   Mixes mixes(const spaces::Genotype& genotype, bool training = false) const;
   /// Keeps what the passes of this architecture read on the device, for those who record them.

@@ -1,0 +1,205 @@
+// Training of many small networks at the same time on one GPU: images a second, whole steps, and
+// what a mixture costs over a plain supernet.
+//
+//   bench_joint_torch CIFAR10_FOLDER [--repeats 3] [--trace FOLDER] [CASE ...]
+//
+// Cases (all where none is named): those of cases(). `--trace` writes a trace of some steps of each
+// case for chrome://tracing (FOLDER/CASE.json). Without a GPU it says so and measures nothing.
+#include <torch/csrc/autograd/profiler_kineto.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <set>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/spaces/space.hpp"
+#include "mosaic/supernet/joint.hpp"
+
+using namespace mosaic;
+
+namespace {
+
+using Options = std::map<std::string, std::string>;
+
+Options poolings(const std::string& width, const std::string& widening) {
+  return {{"layers", "10"}, {"poolings", "2"}, {"width", width}, {"widening", widening}};
+}
+
+struct Case {
+  std::string name;
+  std::string space = "resnet-pooling";
+  Options options = poolings("8", "2");
+  bool alone = false;  ///< a network of each architecture; else supernets
+  std::int64_t members = 8;
+  supernet::RouterSettings router = {};
+  std::int64_t epochs =
+      3;  ///< the last one is timed; before it, each architecture's pass is recorded
+};
+
+std::vector<Case> cases() {
+  const auto mixture = [](const std::string& kind, double share = 1) {
+    return supernet::RouterSettings{.kind = kind, .experts = 2, .share = share};
+  };
+  const Options cells{{"channels", "8"}, {"cells", "5"}};
+  return {
+      {.name = "alone-16",
+       .options = poolings("16", "1"),
+       .alone = true,
+       .members = 36,
+       .epochs = 1},
+      {.name = "alone-8-16-32", .alone = true, .members = 36, .epochs = 1},
+      {.name = "plain", .router = mixture("plain")},
+      {.name = "layer-wise-m2", .router = mixture("layer-wise")},
+      {.name = "layer-wise-half", .router = mixture("layer-wise", 0.5)},
+      {.name = "neuron-wise-m2", .router = mixture("neuron-wise")},
+      {.name = "cells-plain",
+       .space = "nasbench201",
+       .options = cells,
+       .members = 3,
+       .router = mixture("plain"),
+       .epochs = 1},
+      {.name = "cells-layer-wise-m2",
+       .space = "nasbench201",
+       .options = cells,
+       .members = 3,
+       .router = mixture("layer-wise"),
+       .epochs = 1},
+  };
+}
+
+/// Takes a trace between two reports of a training.
+class Trace {
+ public:
+  explicit Trace(std::string path) : path_(std::move(path)) {}
+  void begin() {
+    if (path_.empty()) return;
+    torch::autograd::profiler::prepareProfiler(config_, activities_);
+    torch::autograd::profiler::enableProfiler(config_, activities_);
+    on_ = true;
+  }
+  void end() {
+    if (!on_) return;
+    torch::autograd::profiler::disableProfiler()->save(path_);
+    on_ = false;
+    path_.clear();
+  }
+
+ private:
+  std::string path_;
+  bool on_ = false;
+  torch::profiler::impl::ProfilerConfig config_{torch::profiler::impl::ProfilerState::KINETO};
+  std::set<torch::profiler::impl::ActivityType> activities_{
+      torch::profiler::impl::ActivityType::CPU, torch::profiler::impl::ActivityType::CUDA};
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// Images a second, summed over networks: the median of the last epoch's reports.
+double rate(const Case& wanted, const tasks::Task& task, const std::string& trace_path) {
+  const auto space =
+      spaces::Space::make(wanted.space, {task.input_shape(), task.classes()}, wanted.options);
+  supernet::TrainSettings settings;
+  settings.epochs = wanted.epochs;
+  settings.clip = 0;
+  settings.autotune = true;
+  std::vector<double> rates;
+  Trace trace(trace_path);
+  supernet::TrainHooks hooks;
+  hooks.report = [&](const supernet::TrainProgress& now) {
+    if (now.epoch > static_cast<double>(settings.epochs) - 0.6)
+      rates.push_back(now.images_per_second);
+    trace.end();
+    if (now.epoch > static_cast<double>(settings.epochs) - 0.2 &&
+        now.epoch < static_cast<double>(settings.epochs) - 0.1)
+      trace.begin();
+  };
+  std::vector<std::int64_t> orders;
+  if (wanted.alone) {
+    std::vector<supernet::Subnet> subnets;
+    std::vector<supernet::Subnet*> members;
+    for (int i = 0; i < wanted.members; ++i) {
+      subnets.push_back(supernet::fresh_subnet(space, {i % 36}, static_cast<std::uint64_t>(i)));
+      subnets.back().to("cuda");
+      orders.push_back(0);
+    }
+    for (auto& subnet : subnets) members.push_back(&subnet);
+    supernet::train(supernet::joint_subnets(members, orders), task, settings, hooks);
+  } else {
+    std::vector<std::unique_ptr<supernet::Supernet>> supernets;
+    std::vector<supernet::Supernet*> members;
+    for (int i = 0; i < wanted.members; ++i) {
+      supernets.push_back(std::make_unique<supernet::Supernet>(space, wanted.router,
+                                                               static_cast<std::uint64_t>(i)));
+      supernets.back()->to("cuda");
+      members.push_back(supernets.back().get());
+      orders.push_back(i);
+    }
+    supernet::train(supernet::joint_supernets(members, settings, 1, orders), task, settings, hooks);
+  }
+  trace.end();
+  return median(rates);
+}
+
+void run(const std::vector<std::string>& arguments) {
+  std::string data, trace;
+  int repeats = 3;
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const bool has_value = i + 1 < arguments.size();
+    if (arguments[i] == "--repeats" && has_value)
+      repeats = std::stoi(arguments[++i]);
+    else if (arguments[i] == "--trace" && has_value)
+      trace = arguments[++i];
+    else if (data.empty())
+      data = arguments[i];
+    else
+      names.insert(arguments[i]);
+  }
+  if (data.empty())
+    throw core::UsageError("no folder of CIFAR-10", "bench_joint_torch CIFAR10_FOLDER [CASE ...]");
+  if (!torch::cuda::is_available()) {
+    std::cout << "skipped: no GPU here\n";
+    return;
+  }
+  const auto task =
+      tasks::tasks().at("cifar10")({.name = "cifar10", .path = data, .validation = 0.5});
+  task->to("cuda");
+  std::cout << supernet::describe_device("cuda") << "\n";
+  std::map<std::string, std::vector<double>> rates;
+  for (int repeat = 0; repeat < repeats; ++repeat)
+    for (const auto& known : cases())
+      if (names.empty() || names.contains(known.name))
+        rates[known.name].push_back(rate(
+            known, *task, trace.empty() || repeat > 0 ? "" : trace + "/" + known.name + ".json"));
+  for (const auto& known : cases()) {
+    if (!rates.contains(known.name)) continue;
+    const auto& own = rates[known.name];
+    std::printf("%-16s %9.0f images/s", known.name.c_str(), median(own));
+    const std::string base = known.space == "nasbench201" ? "cells-plain" : "plain";
+    if (rates.contains(base) && !known.alone) {
+      std::vector<double> ratios;
+      for (std::size_t i = 0; i < own.size(); ++i) ratios.push_back(rates[base][i] / own[i]);
+      std::printf(", a step costs %.2f plain ones (%.2f-%.2f)", median(ratios),
+                  *std::min_element(ratios.begin(), ratios.end()),
+                  *std::max_element(ratios.begin(), ratios.end()));
+    }
+    std::printf("\n");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::cerr << "bench_joint_torch: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,62 @@
+/// CUDA kernels for what LibTorch has no fast ones: many narrow networks side by side, channels
+/// last. Plain pointers: what calls them looks after shapes and memory, and has a reference in
+/// LibTorch's own ops for every other device (ops/batch_norm.cpp, channels.cpp, router.cpp).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+struct CUstream_st;
+
+namespace mosaic::supernet::cuda {
+
+using Stream = CUstream_st*;
+
+/// Activations as a matrix of bfloat16: [rows, channels], contiguous, 16-byte aligned; channels are
+/// a multiple of 8.
+struct Rows {
+  std::int64_t rows = 0;
+  std::int64_t channels = 0;
+};
+
+/// Floats of scratch memory that the two functions below need.
+std::int64_t norm_scratch(Rows shape);
+/// Mean and 1 / sqrt(variance + epsilon) of each channel (biased variance).
+void norm_statistics(const void* x, Rows shape, float epsilon, float* scratch, float* mean,
+                     float* inverse, Stream stream);
+/// y = weight * (x - mean) * inverse + bias, plus `residual` unless null, negative values cut off
+/// if `relu`.
+void norm_forward(const void* x, const void* residual, const float* weight, const float* bias,
+                  const float* mean, const float* inverse, bool relu, void* y, Rows shape,
+                  Stream stream);
+/// The gradients of norm_forward() over norm_statistics(), given that of y. `y` is read, and
+/// `residual_gradient` written, where there was a residual; else they are null.
+void norm_backward(const void* gradient, const void* x, const void* y, const float* weight,
+                   const float* bias, const float* mean, const float* inverse, bool relu,
+                   float* scratch, float* weight_gradient, float* bias_gradient, void* x_gradient,
+                   void* residual_gradient, Rows shape, Stream stream);
+
+/// Columns of a matrix with longer rows; null data stands for zeros. All in units of 16 bytes.
+struct Columns {
+  const void* data = nullptr;
+  std::int64_t stride = 0;  ///< from row to row
+  std::int64_t width = 0;
+};
+/// Puts columns side by side: result [rows, sum of widths].
+void join_columns(const std::vector<Columns>& parts, std::int64_t rows, void* result,
+                  Stream stream);
+
+/// Sizes of a slot's experts: [networks, experts, rows, columns], float32, contiguous.
+struct Experts {
+  std::int64_t networks = 0, experts = 0, rows = 0, columns = 0;
+};
+/// result[n, r, c] = sum_i mix[n, i, r] experts[n, i, r, c]. The mix is [networks, experts], or
+/// [networks, experts, rows] where `by_row`.
+void mix_forward(const float* experts, const float* mix, bool by_row, float* result, Experts shape,
+                 Stream stream);
+/// expert_gradient[n, i, r, c] = gradient[n, r, c] mix_i / sum_j mix_j^2;
+/// mix_gradient[n, i, r] = sum_c gradient[n, r, c] experts[n, i, r, c], of every row.
+void mix_backward(const float* gradient, const float* experts, const float* mix, bool by_row,
+                  float* expert_gradient, float* mix_gradient, Experts shape, Stream stream);
+
+}  // namespace mosaic::supernet::cuda

@@ -1,0 +1,174 @@
+#include "fusion.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "channels.hpp"
+#include "mosaic/supernet/supernet.hpp"
+
+using namespace mosaic;
+using namespace mosaic::supernet;
+
+namespace {
+
+double difference(const at::Tensor& found, const at::Tensor& expected) {
+  const at::Tensor a = found.detach().to(at::kCPU, at::kDouble);
+  const at::Tensor b = expected.detach().to(at::kCPU, at::kDouble);
+  return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
+}
+
+spaces::GraphNode node_of(const std::string& op, std::map<std::string, std::int64_t> attributes) {
+  spaces::GraphNode node;
+  node.name = node.op = op;
+  node.inputs = {0};
+  node.attributes = std::move(attributes);
+  return node;
+}
+
+/// Values and gradients of one call of an op.
+struct Answer {
+  at::Tensor value;
+  std::vector<at::Tensor> gradients;  ///< of inputs, then of weights
+};
+
+Answer ask(spaces::GraphNode node, std::vector<at::Tensor> inputs,
+           std::map<std::string, at::Tensor> weights, const at::Tensor& gradient) {
+  std::vector<at::Tensor> leaves;
+  for (auto& input : inputs) leaves.push_back(input = input.detach().requires_grad_());
+  for (auto& [role, weight] : weights) {
+    leaves.push_back(weight = weight.detach().requires_grad_());
+    node.weights.push_back({role, role, weight.sizes().vec(), weight.sizes().vec(), {}});
+  }
+  const WeightSource source = [&](const spaces::WeightRef& ref) { return weights.at(ref.slot); };
+  Answer answer;
+  answer.value =
+      op_kernels().at(node.op)({node, inputs, source, inputs[0], NormMode::batch, nullptr});
+  answer.gradients = torch::autograd::grad({answer.value}, leaves, {gradient.to(answer.value)});
+  return answer;
+}
+
+at::Tensor activations(at::IntArrayRef sizes) {
+  return (at::randn(sizes) * 1.5 + 3).to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+}  // namespace
+
+TEST_CASE("a fused graph computes what the graph does, in fewer nodes") {
+  torch::NoGradGuard guard;
+  const auto [name, options, fewer] =
+      GENERATE(table<std::string, std::map<std::string, std::string>, std::size_t>(
+          {{"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}}, 13},
+           {"resnet-elastic", {}, 1},
+           {"nasbench201", {{"channels", "4"}, {"cells", "1"}}, 1}}));
+  const auto space = spaces::Space::make(name, {{3, 16, 16}, 10}, options);
+  const Supernet supernet(space, {.kind = "plain", .experts = 1}, 1);
+  const at::Tensor images = at::randn({4, 3, 16, 16});
+  core::Stream stream(1, "architectures");
+  for (int i = 0; i < 5; ++i) {
+    const auto genotype = space.random(stream);
+    const auto graph = space.bind(genotype);
+    const auto smaller = fused(graph);
+    CHECK(smaller.nodes.size() <= graph.nodes.size());
+    if (name != "nasbench201") CHECK(smaller.nodes.size() + fewer <= graph.nodes.size());
+    for (std::size_t node = 0; node < smaller.nodes.size(); ++node)
+      for (const int input : smaller.nodes[node].inputs) CHECK(input < static_cast<int>(node));
+    NormStats stats, stats_of_smaller;
+    for (const auto mode : {NormMode::batch, NormMode::calibrate, NormMode::stored})
+      CHECK(at::equal(supernet.forward(smaller, genotype, images, mode, &stats_of_smaller),
+                      supernet.forward(graph, genotype, images, mode, &stats)));
+  }
+}
+
+TEST_CASE("batch norm with what follows it, on the GPU, is that of double precision", "[gpu]") {
+  if (!torch::cuda::is_available()) return;
+  const auto [batch, channels, side] = GENERATE(table<int, int, int>(
+      {{4, 8, 3}, {128, 64, 32}, {7, 576, 5}, {2, 2304, 4}, {16, 88, 7}, {64, 16, 1}}));
+  const bool relu = GENERATE(false, true), residual = GENERATE(false, true);
+  CAPTURE(batch, channels, side, relu, residual);
+  at::manual_seed(1);
+  spaces::GraphNode node = node_of("batch_norm", {});
+  node.reals["epsilon"] = 1e-5;
+  if (relu) node.attributes["relu"] = 1;
+  std::vector<at::Tensor> inputs{activations({batch, channels, side, side})};
+  if (residual) inputs.push_back(activations({batch, channels, side, side}) - 3);
+  const std::map<std::string, at::Tensor> weights{{"weight", at::randn({channels})},
+                                                  {"bias", at::randn({channels})}};
+  const at::Tensor gradient = activations({batch, channels, side, side}) - 3;
+  auto on_device = inputs, exact = inputs;
+  for (auto& input : on_device) input = input.cuda();
+  for (auto& input : exact) input = input.to(at::kDouble);
+  auto weights_on_device = weights, exact_weights = weights;
+  for (auto& [role, weight] : weights_on_device) weight = weight.cuda();
+  for (auto& [role, weight] : exact_weights) weight = weight.to(at::kDouble);
+  const auto found = ask(node, on_device, weights_on_device, gradient.cuda());
+  const auto expected = ask(node, exact, exact_weights, gradient);
+  CHECK(found.value.scalar_type() == at::kBFloat16);
+  CHECK(difference(found.value, expected.value) < 5e-3);
+  for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
+    CAPTURE(i);
+    CHECK(difference(found.gradients[i], expected.gradients[i]) < 1e-2);
+  }
+}
+
+TEST_CASE("channels are parted and joined on the GPU as LibTorch does", "[gpu]") {
+  if (!torch::cuda::is_available()) return;
+  const auto type = GENERATE(at::kBFloat16, at::kFloat);
+  const int channels = GENERATE(8, 16, 6);  // 6: no whole 16 bytes, LibTorch's own ops
+  const auto a = activations({4, 5 * channels, 6, 6}).to(type),
+             b = activations({4, 130 * channels, 6, 6}).to(type);
+  std::vector<at::Tensor> values, gradients;
+  for (const bool ours : {true, false}) {
+    const at::Tensor x = a.cuda().requires_grad_(), y = b.cuda().requires_grad_();
+    const auto of_x = ours ? split_channels(x, 5) : x.split(channels, 1);
+    auto parts = ours ? split_channels(y, 130) : y.split(channels, 1);
+    parts.insert(parts.begin() + 7, {of_x[4], of_x[1]});
+    parts.erase(parts.begin() + 20, parts.begin() + 22);
+    const at::Tensor joined = ours ? join_channels(parts) : at::cat(parts, 1);
+    values.push_back(joined);
+    const auto found = torch::autograd::grad({(joined * joined).sum() + of_x[0].sum()}, {x, y});
+    gradients.insert(gradients.end(), found.begin(), found.end());
+  }
+  CHECK(at::equal(values[0], values[1]));
+  CHECK(at::equal(gradients[0], gradients[2]));
+  CHECK(at::equal(gradients[1], gradients[3]));
+}
+
+TEST_CASE("experts are mixed on the GPU as on the CPU", "[gpu]") {
+  if (!torch::cuda::is_available()) return;
+  const std::int64_t experts = GENERATE(2, 5);
+  const bool by_neuron = GENERATE(false, true);
+  const auto sizes = GENERATE(std::vector<std::int64_t>{16, 8, 3, 3}, std::vector<std::int64_t>{24},
+                              std::vector<std::int64_t>{10, 300});
+  std::vector<std::int64_t> full{3, experts};
+  full.insert(full.end(), sizes.begin(), sizes.end());
+  const at::Tensor bank = at::randn(full);
+  const at::Tensor mixes =
+      at::softmax(by_neuron ? at::randn({3, sizes[0], experts}) : at::randn({3, experts}), -1);
+  const at::Tensor gradient = at::randn(sizes);
+  std::vector<std::vector<at::Tensor>> answers;
+  for (const std::string device : {"cpu", "cuda"}) {
+    const at::Tensor e = bank.to(at::Device(device)).detach().requires_grad_();
+    const at::Tensor r = mixes.to(at::Device(device)).detach().requires_grad_();
+    const at::Tensor merged = mixed_weights(
+        e, r, {"weight", "slot", sizes, sizes, std::vector<spaces::Crop>(sizes.size())});
+    const auto found = torch::autograd::grad({(merged * gradient.to(merged)).sum()}, {e, r});
+    answers.push_back({merged, found[0], found[1]});
+  }
+  for (std::size_t i = 0; i < 3; ++i) CHECK(difference(answers[1][i], answers[0][i]) < 1e-5);
+}
+
+TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") {
+  if (!torch::cuda::is_available()) return;
+  const std::int64_t networks = GENERATE(2, 6, 8), inputs = GENERATE(3, 8);
+  const spaces::GraphNode node = node_of("conv2d", {{"kernel", 3}, {"stride", 1}});
+  const at::Tensor x = at::randn({2, networks * inputs, 7, 7}, at::kDouble);
+  const at::Tensor weight = at::randn({networks, 5, inputs, 3, 3}, at::kDouble);
+  const at::Tensor gradient = at::randn({2, networks * 5, 7, 7}, at::kDouble);
+  const auto on_device = ask(node, {x.cuda()}, {{"weight", weight.cuda()}}, gradient.cuda());
+  const auto on_cpu = ask(node, {x}, {{"weight", weight}}, gradient);
+  CHECK(difference(on_device.value, on_cpu.value) < 1e-10);
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(difference(on_device.gradients[i], on_cpu.gradients[i]) < 1e-10);
+}
