@@ -18,6 +18,7 @@ for lists in "$@"; do
     (
       for job in ${list//,/ }; do
         only=scores; case $job in truth*) only=truth ;; esac
+        tail -1 "$jobs/$job.log" 2>/dev/null | grep -q 'recorded in' && continue # done in an earlier piece
         left=$(( end - $(date +%s) )); [ $left -lt 20 ] && break
         CUDA_VISIBLE_DEVICES=$gpu timeout -s INT $left "$mosaic" rank "$jobs/$job.toml" --db "$jobs/$job.db" --only $only >> "$jobs/$job.log" 2>&1
         echo "$job: exit $?, $(grep -v % "$jobs/$job.log" | tail -1 | cut -c1-150)"

@@ -46,6 +46,18 @@ struct Columns {
 void join_columns(const std::vector<Columns>& parts, std::int64_t rows, void* result,
                   Stream stream);
 
+/// Weights of several networks' convolutions: [networks, out, in, area], float32, contiguous; as
+/// one convolution that has `together` of them in each group.
+struct Weights {
+  std::int64_t networks = 0, out = 0, in = 0, area = 0;
+  std::int64_t together = 1;
+};
+/// result [networks * out, area, together * in], bfloat16 (channels last): each network's weights
+/// where they meet its own inputs, zeros elsewhere.
+void pack_weights(const float* weights, void* result, Weights shape, Stream stream);
+/// The gradient of `weights`, given that of the result.
+void unpack_gradient(const void* gradient, float* result, Weights shape, Stream stream);
+
 /// Sizes of a slot's experts: [networks, experts, rows, columns], float32, contiguous.
 struct Experts {
   std::int64_t networks = 0, experts = 0, rows = 0, columns = 0;

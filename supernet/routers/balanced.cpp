@@ -71,8 +71,10 @@ class BalancedRouter : public ArchRouter {
 
   at::Tensor drawn(const std::string& device) const override {
     if (models_ == 1) return {};
-    if (!drawn_.defined() || drawn_.device() != at::Device(device))
-      drawn_ = one_hot().to(at::Device(device));
+    // Recorded passes read it: it must stay the same tensor ("cuda" is "cuda:0").
+    if (const at::Device wanted(device);
+        !drawn_.defined() || drawn_.device().type() != wanted.type())
+      drawn_ = one_hot().to(wanted);
     return drawn_;
   }
 

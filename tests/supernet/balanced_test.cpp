@@ -166,6 +166,31 @@ TEST_CASE("training of a balanced mixture goes on bit for bit, accuracies too, a
   std::filesystem::remove(path);
 }
 
+TEST_CASE("recorded passes of a balanced mixture train what was drawn", "[gpu]") {
+  if (!torch::cuda::is_available()) return;
+  const auto task = task_with_validation();
+  if (!task) return;
+  task->to("cuda");
+  const auto space = pooling_space();
+  std::vector<NamedTensors> results;
+  for (const bool replay : {false, true}) {
+    Supernet a(space, balanced(3), 1), b(space, balanced(3), 2);
+    const std::vector<Supernet*> members{&a, &b};
+    for (auto* member : members) member->to("cuda");
+    auto settings = training(6);
+    settings.learning_rate = 0.002;  // the backward pass of pooling adds in any order
+    settings.replay = replay;
+    train(joint_supernets(members, settings, 7, {0, 1}), *task, settings, {});
+    results.push_back(b.parameters());
+  }
+  for (std::size_t i = 0; i < results[0].size(); ++i) {
+    INFO(results[0][i].first);
+    const at::Tensor gap = results[1][i].second - results[0][i].second;
+    REQUIRE(gap.norm().item<double>() <
+            2e-2 * std::max(0.1, results[0][i].second.norm().item<double>()));
+  }
+}
+
 TEST_CASE("a balanced mixture says what it needs") {
   const auto big = spaces::Space::make("resnet-elastic", {{1, 28, 28}, 10}, {{"blocks", "4"}});
   REQUIRE_THROWS_WITH(Supernet(big, balanced(2), 1),

@@ -1,5 +1,6 @@
 #include "fusion.hpp"
 
+#include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -166,8 +167,24 @@ TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") 
   const at::Tensor x = at::randn({2, networks * inputs, 7, 7}, at::kDouble);
   const at::Tensor weight = at::randn({networks, 5, inputs, 3, 3}, at::kDouble);
   const at::Tensor gradient = at::randn({2, networks * 5, 7, 7}, at::kDouble);
-  const auto on_device = ask(node, {x.cuda()}, {{"weight", weight.cuda()}}, gradient.cuda());
   const auto on_cpu = ask(node, {x}, {{"weight", weight}}, gradient);
+  {  // in bfloat16 the weights are packed by a kernel of their own
+    const auto in = [](const at::Tensor& tensor, at::MemoryFormat layout) {
+      return tensor.to(at::kCUDA, at::kFloat).contiguous(layout);
+    };
+    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCUDA, true);
+    const auto packed = ask(node, {in(x, at::MemoryFormat::ChannelsLast)},
+                            {{"weight", weight.to(at::kCUDA, at::kFloat)}},
+                            in(gradient, at::MemoryFormat::Contiguous));
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCUDA, false);
+    CHECK(packed.value.scalar_type() == at::kBFloat16);
+    CHECK(difference(packed.value, on_cpu.value) < 1e-2);
+    for (std::size_t i = 0; i < 2; ++i)
+      CHECK(difference(packed.gradients[i], on_cpu.gradients[i]) < 1e-2);
+  }
+  const auto on_device = ask(node, {x.cuda()}, {{"weight", weight.cuda()}}, gradient.cuda());
   CHECK(difference(on_device.value, on_cpu.value) < 1e-10);
   for (std::size_t i = 0; i < 2; ++i)
     CHECK(difference(on_device.gradients[i], on_cpu.gradients[i]) < 1e-10);

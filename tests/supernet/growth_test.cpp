@@ -324,7 +324,7 @@ TEST_CASE("supernets that grow differently train together as each would alone") 
         INFO(found[i].first);
         const at::Tensor gap = found[i].second - expected[i].second;
         REQUIRE(gap.norm().item<double>() <
-                2e-2 * std::max(0.1, expected[i].second.norm().item<double>()));
+                4e-2 * std::max(0.1, expected[i].second.norm().item<double>()));
       }
     }
     // A finished training is read back, grown as it was.
