@@ -2,14 +2,21 @@
 """Study: which way of sharing weights ranks the cells of NAS-Bench-201 best?
 
   nasbench201.py jobs OUT --data CIFAR10 --table nasbench201.csv.gz     writes the job files
+  nasbench201.py table OUT/*.db --out docs/studies                      reads finished jobs: table and plot
 
 Each is run by `mosaic rank OUT/ARM.toml --db OUT/ARM.db`, in any order, interrupted at will; it prints the
 table of the arm (1,000 random cells, and the 100 best apart) beside parameters, effective parameters and FLOPs.
-The table needs the columns `arch` and `cifar10_test_200ep`.
+The table needs the columns `arch` and `cifar10_test_200ep`. A plot wants matplotlib and is left out without it.
 """
 
 import argparse
+import json
 import os
+import sqlite3
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import poolings  # its statistics
 
 # name: the [supernet] keys that make the arm
 ARMS = {
@@ -53,7 +60,7 @@ autotune = true
 networks = {options.networks}
 supernets = {options.seeds}
 images = {options.images}
-calibration = 1024
+calibration = {options.calibration}
 
 [rank.truth]
 file = "{os.path.abspath(options.table)}"
@@ -62,9 +69,109 @@ best = {options.best}
 """
 
 
+def finished(paths):
+    """What each finished job found, as `mosaic rank --json` prints it, by arm."""
+    results = {}
+    for path in paths:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        for name, state in db.execute(
+            "SELECT j.name, s.state FROM states s JOIN jobs j ON j.id = s.job WHERE s.phase = 'rank'"
+        ):
+            results[name] = json.loads(state)
+    return results
+
+
+def score(result, name):
+    return next((s for s in result["scores"] if s["name"] == name), None)
+
+
+def picked(truth, values):
+    """True accuracy of the network with the best score (the mean over ties)."""
+    best = max(values)
+    chosen = [t for t, v in zip(truth, values) if v == best]
+    return sum(chosen) / len(chosen)
+
+
+def row(label, name, result, base):
+    """One line of the table: a score of an arm over its seeds, and the paired difference from another arm's."""
+    one = score(result, name)
+    sign = 1 if one["higher_is_better"] else -1
+    truth = result["networks"]["truth"]
+    seeds = [[sign * v for v in seed] for seed in one["values"]]
+    per_seed = one["per_seed"]
+    cells = [label, name]
+    for key in ("kendall", "kendall_top_half", "kendall_top_tenth"):
+        mean, half = poolings.interval(per_seed[key])
+        cells.append(f"{mean:.3f}" + (f" ± {half:.3f}" if len(seeds) > 1 else ""))
+    picks = [picked(truth, seed) for seed in seeds]
+    mean, half = poolings.interval(picks)
+    cells.append(f"{mean:.2f}" + (f" ± {half:.2f}" if len(seeds) > 1 else ""))
+    best = score(result["best"], name) if result.get("best") else None
+    cells.append(f"{poolings.interval(best['per_seed']['kendall'])[0]:.3f}" if best else "")
+    paired = ""
+    if base is not None and base is not result and len(seeds) > 1:
+        other = score(base, name)["per_seed"]["kendall"]
+        if len(other) == len(per_seed["kendall"]):
+            paired = "{:+.3f} ± {:.3f}".format(
+                *poolings.interval([a - b for a, b in zip(per_seed["kendall"], other)]))
+    return "| " + " | ".join(cells + [paired]) + " |"
+
+
+def table(paths, out):
+    results = finished(paths)
+    if not results:
+        sys.exit("none of these databases holds a finished job of `mosaic rank`")
+    base = results.get("plain")
+    lines = [
+        "| sharing | score | tau | tau, upper half | tau, upper tenth | accuracy of the pick | tau among the 100 best "
+        "| tau - plain's |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    any_result = base or next(iter(results.values()))
+    inherited = [s["name"] for s in any_result["scores"] if s["name"].startswith("inherited")]
+    for s in any_result["scores"]:
+        if s["name"] not in inherited:
+            lines.append(row("", s["name"], any_result, None))
+    for name in inherited:
+        for arm in sorted(results, key=lambda a: list(ARMS).index(a) if a in ARMS else 99):
+            lines.append(row(arm, name, results[arm], base))
+    text = "\n".join(lines)
+    print(text)
+    os.makedirs(out, exist_ok=True)
+    with open(f"{out}/nasbench201-table.md", "w") as f:
+        f.write(text + "\n")
+    try:
+        import matplotlib
+
+        matplotlib.use("svg")
+        from matplotlib import pyplot
+    except ImportError:
+        print("no plot: matplotlib is not installed")
+        return
+    arms = sorted(results, key=lambda a: poolings.interval(score(results[a], inherited[0])["per_seed"]["kendall"])[0])
+    figure, axis = pyplot.subplots(figsize=(6.4, 0.9 + 0.32 * len(arms)))
+    for name, shift, colour in zip(inherited, (0.12, -0.12), ("#1f5fa8", "#c8642b")):
+        found = [poolings.interval(score(results[a], name)["per_seed"]["kendall"]) for a in arms]
+        axis.errorbar([mean for mean, _ in found], [i + shift for i in range(len(arms))],
+                      xerr=[half for _, half in found], fmt="o", markersize=4, capsize=2, color=colour, label=name)
+    for s, style in ((score(any_result, "parameters"), ":"), (score(any_result, "effective parameters"), "--")):
+        if s:
+            axis.axvline(s["per_seed"]["kendall"][0], color="#666666", linestyle=style, linewidth=1, label=s["name"])
+    axis.set_yticks(range(len(arms)), arms)
+    axis.set_xlabel("Kendall's tau with 200 epochs alone (bars: 95% over seeds)")
+    axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(f"{out}/nasbench201.svg", metadata={"Date": None})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    jobs = parser.add_subparsers(dest="what", required=True).add_parser("jobs")
+    what = parser.add_subparsers(dest="what", required=True)
+    tables = what.add_parser("table")
+    tables.add_argument("db", nargs="+")
+    tables.add_argument("--out", default="docs/studies")
+    jobs = what.add_parser("jobs")
     jobs.add_argument("out")
     jobs.add_argument("--data", required=True, help="folder of CIFAR-10")
     jobs.add_argument("--table", required=True, help="CSV of NAS-Bench-201")
@@ -77,8 +184,12 @@ def main():
     jobs.add_argument("--networks", type=int, default=1000)
     jobs.add_argument("--best", type=int, default=100)
     jobs.add_argument("--images", type=int, default=10000, help="validation images that score a network; 0: all")
+    jobs.add_argument("--calibration", type=int, default=1024, help="training images for statistics of a network")
     jobs.add_argument("--limit", type=int, default=0, help="training and validation images; 0: all")
     options = parser.parse_args()
+    if options.what == "table":
+        table(options.db, options.out)
+        return
     os.makedirs(options.out, exist_ok=True)
     for name, supernet in ARMS.items():
         with open(f"{options.out}/{name}.toml", "w") as f:

@@ -53,7 +53,12 @@ ARMS = {
     "growth-2": ('router = "grown"\nbudget = 2', 1),
     "balanced-m2": ('router = "balanced"\nexperts = 2', 0.5),
     "layer-wise-m4": ('router = "layer-wise"\nexperts = 4', 1),
+    "exhaustive-split": ('router = "partition"\nsplit = "exhaustive"\nsplit_at = [0.15]', 1),
 }
+
+# Whole splits once more, with as many steps for each part as one-shot has in all.
+EQUAL_STEPS = {"gradient-split-2": 1 / (0.15 + 0.85 / 2), "random-split-2": 1 / (0.15 + 0.85 / 2), "random-split-4": 4}
+ARMS |= {name + "-equal-steps": (ARMS[name][0], share) for name, share in EQUAL_STEPS.items()}
 
 
 # Learning rates that each arm may choose from, and the seed that it chooses with.
