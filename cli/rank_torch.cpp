@@ -175,7 +175,7 @@ class Ranking {
     const auto images = rank_.images > 0 ? std::min(rank_.images, all) : all;
     return "inherited, checkpoint=" + supernets_identity_.substr(0, 12) +
            ", seed=" + std::to_string(seed) + ", validation images=" + std::to_string(images) +
-           ", calibrated on " + std::to_string(rank_.calibration);
+           ", calibrated on augmented " + std::to_string(rank_.calibration);
   }
 
   bool is_scored(const Candidate& candidate) const {
@@ -319,7 +319,8 @@ class Ranking {
            ", split=" + tasks::to_string(rank_.truth_split) +
            ", data=" + work_.task->checksum().substr(0, 12) + ", trained on " +
            std::to_string(work_.task->size(tasks::Split::train) +
-                          (rank_.all_images ? work_.task->size(tasks::Split::validation) : 0));
+                          (rank_.all_images ? work_.task->size(tasks::Split::validation) : 0)) +
+           ", calibrated on augmented " + std::to_string(rank_.calibration);
   }
 
   std::vector<std::uint64_t> truth_seeds() const {

@@ -25,7 +25,7 @@ class Inherited : public Evaluator {
   const std::string& unit() const override { return unit_; }
   std::string fidelity() const override {
     return "inherited, checkpoint=" + context_.checkpoint +
-           ", validation images=" + std::to_string(images()) + ", calibrated on " +
+           ", validation images=" + std::to_string(images()) + ", calibrated on augmented " +
            std::to_string(context_.settings.calibration);
   }
 

@@ -10,13 +10,14 @@ NormStats calibrate(const std::function<at::Tensor(const at::Tensor&, NormStats*
                     const tasks::Task& task, std::int64_t images) {
   torch::NoGradGuard guard;
   constexpr std::int64_t kBatch = 256;
-  const std::int64_t count = std::min(images, task.size(tasks::Split::train));
+  const std::int64_t size = task.size(tasks::Split::train), wanted = std::min(images, size);
   NormStats stats;
-  for (std::int64_t begin = 0; begin < count; begin += kBatch) {
-    // A last piece much smaller than the rest would count as much as a whole batch.
-    if (begin > 0 && count - begin < kBatch / 2) break;
-    forward(task.batch(tasks::Split::train, begin, std::min(kBatch, count - begin)).inputs, &stats);
-  }
+  if (wanted < 1) return stats;
+  const std::int64_t batch = std::min(kBatch, wanted);
+  // A last piece much smaller than the rest would count as much as a whole batch.
+  const std::int64_t batches = std::min((wanted + batch / 2) / batch, size / batch);
+  for (std::int64_t index = 0; index < batches; ++index)
+    forward(task.training_batch(0, index, batch).inputs, &stats);
   return stats;
 }
 

@@ -169,10 +169,12 @@ std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
 /// Is the training of this checkpoint complete? False where there is no file.
 bool training_complete(const std::string& path);
 
-/// Statistics of every normalisation layer from `images` training images, not augmented, in batches
-/// of 256. Inherited weights see other activations in every architecture, so statistics accumulated
-/// while training mean nothing for one of them: each architecture is calibrated before it is scored
-/// or extracted (as in Yu & Huang 2019, "Universally slimmable networks", and Once-for-All).
+/// Statistics of every normalisation layer from `images` training images in batches of 256, cropped
+/// and flipped as the first epoch has them: what the weights were trained on. (Plain images have
+/// other statistics, and cost points of accuracy: bench/README.md.) Inherited weights see other
+/// activations in every architecture, so statistics accumulated while training mean nothing for one
+/// of them: each architecture is calibrated before it is scored or extracted (as in Yu & Huang
+/// 2019, "Universally slimmable networks", and Once-for-All).
 NormStats calibrate(const std::function<at::Tensor(const at::Tensor&, NormStats*)>& forward,
                     const tasks::Task& task, std::int64_t images);
 
