@@ -35,15 +35,22 @@ struct Case {
   bool alone = false;  ///< a network of each architecture; else supernets
   std::int64_t members = 8;
   supernet::RouterSettings router = {};
-  std::int64_t epochs =
-      3;  ///< the last one is timed; before it, each architecture's pass is recorded
+  /// The last one is timed; before it, each architecture's pass is recorded.
+  std::int64_t epochs = 3;
 };
 
 std::vector<Case> cases() {
   const auto mixture = [](const std::string& kind, double share = 1) {
     return supernet::RouterSettings{.kind = kind, .experts = 2, .share = share};
   };
-  const Options cells{{"channels", "8"}, {"cells", "5"}};
+  const auto cells = [&](const std::string& kind) {
+    return Case{.name = "cells-" + kind,
+                .space = "nasbench201",
+                .options = {{"channels", "8"}, {"cells", "5"}},
+                .members = 3,
+                .router = mixture(kind),
+                .epochs = 1};
+  };
   return {
       {.name = "alone-16",
        .options = poolings("16", "1"),
@@ -55,18 +62,8 @@ std::vector<Case> cases() {
       {.name = "layer-wise-m2", .router = mixture("layer-wise")},
       {.name = "layer-wise-half", .router = mixture("layer-wise", 0.5)},
       {.name = "neuron-wise-m2", .router = mixture("neuron-wise")},
-      {.name = "cells-plain",
-       .space = "nasbench201",
-       .options = cells,
-       .members = 3,
-       .router = mixture("plain"),
-       .epochs = 1},
-      {.name = "cells-layer-wise-m2",
-       .space = "nasbench201",
-       .options = cells,
-       .members = 3,
-       .router = mixture("layer-wise"),
-       .epochs = 1},
+      cells("plain"),
+      cells("layer-wise"),
   };
 }
 

@@ -15,14 +15,15 @@ std::string shape_text(at::IntArrayRef sizes) {
   return text + "]";
 }
 
-void check_input(const spaces::GraphNode& node, const at::Tensor& input) {
+void check_input(const spaces::GraphNode& node, const at::Tensor& input, std::int64_t networks) {
   bool fits = input.dim() == static_cast<std::int64_t>(node.shape.size()) + 1;
   std::string expected = "[batch";
   for (std::size_t axis = 0; axis < node.shape.size(); ++axis) {
     const auto& dim = node.shape[axis];
     const bool fixed = dim.symbols.empty();
-    expected += ", " + (fixed ? std::to_string(dim.factor) : dim.symbols[0]);
-    fits = fits && (!fixed || input.size(static_cast<std::int64_t>(axis) + 1) == dim.factor);
+    const std::int64_t size = axis == 0 ? networks * dim.factor : dim.factor;
+    expected += ", " + (fixed ? std::to_string(size) : dim.symbols[0]);
+    fits = fits && (!fixed || input.size(static_cast<std::int64_t>(axis) + 1) == size);
   }
   if (!fits)
     throw core::Error("input '" + node.name + "' has shape " + shape_text(input.sizes()) +
@@ -67,7 +68,7 @@ at::Tensor OpCall::weight(const std::string& role) const {
 
 std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& entry,
                                 std::span<const at::Tensor> inputs, const WeightSource& weights,
-                                NormMode mode, NormStats* stats) {
+                                NormMode mode, NormStats* stats, std::int64_t networks) {
   const auto& point = graph.entry(entry);
   if (inputs.size() != point.inputs.size())
     throw core::Error("entry point '" + entry + "' takes " + std::to_string(point.inputs.size()) +
@@ -90,7 +91,7 @@ std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& e
   std::vector<at::Tensor> values(count);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const auto index = static_cast<std::size_t>(point.inputs[i]);
-    check_input(graph.nodes[index], inputs[i]);
+    check_input(graph.nodes[index], inputs[i], networks);
     values[index] = inputs[i];
   }
   std::vector<at::Tensor> arguments;
@@ -100,7 +101,8 @@ std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& e
     arguments.clear();
     for (const int input : node.inputs)
       arguments.push_back(values[static_cast<std::size_t>(input)]);
-    values[i] = op_kernels().at(node.op)({node, arguments, weights, inputs[0], mode, stats});
+    values[i] =
+        op_kernels().at(node.op)({node, arguments, weights, inputs[0], mode, stats, networks});
     for (const int input : node.inputs)
       if (last_reader[static_cast<std::size_t>(input)] == i)
         values[static_cast<std::size_t>(input)] = at::Tensor();

@@ -49,11 +49,6 @@ at::Tensor by_network(const at::Tensor& logits, std::size_t networks) {
   return logits.unflatten(1, {count, logits.size(1) / count}).transpose(0, 1);
 }
 
-/// A constant of one network's shape, for all.
-at::Tensor repeated(const at::Tensor& value, std::size_t networks) {
-  return at::cat(std::vector<at::Tensor>(networks, value), 1);
-}
-
 class JointRun {
  public:
   JointRun(std::span<const spaces::Graph* const> graphs, const JointWeights& weights, NormMode mode,
@@ -181,8 +176,8 @@ class JointRun {
       return weights_(ref, members);
     };
     at::Tensor value =
-        op_kernels().at(node.op)({node, arguments, weights, entry_input, mode_, stats_});
-    if (arguments.empty()) value = repeated(value, members.size());
+        op_kernels().at(node.op)({node, arguments, weights, entry_input, mode_, stats_,
+                                  static_cast<std::int64_t>(members.size())});
     pieces_[index].push_back({std::move(value), std::move(members)});
   }
 
@@ -237,27 +232,9 @@ at::Tensor execute_alike(const spaces::Graph& graph, std::size_t networks, const
   const WeightSource weights = [&](const spaces::WeightRef& ref) {
     return joint_weights(ref, all);
   };
-  std::vector<std::size_t> last_reader(graph.nodes.size(), 0);
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-    for (const int input : graph.nodes[i].inputs) last_reader[static_cast<std::size_t>(input)] = i;
-  const auto output = static_cast<std::size_t>(graph.entry("forward").outputs[0]);
-  std::vector<at::Tensor> values(graph.nodes.size()), arguments;
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const auto& node = graph.nodes[i];
-    if (node.op == "input") {
-      values[i] = inputs;
-      continue;
-    }
-    arguments.clear();
-    for (const int input : node.inputs)
-      arguments.push_back(values[static_cast<std::size_t>(input)]);
-    values[i] = op_kernels().at(node.op)({node, arguments, weights, inputs, mode, stats});
-    if (arguments.empty()) values[i] = repeated(values[i], networks);
-    for (const int input : node.inputs)
-      if (const auto read = static_cast<std::size_t>(input); last_reader[read] == i)
-        values[read] = at::Tensor();
-  }
-  return by_network(values[output], networks);
+  return by_network(execute(graph, "forward", {&inputs, 1}, weights, mode, stats,
+                            static_cast<std::int64_t>(networks))[0],
+                    networks);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ class Fixed {
   std::map<std::tuple<std::string, std::vector<std::int64_t>, std::vector<int>>, at::Tensor> made_;
 };
 
-std::vector<JointScore> score(Fixed networks, const tasks::Task& task,
+std::vector<JointScore> score(Fixed networks, const std::string& device, const tasks::Task& task,
                               const JointScoring& scoring) {
   torch::NoGradGuard guard;
   constexpr std::int64_t kBatch = 250, kImagesOnGpu = 8000;  // of all networks
@@ -51,9 +51,9 @@ std::vector<JointScore> score(Fixed networks, const tasks::Task& task,
     throw core::Error(
         "task '" + task.name() + "' has no " + tasks::to_string(scoring.split) + " images",
         "give the task a folder with that split, or another share for validation");
-  const bool on_gpu = task.batch(scoring.split, 0, 1).inputs.is_cuda();
   const std::int64_t at_once =
-      on_gpu ? std::max(kBatch, kImagesOnGpu / static_cast<std::int64_t>(networks.size())) : kBatch;
+      device == "cpu" ? kBatch
+                      : std::max(kBatch, kImagesOnGpu / static_cast<std::int64_t>(networks.size()));
   std::vector<at::Tensor> answers, correct, losses;
   for (std::int64_t begin = 0; begin < count; begin += at_once) {
     const auto batch = task.batch(scoring.split, begin, std::min(at_once, count - begin));
@@ -88,7 +88,7 @@ std::vector<JointScore> score_supernets(std::span<Supernet* const> supernets,
   std::vector<WeightSource> sources;
   for (const auto* supernet : supernets) sources.push_back(supernet->weights(genotype));
   return score({std::vector<const spaces::Graph*>(supernets.size(), &graph), std::move(sources)},
-               task, scoring);
+               supernets[0]->device(), task, scoring);
 }
 
 std::vector<JointScore> score_subnets(std::span<Subnet* const> subnets, const tasks::Task& task,
@@ -100,7 +100,7 @@ std::vector<JointScore> score_subnets(std::span<Subnet* const> subnets, const ta
     sources.push_back(
         [subnet](const spaces::WeightRef& ref) { return subnet->weights().at(ref.slot); });
   }
-  return score({std::move(graphs), std::move(sources)}, task, scoring);
+  return score({std::move(graphs), std::move(sources)}, subnets[0]->device(), task, scoring);
 }
 
 }  // namespace mosaic::supernet

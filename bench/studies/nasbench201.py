@@ -15,8 +15,7 @@ import os
 import sqlite3
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import poolings  # its statistics
+from ranking import interval, plot_taus
 
 # name: the [supernet] keys that make the arm
 ARMS = {
@@ -85,35 +84,21 @@ def score(result, name):
     return next((s for s in result["scores"] if s["name"] == name), None)
 
 
-def picked(truth, values):
-    """True accuracy of the network with the best score (the mean over ties)."""
-    best = max(values)
-    chosen = [t for t, v in zip(truth, values) if v == best]
-    return sum(chosen) / len(chosen)
-
-
 def row(label, name, result, base):
     """One line of the table: a score of an arm over its seeds, and the paired difference from another arm's."""
-    one = score(result, name)
-    sign = 1 if one["higher_is_better"] else -1
-    truth = result["networks"]["truth"]
-    seeds = [[sign * v for v in seed] for seed in one["values"]]
-    per_seed = one["per_seed"]
+    per_seed = score(result, name)["per_seed"]
+    seeds = len(per_seed["kendall"])
     cells = [label, name]
-    for key in ("kendall", "kendall_top_half", "kendall_top_tenth"):
-        mean, half = poolings.interval(per_seed[key])
-        cells.append(f"{mean:.3f}" + (f" ± {half:.3f}" if len(seeds) > 1 else ""))
-    picks = [picked(truth, seed) for seed in seeds]
-    mean, half = poolings.interval(picks)
-    cells.append(f"{mean:.2f}" + (f" ± {half:.2f}" if len(seeds) > 1 else ""))
+    for key, digits in (("kendall", 3), ("kendall_top_half", 3), ("kendall_top_tenth", 3), ("picked_truth", 2)):
+        mean, half = interval(per_seed[key])
+        cells.append(f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if seeds > 1 else ""))
     best = score(result["best"], name) if result.get("best") else None
-    cells.append(f"{poolings.interval(best['per_seed']['kendall'])[0]:.3f}" if best else "")
+    cells.append(f"{interval(best['per_seed']['kendall'])[0]:.3f}" if best else "")
     paired = ""
-    if base is not None and base is not result and len(seeds) > 1:
+    if base is not None and base is not result and seeds > 1:
         other = score(base, name)["per_seed"]["kendall"]
-        if len(other) == len(per_seed["kendall"]):
-            paired = "{:+.3f} ± {:.3f}".format(
-                *poolings.interval([a - b for a, b in zip(per_seed["kendall"], other)]))
+        if len(other) == seeds:
+            paired = "{:+.3f} ± {:.3f}".format(*interval([a - b for a, b in zip(per_seed["kendall"], other)]))
     return "| " + " | ".join(cells + [paired]) + " |"
 
 
@@ -140,29 +125,10 @@ def table(paths, out):
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/nasbench201-table.md", "w") as f:
         f.write(text + "\n")
-    try:
-        import matplotlib
-
-        matplotlib.use("svg")
-        from matplotlib import pyplot
-    except ImportError:
-        print("no plot: matplotlib is not installed")
-        return
-    arms = sorted(results, key=lambda a: poolings.interval(score(results[a], inherited[0])["per_seed"]["kendall"])[0])
-    figure, axis = pyplot.subplots(figsize=(6.4, 0.9 + 0.32 * len(arms)))
-    for name, shift, colour in zip(inherited, (0.12, -0.12), ("#1f5fa8", "#c8642b")):
-        found = [poolings.interval(score(results[a], name)["per_seed"]["kendall"]) for a in arms]
-        axis.errorbar([mean for mean, _ in found], [i + shift for i in range(len(arms))],
-                      xerr=[half for _, half in found], fmt="o", markersize=4, capsize=2, color=colour, label=name)
-    for s, style in ((score(any_result, "parameters"), ":"), (score(any_result, "effective parameters"), "--")):
-        if s:
-            axis.axvline(s["per_seed"]["kendall"][0], color="#666666", linestyle=style, linewidth=1, label=s["name"])
-    axis.set_yticks(range(len(arms)), arms)
-    axis.set_xlabel("Kendall's tau with 200 epochs alone (bars: 95% over seeds)")
-    axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, frameon=False)
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(f"{out}/nasbench201.svg", metadata={"Date": None})
+    arms = {a: [interval(score(r, name)["per_seed"]["kendall"]) for name in inherited] for a, r in results.items()}
+    baselines = {name: score(any_result, name)["per_seed"]["kendall"][0]
+                 for name in ("effective parameters", "parameters") if score(any_result, name)}
+    plot_taus(arms, inherited, baselines, "200 epochs alone", f"{out}/nasbench201.svg")
 
 
 def main():

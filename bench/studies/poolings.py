@@ -15,14 +15,12 @@ import argparse
 import csv
 import itertools
 import json
-import math
 import os
 import random
 import sqlite3
 import sys
 
-# Two-sided 95% quantiles of Student's t by degrees of freedom.
-T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+from ranking import bootstrap, interval, plot_taus, regret, tau_b, top_half
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 
@@ -139,63 +137,6 @@ def write_jobs(out, data, arms, epochs, seeds, rates):
             f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds, rates.get(name, 0.1)))
 
 
-def tau_b(truth, score):
-    concordant = untied_truth = untied_score = 0
-    for i, j in itertools.combinations(range(len(truth)), 2):
-        a = (truth[i] > truth[j]) - (truth[i] < truth[j])
-        b = (score[i] > score[j]) - (score[i] < score[j])
-        concordant += a * b
-        untied_truth += a != 0
-        untied_score += b != 0
-    if not untied_truth or not untied_score:
-        return 0.0
-    return concordant / math.sqrt(untied_truth * untied_score)
-
-
-def top_half(truth, score):
-    best = sorted(range(len(truth)), key=lambda i: -truth[i])[: (len(truth) + 1) // 2]
-    return tau_b([truth[i] for i in best], [score[i] for i in best])
-
-
-def regret(truth, score):
-    best = max(score)
-    picked = [t for t, s in zip(truth, score) if s == best]
-    return max(truth) - sum(picked) / len(picked)
-
-
-def interval(values):
-    mean = sum(values) / len(values)
-    if len(values) < 2:
-        return mean, float("nan")
-    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
-    return mean, T95[min(9, len(values) - 1)] * deviation / math.sqrt(len(values))
-
-
-def bootstrap(truth, scores, draws=1000):
-    """Interval of the mean tau over the choice of networks; no network forms a pair with itself."""
-    generator = random.Random(1)
-    n = len(truth)
-    pairs = list(itertools.combinations(range(n), 2))
-    sign = lambda x: (x > 0) - (x < 0)
-    a = [sign(truth[i] - truth[j]) for i, j in pairs]
-    b = [[sign(s[i] - s[j]) for i, j in pairs] for s in scores]
-    taus = []
-    for _ in range(draws):
-        weight = [0] * n
-        for _ in range(n):
-            weight[generator.randrange(n)] += 1
-        w = [weight[i] * weight[j] for i, j in pairs]
-        own = []
-        for of_seed in b:
-            top = sum(x * y * z for x, y, z in zip(w, a, of_seed) if x)
-            left = sum(x for x, y in zip(w, a) if y)
-            right = sum(x for x, z in zip(w, of_seed) if z)
-            own.append(top / math.sqrt(left * right) if left and right else 0.0)
-        taus.append(sum(own) / len(own))
-    taus.sort()
-    return taus[int(0.025 * draws)], taus[int(0.975 * draws)]
-
-
 def read_csv(path, truth, arms):
     """Accuracies of networks alone (arch,seed,test_accuracy), or scores as bench/results keeps them."""
     with open(path, newline="") as f:
@@ -298,30 +239,12 @@ def table(paths, out, flops):
                    "images_per_second": speed}, f, indent=1)
     with open(f"{out}/poolings-table.md", "w") as f:
         f.write(text + "\n")
-    try:
-        import matplotlib
-
-        matplotlib.use("svg")
-        from matplotlib import pyplot
-    except ImportError:
-        print("no plot: matplotlib is not installed")
-        return
-    names = sorted((n for n in results if "accuracy" in results[n]),
-                   key=lambda n: results[n]["accuracy"]["tau"])
-    figure, axis = pyplot.subplots(figsize=(6.4, 0.9 + 0.32 * len(names)))
-    for metric, shift, colour in (("accuracy", 0.12, "#1f5fa8"), ("loss", -0.12, "#c8642b")):
-        axis.errorbar([results[n][metric]["tau"] for n in names],
-                      [i + shift for i in range(len(names))],
-                      xerr=[results[n][metric]["half"] for n in names], fmt="o", markersize=4,
-                      capsize=2, color=colour,
-                      label="inherited " + {"loss": "cross-entropy"}.get(metric, metric))
-    axis.axvline(flops_tau, color="#666666", linestyle="--", linewidth=1, label="FLOPs")
-    axis.set_yticks(range(len(names)), names)
-    axis.set_xlabel("Kendall's tau with networks trained alone (bars: 95% over seeds)")
-    axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, frameon=False)
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(f"{out}/poolings.svg", metadata={"Date": None})
+    plotted = {
+        name: [(results[name][metric]["tau"], results[name][metric]["half"]) for metric in ("accuracy", "loss")]
+        for name in results if "accuracy" in results[name]
+    }
+    plot_taus(plotted, ("inherited accuracy", "inherited cross-entropy"), {"FLOPs": flops_tau}, "networks trained alone",
+              f"{out}/poolings.svg")
 
 
 def flops_of_poolings(width=8, layers=10, side=32, classes=10):

@@ -296,6 +296,7 @@ TEST_CASE("supernets that grow differently train together as each would alone") 
   const auto settings_of = [](bool random) {
     auto settings = training();
     settings.epochs = random ? 2 : kEpochs;
+    if (random) settings.learning_rate /= 2;  // compared below: rounding grows with the rate
     settings.momentum = 0;
     return settings;
   };
@@ -324,7 +325,7 @@ TEST_CASE("supernets that grow differently train together as each would alone") 
         INFO(found[i].first);
         const at::Tensor gap = found[i].second - expected[i].second;
         REQUIRE(gap.norm().item<double>() <
-                4e-2 * std::max(0.1, expected[i].second.norm().item<double>()));
+                2e-2 * std::max(0.1, expected[i].second.norm().item<double>()));
       }
     }
     // A finished training is read back, grown as it was.

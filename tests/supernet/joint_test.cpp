@@ -83,8 +83,9 @@ TEST_CASE("networks of different poolings train together as each would alone") {
   const auto space = pooling_space();
   const double clip = GENERATE(0.0, 0.5);
   auto settings = settings_of("float32", clip);
-  settings.epochs = 1;  // rounding grows with every step
-  CHECK(joint_against_alone(space, *space.enumerate(), "cpu", settings) < 2e-2);
+  settings.epochs = 1;  // rounding grows with every step, and with the rate
+  settings.learning_rate = 0.01;
+  CHECK(joint_against_alone(space, *space.enumerate(), "cpu", settings) < 1e-2);
 }
 
 TEST_CASE("NAS-Bench-201 cells of different ops train together as each would alone") {
@@ -95,7 +96,7 @@ TEST_CASE("NAS-Bench-201 cells of different ops train together as each would alo
   for (int i = 0; i < 5; ++i) genotypes.push_back(space.random(stream));
   auto settings = settings_of("float32", 0.5);
   settings.epochs = 1;
-  CHECK(joint_against_alone(space, genotypes, "cpu", settings) < 2e-2);
+  CHECK(joint_against_alone(space, genotypes, "cpu", settings) < 1e-2);
 }
 
 TEST_CASE("supernets of several seeds train together as each would alone") {

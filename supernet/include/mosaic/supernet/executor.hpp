@@ -57,6 +57,7 @@ struct OpCall {
   const at::Tensor& entry_input;  ///< first input of the entry point: batch size, device
   NormMode mode;
   NormStats* stats;
+  std::int64_t networks = 1;  ///< that run as one
 
   /// The tensor of a weight by role; undefined where the node has none.
   at::Tensor weight(const std::string& role) const;
@@ -67,11 +68,12 @@ using OpKernel = std::function<at::Tensor(const OpCall&)>;
 /// `const core::Registered kEntry{op_kernels(), "relu", "at::relu", OpKernel(...)};`
 core::Registry<OpKernel>& op_kernels();
 
-/// Outputs of an entry point. Inputs are [batch, ...node shape]. Intermediate tensors are freed
-/// after their last use. Throws core::Error for an input whose shape the graph does not take.
+/// Outputs of an entry point. Inputs are [batch, ...node shape]; for several `networks` of this
+/// graph that run as one, values have the channels of all. Intermediate tensors are freed after
+/// their last use. Throws core::Error for an input whose shape the graph does not take.
 std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& entry,
                                 std::span<const at::Tensor> inputs, const WeightSource& weights,
-                                NormMode mode, NormStats* stats);
+                                NormMode mode, NormStats* stats, std::int64_t networks = 1);
 
 /// A random input of the entry point's shapes (for timing and tests).
 std::vector<at::Tensor> random_inputs(const spaces::Graph& graph, const std::string& entry,

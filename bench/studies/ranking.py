@@ -1,0 +1,92 @@
+"""What the studies share: statistics of rankings, and the plot of taus. Only the standard library is needed."""
+
+import itertools
+import math
+import random
+
+# Two-sided 95% quantiles of Student's t by degrees of freedom.
+T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def tau_b(truth, score):
+    concordant = untied_truth = untied_score = 0
+    for i, j in itertools.combinations(range(len(truth)), 2):
+        a = (truth[i] > truth[j]) - (truth[i] < truth[j])
+        b = (score[i] > score[j]) - (score[i] < score[j])
+        concordant += a * b
+        untied_truth += a != 0
+        untied_score += b != 0
+    if not untied_truth or not untied_score:
+        return 0.0
+    return concordant / math.sqrt(untied_truth * untied_score)
+
+
+def top_half(truth, score):
+    best = sorted(range(len(truth)), key=lambda i: -truth[i])[: (len(truth) + 1) // 2]
+    return tau_b([truth[i] for i in best], [score[i] for i in best])
+
+
+def regret(truth, score):
+    best = max(score)
+    picked = [t for t, s in zip(truth, score) if s == best]
+    return max(truth) - sum(picked) / len(picked)
+
+
+def interval(values):
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return mean, float("nan")
+    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    return mean, T95[min(9, len(values) - 1)] * deviation / math.sqrt(len(values))
+
+
+def bootstrap(truth, scores, draws=1000):
+    """Interval of the mean tau over the choice of networks; no network forms a pair with itself."""
+    generator = random.Random(1)
+    n = len(truth)
+    pairs = list(itertools.combinations(range(n), 2))
+    sign = lambda x: (x > 0) - (x < 0)
+    a = [sign(truth[i] - truth[j]) for i, j in pairs]
+    b = [[sign(s[i] - s[j]) for i, j in pairs] for s in scores]
+    taus = []
+    for _ in range(draws):
+        weight = [0] * n
+        for _ in range(n):
+            weight[generator.randrange(n)] += 1
+        w = [weight[i] * weight[j] for i, j in pairs]
+        own = []
+        for of_seed in b:
+            top = sum(x * y * z for x, y, z in zip(w, a, of_seed) if x)
+            left = sum(x for x, y in zip(w, a) if y)
+            right = sum(x for x, z in zip(w, of_seed) if z)
+            own.append(top / math.sqrt(left * right) if left and right else 0.0)
+        taus.append(sum(own) / len(own))
+    taus.sort()
+    return taus[int(0.025 * draws)], taus[int(0.975 * draws)]
+
+
+def plot_taus(arms, scores, baselines, truth, path):
+    """Kendall's tau by arm, best on top. arms: name -> (mean, half of the 95% interval) of each of the `scores`; baselines:
+    label -> tau, as lines. Left out, with a word, where matplotlib is not installed."""
+    try:
+        import matplotlib
+
+        matplotlib.use("svg")
+        from matplotlib import pyplot
+    except ImportError:
+        print("no plot: matplotlib is not installed")
+        return
+    names = sorted(arms, key=lambda name: arms[name][0][0])
+    figure, axis = pyplot.subplots(figsize=(6.4, 0.9 + 0.32 * len(names)))
+    for i, (score, shift, colour) in enumerate(zip(scores, (0.12, -0.12), ("#1f5fa8", "#c8642b"))):
+        axis.errorbar([arms[name][i][0] for name in names], [place + shift for place in range(len(names))],
+                      xerr=[arms[name][i][1] for name in names], fmt="o", markersize=4, capsize=2, color=colour,
+                      label=score)
+    for (label, tau), style in zip(baselines.items(), ("--", ":")):
+        axis.axvline(tau, color="#666666", linestyle=style, linewidth=1, label=label)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xlabel(f"Kendall's tau with {truth} (bars: 95% over seeds)")
+    axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
