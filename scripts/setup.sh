@@ -102,7 +102,7 @@ fetch_wheel() {
   python3 -m pip download --quiet --retries 10 --disable-pip-version-check --no-cache-dir --no-deps \
     --only-binary=:all: --implementation cp --python-version 3.11 --abi cp311 --abi none \
     --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
-    --platform manylinux_2_25_x86_64 --platform manylinux_2_17_x86_64 \
+    --platform manylinux_2_25_x86_64 --platform manylinux_2_18_x86_64 --platform manylinux_2_17_x86_64 \
     --platform manylinux2014_x86_64 --platform manylinux_2_12_x86_64 \
     --platform manylinux2010_x86_64 --dest "$folder" "$requirement" ||
     { rm -rf "$folder"; die "could not download $requirement: is the Python package index reachable?"; }

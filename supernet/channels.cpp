@@ -19,10 +19,15 @@ namespace {
 
 constexpr std::int64_t kBytes = 16;
 
+/// Channels in 16 bytes.
+std::int64_t vector_of(const at::Tensor& x) {
+  return kBytes / static_cast<std::int64_t>(x.element_size());
+}
+
 /// A channels-last tensor, or some of its channels, as columns of a matrix [batch * area,
 /// channels]; nothing where it is laid out in another way.
 std::optional<cuda::Columns> columns_of(const at::Tensor& x) {
-  const std::int64_t vector = kBytes / static_cast<std::int64_t>(x.element_size());
+  const std::int64_t vector = vector_of(x);
   if (!x.is_cuda() || x.dim() != 4 || x.size(1) % vector != 0 || x.numel() == 0) return {};
   if (x.stride(1) != 1 || reinterpret_cast<std::uintptr_t>(x.const_data_ptr()) % kBytes != 0)
     return {};
@@ -94,8 +99,8 @@ class Join : public torch::autograd::Function<Join> {
 
 std::vector<at::Tensor> split_channels(const at::Tensor& value, std::int64_t parts) {
 #ifdef MOSAIC_CUDA
-  const std::int64_t vector = kBytes / static_cast<std::int64_t>(value.element_size());
-  if (columns_of(value) && value.size(1) / parts % vector == 0) return Split::apply(value, parts);
+  if (columns_of(value) && value.size(1) / parts % vector_of(value) == 0)
+    return Split::apply(value, parts);
 #endif
   return value.split(value.size(1) / parts, 1);
 }

@@ -38,48 +38,52 @@ at::Tensor pad_experts(const at::Tensor& mix, std::int64_t experts) {
 
 #ifdef MOSAIC_CUDA
 
-/// How the kernels of cuda/mix.cu see experts [networks, m, out, ...] and a mix of as many axes.
-struct MixCall {
-  cuda::Experts shape;
-  bool by_row;
-  cuda::Stream stream = c10::cuda::getCurrentCUDAStream();
-
-  static bool fits(const at::Tensor& experts, const at::Tensor& mix) {
+/// The kernels of cuda/mix.cu on experts [networks, m, out, ...] and a mix of as many axes.
+class MixKernels {
+ public:
+  static bool fit(const at::Tensor& experts, const at::Tensor& mix) {
     return experts.is_cuda() && experts.dim() > 2 && experts.is_contiguous() &&
            mix.is_contiguous() && experts.scalar_type() == at::kFloat &&
            mix.scalar_type() == at::kFloat && experts.size(0) <= 65'535;
   }
-  MixCall(const at::Tensor& experts, const at::Tensor& mix)
-      : shape{experts.size(0), experts.size(1), experts.size(2),
-              experts.numel() / (experts.size(0) * experts.size(1) * experts.size(2))},
-        by_row(mix.numel() > experts.size(0) * experts.size(1)) {}
+  MixKernels(const at::Tensor& experts, const at::Tensor& mix)
+      : experts_(experts),
+        mix_(mix),
+        shape_{experts.size(0), experts.size(1), experts.size(2),
+               experts.numel() / (experts.size(0) * experts.size(1) * experts.size(2))},
+        by_row_(mix.numel() > experts.size(0) * experts.size(1)),
+        guard_(experts.device()) {}
 
-  at::Tensor forward(const at::Tensor& experts, const at::Tensor& mix) const {
-    const c10::cuda::CUDAGuard guard(experts.device());
-    auto sizes = experts.sizes().vec();
+  at::Tensor forward() const {
+    auto sizes = experts_.sizes().vec();
     sizes.erase(sizes.begin() + 1);
-    const at::Tensor result = at::empty(sizes, experts.options());
-    cuda::mix_forward(experts.const_data_ptr<float>(), mix.const_data_ptr<float>(), by_row,
-                      result.mutable_data_ptr<float>(), shape, stream);
+    const at::Tensor result = at::empty(sizes, experts_.options());
+    cuda::mix_forward(experts_.const_data_ptr<float>(), mix_.const_data_ptr<float>(), by_row_,
+                      result.mutable_data_ptr<float>(), shape_, stream_);
     C10_CUDA_KERNEL_LAUNCH_CHECK();
     return result;
   }
 
-  torch::autograd::variable_list backward(const at::Tensor& given, const at::Tensor& experts,
-                                          const at::Tensor& mix) const {
-    const c10::cuda::CUDAGuard guard(experts.device());
+  torch::autograd::variable_list backward(const at::Tensor& given) const {
     const at::Tensor gradient = given.contiguous();
-    const at::Tensor expert_gradient = at::empty_like(experts);
+    const at::Tensor expert_gradient = at::empty_like(experts_);
     at::Tensor mix_gradient =
-        at::empty({shape.networks, shape.experts, shape.rows}, experts.options());
-    cuda::mix_backward(gradient.const_data_ptr<float>(), experts.const_data_ptr<float>(),
-                       mix.const_data_ptr<float>(), by_row,
+        at::empty({shape_.networks, shape_.experts, shape_.rows}, experts_.options());
+    cuda::mix_backward(gradient.const_data_ptr<float>(), experts_.const_data_ptr<float>(),
+                       mix_.const_data_ptr<float>(), by_row_,
                        expert_gradient.mutable_data_ptr<float>(),
-                       mix_gradient.mutable_data_ptr<float>(), shape, stream);
+                       mix_gradient.mutable_data_ptr<float>(), shape_, stream_);
     C10_CUDA_KERNEL_LAUNCH_CHECK();
-    if (!by_row) mix_gradient = mix_gradient.sum(2);
-    return {expert_gradient, mix_gradient.view(mix.sizes())};
+    if (!by_row_) mix_gradient = mix_gradient.sum(2);
+    return {expert_gradient, mix_gradient.view(mix_.sizes())};
   }
+
+ private:
+  const at::Tensor &experts_, &mix_;
+  cuda::Experts shape_;
+  bool by_row_;
+  c10::cuda::CUDAGuard guard_;
+  cuda::Stream stream_ = c10::cuda::getCurrentCUDAStream();
 };
 
 #endif
@@ -92,7 +96,7 @@ class Mixing : public torch::autograd::Function<Mixing> {
                             const at::Tensor& mix) {
     context->save_for_backward({experts, mix});
 #ifdef MOSAIC_CUDA
-    if (MixCall::fits(experts, mix)) return MixCall(experts, mix).forward(experts, mix);
+    if (MixKernels::fit(experts, mix)) return MixKernels(experts, mix).forward();
 #endif
     return (experts * mix).sum(1);
   }
@@ -101,8 +105,7 @@ class Mixing : public torch::autograd::Function<Mixing> {
     const auto saved = context->get_saved_variables();
     const at::Tensor &experts = saved[0], &mix = saved[1];
 #ifdef MOSAIC_CUDA
-    if (MixCall::fits(experts, mix))
-      return MixCall(experts, mix).backward(gradients[0], experts, mix);
+    if (MixKernels::fit(experts, mix)) return MixKernels(experts, mix).backward(gradients[0]);
 #endif
     const at::Tensor gradient = gradients[0].unsqueeze(1);
     const at::Tensor share = mix / mix.square().sum(1, true);

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Study: which way of sharing weights ranks the cells of NAS-Bench-201 best?
 
-  nasbench201.py jobs OUT --data CIFAR10 --table nasbench201.csv.gz     writes the job files
+  nasbench201.py grid OUT --data CIFAR10 --table nasbench201.csv.gz     each arm with each learning rate, a spare seed
+  nasbench201.py rates OUT/*.db --out rates.json                        each arm's best rate, by validation loss
+  nasbench201.py jobs OUT --data CIFAR10 --table nasbench201.csv.gz --rates rates.json     writes the job files
   nasbench201.py table OUT/*.db --out docs/studies                      reads finished jobs: table and plot
 
-Each is run by `mosaic rank OUT/ARM.toml --db OUT/ARM.db`, in any order, interrupted at will; it prints the
+Each job is run by `mosaic rank OUT/ARM.toml --db OUT/ARM.db`, in any order, interrupted at will; it prints the
 table of the arm (1,000 random cells, and the 100 best apart) beside parameters, effective parameters and FLOPs.
 The table needs the columns `arch` and `cifar10_test_200ep`. A plot wants matplotlib and is left out without it.
 """
@@ -15,7 +17,7 @@ import os
 import sqlite3
 import sys
 
-from ranking import interval, plot_taus
+from ranking import GRID, SPARE_SEED, choose_rates, interval, plot_taus, rate_of
 
 # name: the [supernet] keys that make the arm
 ARMS = {
@@ -30,10 +32,10 @@ ARMS = {
 }
 
 
-def job(name, supernet, options):
+def job(name, supernet, options, seed, rate, seeds, networks, best):
     return f"""[job]
 name = "{name}"
-seed = 1
+seed = {seed}
 device = "{options.device}"
 
 [space]
@@ -51,21 +53,36 @@ limit = {options.limit}
 {supernet}
 epochs = {options.epochs}
 batch_size = 128
-learning_rate = {options.rate}
+learning_rate = {rate}
 weight_decay = 5e-4
 autotune = true
 
 [rank]
-networks = {options.networks}
-supernets = {options.seeds}
+networks = {networks}
+supernets = {seeds}
 images = {options.images}
 calibration = {options.calibration}
 
 [rank.truth]
 file = "{os.path.abspath(options.table)}"
 column = "cifar10_test_200ep"
-best = {options.best}
+best = {best}
 """
+
+
+def losses_of_grid(paths):
+    """arm -> rate -> mean inherited cross-entropy on validation images over the networks of the grid."""
+    losses = {}
+    for path in paths:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        for name, loss in db.execute(
+            "SELECT j.name, avg(m.value) FROM measurements m JOIN jobs j ON j.id = m.job "
+            "WHERE m.status = 'ok' AND m.metric = 'loss' AND m.seed = ? GROUP BY j.name", (SPARE_SEED,)
+        ):
+            arm, _, rate = name.partition("@")
+            if rate:
+                losses.setdefault(arm, {})[float(rate)] = loss
+    return losses
 
 
 def finished(paths):
@@ -137,29 +154,44 @@ def main():
     tables = what.add_parser("table")
     tables.add_argument("db", nargs="+")
     tables.add_argument("--out", default="docs/studies")
-    jobs = what.add_parser("jobs")
-    jobs.add_argument("out")
-    jobs.add_argument("--data", required=True, help="folder of CIFAR-10")
-    jobs.add_argument("--table", required=True, help="CSV of NAS-Bench-201")
-    jobs.add_argument("--device", default="cuda")
-    jobs.add_argument("--channels", type=int, default=8)
-    jobs.add_argument("--cells", type=int, default=5, help="of a stage")
-    jobs.add_argument("--epochs", type=int, default=100, help="on half of the training images")
-    jobs.add_argument("--rate", type=float, default=0.1)
+    rates = what.add_parser("rates")
+    rates.add_argument("db", nargs="+")
+    rates.add_argument("--out", required=True)
+    for name, epochs in (("grid", 20), ("jobs", 100)):
+        jobs = what.add_parser(name)
+        jobs.add_argument("out")
+        jobs.add_argument("--data", required=True, help="folder of CIFAR-10")
+        jobs.add_argument("--table", required=True, help="CSV of NAS-Bench-201")
+        jobs.add_argument("--device", default="cuda")
+        jobs.add_argument("--channels", type=int, default=8)
+        jobs.add_argument("--cells", type=int, default=5, help="of a stage")
+        jobs.add_argument("--epochs", type=int, default=epochs, help="on half of the training images")
+        jobs.add_argument("--images", type=int, default=10000, help="validation images that score a network; 0: all")
+        jobs.add_argument("--calibration", type=int, default=1024, help="training images for statistics of a network")
+        jobs.add_argument("--limit", type=int, default=0, help="training and validation images; 0: all")
+    jobs.add_argument("--rates", help="file of `rates`; arms that it lacks train at 0.2")
     jobs.add_argument("--seeds", type=int, default=3)
     jobs.add_argument("--networks", type=int, default=1000)
     jobs.add_argument("--best", type=int, default=100)
-    jobs.add_argument("--images", type=int, default=10000, help="validation images that score a network; 0: all")
-    jobs.add_argument("--calibration", type=int, default=1024, help="training images for statistics of a network")
-    jobs.add_argument("--limit", type=int, default=0, help="training and validation images; 0: all")
     options = parser.parse_args()
     if options.what == "table":
         table(options.db, options.out)
         return
+    if options.what == "rates":
+        choose_rates(losses_of_grid(options.db), options.out)
+        return
     os.makedirs(options.out, exist_ok=True)
-    for name, supernet in ARMS.items():
+
+    def write(name, *rest):
         with open(f"{options.out}/{name}.toml", "w") as f:
-            f.write(job(name, supernet, options))
+            f.write(job(name, *rest))
+
+    for name, supernet in ARMS.items():
+        if options.what == "jobs":
+            write(name, supernet, options, 1, rate_of(name, options.rates, 0.2), options.seeds, options.networks, options.best)
+            continue
+        for rate in GRID:
+            write(f"{name}@{rate}", supernet, options, SPARE_SEED, rate, 1, 40, 0)
 
 
 if __name__ == "__main__":

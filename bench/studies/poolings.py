@@ -20,7 +20,7 @@ import random
 import sqlite3
 import sys
 
-from ranking import bootstrap, interval, plot_taus, regret, tau_b, top_half
+from ranking import GRID, SPARE_SEED, bootstrap, choose_rates, interval, plot_taus, rate_of, regret, tau_b, top_half
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 
@@ -57,11 +57,6 @@ ARMS = {
 # Whole splits once more, with as many steps for each part as one-shot has in all.
 EQUAL_STEPS = {"gradient-split-2": 1 / (0.15 + 0.85 / 2), "random-split-2": 1 / (0.15 + 0.85 / 2), "random-split-4": 4}
 ARMS |= {name + "-equal-steps": (ARMS[name][0], share) for name, share in EQUAL_STEPS.items()}
-
-
-# Learning rates that each arm may choose from, and the seed that it chooses with.
-GRID = (0.05, 0.1, 0.2)
-SPARE_SEED = 101
 
 
 def job(name, seed, data, supernet, truth_seeds, epochs, supernets, rate=0.1):
@@ -104,27 +99,20 @@ autotune = true
 def write_grid(out, data, epochs):
     os.makedirs(out, exist_ok=True)
     for name, (supernet, share) in ARMS.items():
-        for rate in GRID:
+        for rate in () if name.endswith("-equal-steps") else GRID:
             with open(f"{out}/{name}@{rate}.toml", "w") as f:
                 f.write(job(f"{name}@{rate}", SPARE_SEED, data, supernet, 3, round(epochs * share), 1, rate))
 
 
-def choose_rates(paths, out):
-    """The rate of the least mean inherited cross-entropy on validation images; arms that miss a rate are left out."""
+def losses_of_grid(paths):
+    """arm -> rate -> mean inherited cross-entropy on validation images over the 36 networks."""
     _, arms, _ = read(paths)
     losses = {}
     for name, by_metric in arms.items():
         arm, _, rate = name.partition("@")
         if rate and len(by_metric.get("loss", {}).get(SPARE_SEED, {})) == 36:
             losses.setdefault(arm, {})[float(rate)] = sum(by_metric["loss"][SPARE_SEED].values()) / 36
-    chosen = {}
-    for arm, by_rate in losses.items():
-        if len(by_rate) < len(GRID):
-            continue
-        chosen[arm] = min(by_rate, key=by_rate.get)
-        print(f"| {arm} | " + " | ".join(f"{by_rate[r]:.4f}" for r in GRID) + f" | {chosen[arm]} |")
-    with open(out, "w") as f:
-        json.dump(chosen, f, indent=1)
+    return losses
 
 
 def write_jobs(out, data, arms, epochs, seeds, rates):
@@ -134,7 +122,7 @@ def write_jobs(out, data, arms, epochs, seeds, rates):
             f.write(job(f"truth{seed}", seed, data, 'router = "plain"', 1, 1, 1))
     for name, (supernet, share) in arms.items():
         with open(f"{out}/{name}.toml", "w") as f:
-            f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds, rates.get(name, 0.1)))
+            f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds, rate_of(name, rates, 0.2)))
 
 
 def read_csv(path, truth, arms):
@@ -175,76 +163,113 @@ def read(paths):
     return truth, arms, speed
 
 
-def table(paths, out, flops):
+def text_of(value_and_half, digits=3, sign=True):
+    """Mean ± half of the 95% interval; bold where a difference's interval excludes 0."""
+    value, half = value_and_half
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    if half == half:  # not NaN: more than one seed
+        text += f" ± {half:.{digits}f}"
+    return f"**{text}**" if sign and abs(value) > half else text
+
+
+# Differences of tau shown besides those from one-shot and FLOPs.
+PAIRS = [
+    ("growth-1.5", "random-growth-1.5"), ("growth-1.5", "layer-wise-1.5"), ("growth-1.5", "layer-wise-m2"),
+    ("growth-2", "layer-wise-m2"), ("growth-2", "growth-1.5"), ("balanced-m2", "layer-wise-m2"),
+    ("balanced-m4", "layer-wise-m4"), ("gradient-split-2", "random-split-2"), ("gradient-split-2", "exhaustive-split"),
+    ("gradient-split-2", "layer-wise-m2"), ("gradient-split-2", "growth-1.5"),
+    ("gradient-split-2-equal-steps", "random-split-2-equal-steps"),
+]
+
+
+def read_published(path):
+    with open(path, newline="") as f:
+        return {
+            "-".join(row[k] for k in ("blocks_before_pool1", "blocks_between", "blocks_after_pool2")):
+            float(row["standalone_accuracy_mean"]) for row in csv.DictReader(f)
+        }
+
+
+def table(paths, out, flops, published):
     truth_by_seed, arms, speed = read(paths)
     archs = sorted(truth_by_seed)
     if len(archs) != 36:
         sys.exit(f"the databases hold the truth of {len(archs)} of 36 networks")
-    seeds_of_truth = sorted({s for v in truth_by_seed.values() for s in v})
-    truth = [sum(truth_by_seed[a].values()) / len(truth_by_seed[a]) for a in archs]
-    lines = [
-        "| score | arm | supernets | tau (95% over seeds) | 95% over networks | tau, upper half | regret, points "
-        "| tau - FLOPs' | tau - one-shot's |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    truth_seeds = sorted({s for v in truth_by_seed.values() for s in v})
+    own = [sum(truth_by_seed[a].values()) / len(truth_by_seed[a]) for a in archs]
+    truths = {f"own truth ({len(truth_seeds)} seeds)": own}
+    if published:
+        of_arch = read_published(published)
+        truths["published truth"] = [of_arch[a] for a in archs]
+    for s, t in itertools.combinations(truth_seeds, 2):
+        print(f"truth, seed {s} with seed {t}: tau {tau_b(*([truth_by_seed[a][x] for a in archs] for x in (s, t))):.3f}")
+    for one, other in itertools.combinations(truths, 2):
+        print(f"{one} with {other}: tau {tau_b(truths[one], truths[other]):.3f}")
     flops_score = [flops[a] for a in archs]
-    flops_tau = tau_b(truth, flops_score)
-    low, high = bootstrap(truth, [flops_score])
-    lines.append(
-        f"| FLOPs | - | - | {flops_tau:.3f} | [{low:.2f}, {high:.2f}] | {top_half(truth, flops_score):.2f} "
-        f"| {regret(truth, flops_score):.2f} | | |"
-    )
-    if len(seeds_of_truth) > 1:
-        pairs = []
-        for s, t in itertools.combinations(seeds_of_truth, 2):
-            pairs.append(tau_b([truth_by_seed[a][s] for a in archs], [truth_by_seed[a][t] for a in archs]))
-        lines.append(
-            f"| alone, 60 epochs, one seed against another | - | - | {sum(pairs) / len(pairs):.3f} | | | | | |"
-        )
+    head = ["score", "sharing", "seeds"]
+    for name in truths:
+        head += [name + ": tau", "95% over networks", "upper half", "tau - one-shot's", "tau - FLOPs'", "regret, points"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    cells = ["FLOPs", "", ""]
+    for truth in truths.values():
+        low, high = bootstrap(truth, [flops_score])
+        cells += [f"{tau_b(truth, flops_score):.3f}", f"{low:.2f} to {high:.2f}", f"{top_half(truth, flops_score):.3f}", "", "",
+                  f"{regret(truth, flops_score):.2f}"]
+    lines.append("| " + " | ".join(cells) + " |")
+    pair_lines = ["| difference of tau | by | " + " | ".join(truths) + " |", "|---" * (2 + len(truths)) + "|"]
     results = {}
+    order = [name for name in ARMS if name in arms] + sorted(set(arms) - set(ARMS))
     for metric, sign in (("accuracy", 1), ("loss", -1)):
-        taus = {}
-        for name in arms:
+        label = "inherited accuracy" if metric == "accuracy" else "inherited cross-entropy"
+        scores = {}  # arm -> seed -> a score a network, the greater the better
+        for name in order:
             by_seed = arms[name].get(metric, {})
-            seeds = [s for s in sorted(by_seed) if len(by_seed[s]) == 36]
-            if not seeds:
-                continue
-            scores = [[sign * by_seed[s][a] for a in archs] for s in seeds]
-            taus[name] = dict(zip(seeds, (tau_b(truth, s) for s in scores)))
-            mean, half = interval(list(taus[name].values()))
-            low, high = bootstrap(truth, scores)
-            upper = sum(top_half(truth, s) for s in scores) / len(scores)
-            lost, lost_half = interval([regret(truth, s) for s in scores])
-            against = interval([t - flops_tau for t in taus[name].values()])
-            other = taus.get("one-shot", {})
-            common = [s for s in seeds if s in other]
-            paired = "" if name == "one-shot" or not common else "{:+.3f} ± {:.3f}".format(
-                *interval([taus[name][s] - other[s] for s in common])
-            )
-            lines.append(
-                f"| inherited {metric} | {name} | {len(seeds)} | {mean:.3f} ± {half:.3f} | [{low:.2f}, {high:.2f}] "
-                f"| {upper:.2f} | {lost:.2f} ± {lost_half:.2f} | {against[0]:+.3f} ± {against[1]:.3f} | {paired} |"
-            )
+            whole = {s: [sign * by_seed[s][a] for a in archs] for s in sorted(by_seed) if len(by_seed[s]) == 36}
+            if whole:
+                scores[name] = whole
+        taus = {name: {t: {s: tau_b(truths[t], v) for s, v in scores[name].items()} for t in truths} for name in scores}
+
+        def difference(name, other, truth):
+            common = [s for s in taus[name][truth] if s in taus.get(other, {}).get(truth, {})]
+            return interval([taus[name][truth][s] - taus[other][truth][s] for s in common]) if common else None
+
+        for name, by_seed in scores.items():
+            cells = [label, name, str(len(by_seed))]
+            for t, truth in truths.items():
+                low, high = bootstrap(truth, list(by_seed.values()))
+                base = None if name == "one-shot" else difference(name, "one-shot", t)
+                flops_tau = tau_b(truth, flops_score)
+                cells += [
+                    text_of(interval(list(taus[name][t].values())), sign=False), f"{low:.2f} to {high:.2f}",
+                    f"{sum(top_half(truth, s) for s in by_seed.values()) / len(by_seed):.3f}",
+                    text_of(base) if base else "", text_of(interval([v - flops_tau for v in taus[name][t].values()])),
+                    text_of(interval([regret(truth, s) for s in by_seed.values()]), 2, False),
+                ]
+            lines.append("| " + " | ".join(cells) + " |")
+            pairs = list(itertools.combinations(by_seed.values(), 2))
             results.setdefault(name, {})[metric] = {
-                "tau": mean,
-                "half": half,
-                "scores": [sum(column) / len(column) for column in zip(*scores)],
+                "tau": interval(list(taus[name][next(iter(truths))].values())),
+                "between_seeds": sum(tau_b(a, b) for a, b in pairs) / len(pairs) if pairs else None,
+                "scores": [sum(column) / len(column) for column in zip(*by_seed.values())],
             }
-    text = "\n".join(lines)
+        for name, other in PAIRS:
+            if name in taus and other in taus:
+                pair_lines.append(f"| {name} - {other} | {label} | " +
+                                  " | ".join(text_of(difference(name, other, t)) for t in truths) + " |")
+    text = "\n".join(lines) + "\n\n" + "\n".join(pair_lines)
     print(text)
-    print("images/s, summed over supernets:", {k: round(v) for k, v in speed.items()})
+    for name, of_metric in results.items():
+        print(f"{name}: seeds agree by a tau of {of_metric['accuracy']['between_seeds'] or 0:.2f}; "
+              f"{speed.get(name, 0):.0f} images/s, summed over supernets")
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/poolings.json", "w") as f:
-        json.dump({"archs": archs, "truth": truth, "truth_by_seed": truth_by_seed, "arms": results,
+        json.dump({"archs": archs, "truth": own, "truth_by_seed": truth_by_seed, "arms": results,
                    "images_per_second": speed}, f, indent=1)
     with open(f"{out}/poolings-table.md", "w") as f:
         f.write(text + "\n")
-    plotted = {
-        name: [(results[name][metric]["tau"], results[name][metric]["half"]) for metric in ("accuracy", "loss")]
-        for name in results if "accuracy" in results[name]
-    }
-    plot_taus(plotted, ("inherited accuracy", "inherited cross-entropy"), {"FLOPs": flops_tau}, "networks trained alone",
-              f"{out}/poolings.svg")
+    plotted = {name: [r[metric]["tau"] for metric in ("accuracy", "loss")] for name, r in results.items() if len(r) == 2}
+    plot_taus(plotted, ("inherited accuracy", "inherited cross-entropy"), {"FLOPs": tau_b(own, flops_score)},
+              "networks trained alone", f"{out}/poolings.svg")
 
 
 def flops_of_poolings(width=8, layers=10, side=32, classes=10):
@@ -271,7 +296,7 @@ def main():
     jobs.add_argument("--data", required=True, help="folder of CIFAR-10")
     jobs.add_argument("--epochs", type=int, default=100)
     jobs.add_argument("--seeds", type=int, default=8)
-    jobs.add_argument("--rates", help="file of `rates`; arms that it lacks train at 0.1")
+    jobs.add_argument("--rates", help="file of `rates`; arms that it lacks train at 0.2")
     grid = sub.add_parser("grid")
     grid.add_argument("out")
     grid.add_argument("--data", required=True, help="folder of CIFAR-10")
@@ -281,20 +306,17 @@ def main():
     rates.add_argument("--out", required=True)
     tables = sub.add_parser("table")
     tables.add_argument("db", nargs="+", help="databases, or CSV files of bench/results")
+    tables.add_argument("--published", help="CSV of published accuracies, a second truth")
     tables.add_argument("--out", default="docs/studies")
     options = parser.parse_args()
     if options.what == "jobs":
-        rates = {}
-        if options.rates:
-            with open(options.rates) as f:
-                rates = json.load(f)
-        write_jobs(options.out, options.data, ARMS, options.epochs, options.seeds, rates)
+        write_jobs(options.out, options.data, ARMS, options.epochs, options.seeds, options.rates)
     elif options.what == "grid":
         write_grid(options.out, options.data, options.epochs)
     elif options.what == "rates":
-        choose_rates(options.db, options.out)
+        choose_rates(losses_of_grid(options.db), options.out)
     else:
-        table(options.db, options.out, flops_of_poolings())
+        table(options.db, options.out, flops_of_poolings(), options.published)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 """What the studies share: statistics of rankings, and the plot of taus. Only the standard library is needed."""
 
 import itertools
+import json
 import math
 import random
+
+# Learning rates that each arm may choose from, and the seed that it chooses with.
+GRID = (0.1, 0.2, 0.4)
+SPARE_SEED = 101
 
 # Two-sided 95% quantiles of Student's t by degrees of freedom.
 T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -63,6 +68,27 @@ def bootstrap(truth, scores, draws=1000):
         taus.append(sum(own) / len(own))
     taus.sort()
     return taus[int(0.025 * draws)], taus[int(0.975 * draws)]
+
+
+def choose_rates(losses, out):
+    """Writes the rate of the least validation loss for every arm that has tried all of GRID, and prints a table.
+    losses: arm -> rate -> mean inherited cross-entropy of the spare seed."""
+    chosen = {}
+    for arm, by_rate in losses.items():
+        if all(rate in by_rate for rate in GRID):
+            chosen[arm] = min(GRID, key=by_rate.get)
+        print(f"| {arm} | " + " | ".join(f"{by_rate[r]:.4f}" if r in by_rate else "-" for r in GRID) +
+              f" | {chosen.get(arm, '-')} |")
+    with open(out, "w") as f:
+        json.dump(chosen, f, indent=1)
+
+
+def rate_of(arm, path, otherwise):
+    """The rate chosen for an arm in the file of choose_rates; rows with equal steps take that of their arm."""
+    if not path:
+        return otherwise
+    with open(path) as f:
+        return json.load(f).get(arm.removesuffix("-equal-steps"), otherwise)
 
 
 def plot_taus(arms, scores, baselines, truth, path):

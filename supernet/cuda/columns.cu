@@ -4,12 +4,12 @@
 #include <algorithm>
 
 #include "kernels.hpp"
+#include "walk.cuh"
 
 namespace mosaic::supernet::cuda {
 namespace {
 
 constexpr int kMostParts = 120;  // a kernel's arguments are at most 4 KiB
-constexpr int kThreads = 256;
 
 struct Table {
   const uint4* data[kMostParts];
@@ -18,20 +18,17 @@ struct Table {
   int parts;
 };
 
-__global__ void join(const Table table, std::int64_t rows, int width, uint4* __restrict__ result,
-                     int result_width, int lanes) {
-  const int lane = static_cast<int>(threadIdx.x) % lanes;
-  const int column = static_cast<int>(blockIdx.y) * lanes + lane;
-  if (column >= width) return;
+__global__ void join(const Table table, std::int64_t rows, int width, int lanes,
+                     uint4* __restrict__ result, int result_width) {
+  const Place place(width, lanes);
+  const int column = place.vector;
+  if (column < 0) return;
   int part = 0;
   while (table.begin[part + 1] <= column) ++part;
   const uint4* data = table.data[part];
   const int stride = table.stride[part], offset = column - table.begin[part];
-  const int at_once = static_cast<int>(blockDim.x) / lanes;
-  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * at_once;
 #pragma unroll 4
-  for (std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * at_once + threadIdx.x / lanes;
-       row < rows; row += step)
+  for (std::int64_t row = place.row; row < rows; row += place.step)
     result[row * result_width + column] =
         data ? data[row * stride + offset] : make_uint4(0, 0, 0, 0);
 }
@@ -54,11 +51,9 @@ void join_columns(const std::vector<Columns>& parts, std::int64_t rows, void* re
       table.begin[i + 1] = table.begin[i] + static_cast<int>(part.width);
     }
     const int width = table.begin[table.parts];
-    const int chunks = (width + kThreads - 1) / kThreads, lanes = (width + chunks - 1) / chunks;
-    const int at_once = std::max(1, kThreads / lanes);
-    const std::int64_t blocks = std::clamp<std::int64_t>(rows / (4 * at_once), 1, 2112 / chunks);
-    join<<<dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(chunks)), lanes * at_once, 0,
-           stream>>>(table, rows, width, static_cast<uint4*>(result) + done, result_width, lanes);
+    const Walk walk(rows, width, 4, 2112);
+    join<<<walk.grid, walk.threads, 0, stream>>>(table, rows, width, walk.lanes,
+                                                 static_cast<uint4*>(result) + done, result_width);
     done += width;
   }
 }

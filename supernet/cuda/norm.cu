@@ -7,12 +7,12 @@
 #include <algorithm>
 
 #include "kernels.hpp"
+#include "walk.cuh"
 
 namespace mosaic::supernet::cuda {
 namespace {
 
 constexpr int kVector = 8;  // channels in 16 bytes
-constexpr int kThreads = 256;
 constexpr int kFinalRows = 16;
 
 __device__ void unpack(const uint4& packed, float* values) {
@@ -34,45 +34,11 @@ __device__ uint4 pack(const float* values) {
   return packed;
 }
 
-/// How a grid walks over the matrix: a thread keeps its eight channels and strides over rows, so
-/// that neighbours read neighbouring memory.
-struct Walk {
-  int vectors;  ///< of 8 channels in a row
-  int lanes;    ///< of them in a block
-  dim3 grid;    ///< (blocks along rows, blocks along channels)
-  int threads;
-
-  Walk(Rows shape, int rows_a_thread, int most_blocks) {
-    vectors = static_cast<int>(shape.channels / kVector);
-    const int chunks = (vectors + kThreads - 1) / kThreads;
-    lanes = (vectors + chunks - 1) / chunks;
-    const int at_once = std::max(1, kThreads / lanes);
-    threads = lanes * at_once;
-    const std::int64_t wanted =
-        (shape.rows + at_once * rows_a_thread - 1) / (at_once * rows_a_thread);
-    grid = dim3(static_cast<unsigned>(
-                    std::clamp<std::int64_t>(wanted, 1, std::max(1, most_blocks / chunks))),
-                static_cast<unsigned>(chunks));
-  }
-};
-
-Walk reducing(Rows shape) { return {shape, 8, 528}; }
-Walk mapping(Rows shape) { return {shape, 4, 2112}; }
-
-/// Where a thread begins, and its stride.
-struct Place {
-  int vector, lane, sub;
-  std::int64_t row, step;
-  __device__ Place(int vectors, int lanes) {
-    lane = static_cast<int>(threadIdx.x) % lanes;
-    sub = static_cast<int>(threadIdx.x) / lanes;
-    vector = static_cast<int>(blockIdx.y) * lanes + lane;
-    const int at_once = static_cast<int>(blockDim.x) / lanes;
-    row = static_cast<std::int64_t>(blockIdx.x) * at_once + sub;
-    step = static_cast<std::int64_t>(gridDim.x) * at_once;
-    if (vector >= vectors) vector = -1;
-  }
-};
+Walk walk(Rows shape, int rows_a_thread, int most_blocks) {
+  return {shape.rows, static_cast<int>(shape.channels / kVector), rows_a_thread, most_blocks};
+}
+Walk reducing(Rows shape) { return walk(shape, 8, 528); }
+Walk mapping(Rows shape) { return walk(shape, 4, 2112); }
 
 /// Sums `first` and `second` over the threads of a block that have the same channels:
 /// partial[block, {first, second}, channels].
