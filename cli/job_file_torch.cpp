@@ -245,6 +245,7 @@ RankFile read_rank(core::Section section, const std::string& path) {
   rank.together = section.integer("together", rank.together, 0, 10'000);
   rank.images = section.integer("images", rank.images, 0, 1 << 30);
   rank.calibration = section.integer("calibration", rank.calibration, 2, 1 << 30);
+  rank.precision = section.one_of("precision", rank.precision, {"float32", "tf32"});
   core::Section truth = section.section("truth");
   if (truth.has("file")) {
     const auto file = find_beside(truth.required_string("file"), path);

@@ -168,6 +168,14 @@ class Ranking {
     return 100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
   }
 
+  supernet::JointScoring how_to_score(tasks::Split split, std::int64_t images) const {
+    return {split, images, rank_.calibration, rank_.precision == "tf32"};
+  }
+  std::string scoring_text() const {
+    return ", calibrated on augmented " + std::to_string(rank_.calibration) +
+           (rank_.precision == "float32" ? "" : ", in " + rank_.precision);
+  }
+
   // ---- supernets
 
   std::string inherited_fidelity(std::uint64_t seed) const {
@@ -175,7 +183,7 @@ class Ranking {
     const auto images = rank_.images > 0 ? std::min(rank_.images, all) : all;
     return "inherited, checkpoint=" + supernets_identity_.substr(0, 12) +
            ", seed=" + std::to_string(seed) + ", validation images=" + std::to_string(images) +
-           ", calibrated on augmented " + std::to_string(rank_.calibration);
+           scoring_text();
   }
 
   bool is_scored(const Candidate& candidate) const {
@@ -242,7 +250,7 @@ class Ranking {
                             {"parameters", member->parameter_bytes() / 4}});
     database_.save_state(job_.id, "structures", structures.dump());
 
-    const supernet::JointScoring scoring{tasks::Split::validation, rank_.images, rank_.calibration};
+    const auto scoring = how_to_score(tasks::Split::validation, rank_.images);
     core::Progress progress("score", static_cast<std::int64_t>(missing.size()));
     for (std::size_t i = 0; i < missing.size(); ++i) {
       const auto& candidate = missing[i];
@@ -320,7 +328,7 @@ class Ranking {
            ", data=" + work_.task->checksum().substr(0, 12) + ", trained on " +
            std::to_string(work_.task->size(tasks::Split::train) +
                           (rank_.all_images ? work_.task->size(tasks::Split::validation) : 0)) +
-           ", calibrated on augmented " + std::to_string(rank_.calibration);
+           scoring_text();
   }
 
   std::vector<std::uint64_t> truth_seeds() const {
@@ -401,7 +409,7 @@ class Ranking {
                      core::with_commas(static_cast<long long>(rate)) +
                      " images/s summed over them");
     const auto scores =
-        supernet::score_subnets(members, *work_.task, {rank_.truth_split, 0, rank_.calibration});
+        supernet::score_subnets(members, *work_.task, how_to_score(rank_.truth_split, 0));
     supernet::TensorFile answers;
     for (std::size_t i = 0; i < chunk.size(); ++i)
       answers

@@ -36,9 +36,24 @@ class Fixed {
   std::map<std::tuple<std::string, std::vector<std::int64_t>, std::vector<int>>, at::Tensor> made_;
 };
 
+/// Convolutions in TF32, or not, as long as this lives.
+class Tf32 {
+ public:
+  explicit Tf32(bool allowed) : before_(at::globalContext().allowTF32CuDNN()) {
+    at::globalContext().setAllowTF32CuDNN(allowed);
+  }
+  ~Tf32() { at::globalContext().setAllowTF32CuDNN(before_); }
+  Tf32(const Tf32&) = delete;
+  Tf32& operator=(const Tf32&) = delete;
+
+ private:
+  bool before_;
+};
+
 std::vector<JointScore> score(Fixed networks, const std::string& device, const tasks::Task& task,
                               const JointScoring& scoring) {
   torch::NoGradGuard guard;
+  const Tf32 tf32(scoring.tf32);
   constexpr std::int64_t kBatch = 250, kImagesOnGpu = 8000;  // of all networks
   NormStats stats = calibrate(
       [&](const at::Tensor& inputs, NormStats* recorded) {

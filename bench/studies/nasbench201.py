@@ -62,6 +62,7 @@ networks = {networks}
 supernets = {seeds}
 images = {options.images}
 calibration = {options.calibration}
+precision = "tf32"
 
 [rank.truth]
 file = "{os.path.abspath(options.table)}"

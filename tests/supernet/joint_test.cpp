@@ -224,3 +224,22 @@ TEST_CASE("networks train together on the GPU as each would alone", "[gpu]") {
   settings.learning_rate = 0.002;  // the backward pass of pooling adds in any order
   CHECK(joint_against_alone(space, *space.enumerate(), "cuda", settings) < 1e-2);
 }
+
+TEST_CASE("scores in TF32 are those in float32 but for the last digits", "[gpu]") {
+  if (!torch::cuda::is_available()) return;
+  const auto task = small_task(360, "cuda");
+  if (!task) return;
+  const auto space = pooling_space();
+  Supernet a(space, {}, 1), b(space, {}, 2);
+  const std::vector<Supernet*> members{&a, &b};
+  for (auto* member : members) member->to("cuda");
+  const auto genotype = space.enumerate()->front();
+  at::globalContext().setAllowTF32CuDNN(false);
+  JointScoring scoring{tasks::Split::validation, 0, 64};
+  const auto exact = score_supernets(members, genotype, *task, scoring);
+  scoring.tf32 = true;
+  const auto rounded = score_supernets(members, genotype, *task, scoring);
+  CHECK_FALSE(at::globalContext().allowTF32CuDNN());
+  for (std::size_t i = 0; i < members.size(); ++i)
+    CHECK(std::abs(rounded[i].score.loss - exact[i].score.loss) < 1e-2 * exact[i].score.loss);
+}

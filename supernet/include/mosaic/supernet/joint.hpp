@@ -23,6 +23,9 @@ struct JointScoring {
   tasks::Split split = tasks::Split::validation;
   std::int64_t images = 0;         ///< of the split; 0: all
   std::int64_t calibration = 512;  ///< training images for statistics of normalisation
+  /// A GPU may round what convolutions multiply to 10 bits of mantissa: narrow networks are scored
+  /// several times as fast, and scores differ in the third digit.
+  bool tf32 = false;
 };
 
 /// A network's score, and what it answered.
