@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -132,10 +133,19 @@ struct SupernetStacks {
       };
     std::vector<Mixes> of_members;
     for (const auto* member : members) of_members.push_back(member->mixes(genotype, true));
-    return [of_members = std::move(of_members)](std::size_t slot, const at::Tensor& own) {
+    // Slots that share their mixes (a layer's weight, those of its norm) share the stack of them.
+    std::map<std::vector<const void*>, at::Tensor> made;
+    return [of_members = std::move(of_members), made = std::move(made)](
+               std::size_t slot, const at::Tensor& own) mutable {
       std::vector<at::Tensor> of_slot;
-      for (const auto& mix : of_members) of_slot.push_back(mix[slot]);
-      return stacked_mixes(of_slot, own.size(1), own.options());
+      std::vector<const void*> key;
+      for (const auto& mix : of_members) {
+        of_slot.push_back(mix[slot]);
+        key.push_back(mix[slot].unsafeGetTensorImpl());
+      }
+      at::Tensor& result = made[key];
+      if (!result.defined()) result = stacked_mixes(of_slot, own.size(1), own.options());
+      return result;
     };
   }
 

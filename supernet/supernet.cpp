@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <map>
 
 #include "mosaic/core/error.hpp"
 #include "random_tensor.hpp"
@@ -124,9 +125,15 @@ std::int64_t Supernet::part(const spaces::Genotype& genotype) const { return kno
 
 Mixes Supernet::mixes(const spaces::Genotype& genotype, bool training) const {
   const Known& known = this->known(genotype);
-  Mixes result = router_->coefficients(known.encoding, known.bias, training);
-  for (auto& mix : result)
-    if (mix.defined()) mix = mix.squeeze(0);  // of one architecture
+  const Mixes batch = router_->coefficients(known.encoding, known.bias, training);
+  Mixes result(batch.size());
+  std::map<const void*, at::Tensor> of_one;  // slots that share their mix go on doing so
+  for (std::size_t slot = 0; slot < batch.size(); ++slot) {
+    if (!batch[slot].defined()) continue;
+    at::Tensor& mix = of_one[batch[slot].unsafeGetTensorImpl()];
+    if (!mix.defined()) mix = batch[slot].squeeze(0);  // of one architecture
+    result[slot] = mix;
+  }
   return result;
 }
 

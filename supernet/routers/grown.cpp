@@ -63,17 +63,17 @@ class GrownRouter : public ArchRouter {
     if (!hard_) logits = logits + at::matmul(encodings, logits_.t());
     const at::Tensor padded =
         at::constant_pad_nd(logits, {0, 1}, -std::numeric_limits<double>::infinity());
-    const auto mixes =  // [A, grown units, most leaves]
+    auto mixes =  // [A, grown units, most leaves]
         at::softmax(padded.index_select(1, places_).view({logits.size(0), grown_, -1}), -1)
             .unbind(1);
-    for (std::size_t slot = 0; slot < result.size(); ++slot) {
-      const int unit = trees_.unit_of_slot()[slot];
-      if (unit < 0 || rows_[static_cast<std::size_t>(unit)] < 0) continue;
-      const at::Tensor& mix =
-          mixes[static_cast<std::size_t>(rows_[static_cast<std::size_t>(unit)])];
-      const std::int64_t leaves = trees_.leaves(unit);
-      result[slot] = mix.size(1) == leaves ? mix : mix.narrow(1, 0, leaves);
-    }
+    std::vector<at::Tensor> of_unit(rows_.size());  // slots of a unit share one tensor
+    for (std::size_t unit = 0; unit < rows_.size(); ++unit)
+      if (rows_[unit] >= 0)
+        of_unit[unit] = mixes[static_cast<std::size_t>(rows_[unit])].narrow(
+            1, 0, trees_.leaves(static_cast<int>(unit)));
+    for (std::size_t slot = 0; slot < result.size(); ++slot)
+      if (const int unit = trees_.unit_of_slot()[slot]; unit >= 0)
+        result[slot] = of_unit[static_cast<std::size_t>(unit)];
     return result;
   }
 
