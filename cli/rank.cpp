@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/text.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
@@ -160,8 +162,38 @@ nlohmann::json to_json(const RankResult& result) {
               {"deviation", numbers(deviation)}}},
             {"scores", Json::array()}};
   for (const auto& score : result.scores) json["scores"].push_back(score_json(score));
+  for (std::size_t s = 0; s < result.sharing.size(); ++s) {
+    auto ends = Json::array();
+    for (const auto& end : result.sharing[s])
+      ends.push_back({{"place", end.place}, {"question", end.question}});
+    json["sharing"].push_back({{"seed", result.seeds[s]}, {"ends", std::move(ends)}});
+  }
   if (result.best) json["best"] = to_json(*result.best);
   return json;
+}
+
+std::vector<SharingPlace> sharing_places(const RankResult& result) {
+  std::map<std::string, SharingPlace> places;
+  for (const auto& ends : result.sharing) {
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      auto& place = places[ends[i].place];
+      place.place = ends[i].place;
+      ++place.questions[ends[i].question];
+      if (!seen.insert(ends[i].place).second) continue;
+      ++place.supernets;
+      place.order += static_cast<double>(i + 1);
+    }
+  }
+  std::vector<SharingPlace> sorted;
+  for (auto& [name, place] : places) {
+    place.order /= static_cast<double>(place.supernets);
+    sorted.push_back(std::move(place));
+  }
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return std::pair(b.supernets, a.order) < std::pair(a.supernets, b.order);
+  });
+  return sorted;
 }
 
 std::string rank_number(const RankResult& result, const RankStatistic& statistic, double value) {
@@ -208,6 +240,13 @@ std::string text_table(const RankResult& result) {
             " seeds (Student's t)";
   text += "\nError, Regret (best truth less the truth of the pick), Pick: in the truth's unit";
   text += result.truth_unit.empty() ? "\n" : ", " + result.truth_unit + "\n";
+  if (const auto places = sharing_places(result); !places.empty()) {
+    std::vector<std::string> texts;
+    for (const auto& place : places)
+      texts.push_back(place.place + " (" + std::to_string(place.supernets) + ")");
+    text += "Where sharing ended, and in how many of " + std::to_string(result.sharing.size()) +
+            " supernets: " + core::join(texts) + "\n";
+  }
   if (result.best) text += "\nAmong the networks of best truth:\n" + text_table(*result.best);
   return text;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "mosaic/core/ranking.hpp"
+#include "mosaic/supernet/sharing.hpp"
 
 namespace mosaic::cli {
 
@@ -52,6 +54,8 @@ struct RankResult {
   std::vector<std::uint64_t> seeds;  ///< of the supernet, in the order of RankedScore::values
   std::vector<RankedNetwork> networks;
   std::vector<RankedScore> scores;
+  /// By seed: where the supernet's sharing ended. Empty where it shares all alike.
+  std::vector<std::vector<supernet::SharingEnd>> sharing;
   std::size_t resamples = 1000;
   std::uint64_t bootstrap_seed = 1;
   /// The networks of best truth, ranked among themselves ([rank.truth] best); null: not asked for.
@@ -81,6 +85,16 @@ nlohmann::json to_json(const RankResult& result);
 
 /// A statistic with as many places as its unit asks for; "–" for NaN.
 std::string rank_number(const RankResult& result, const RankStatistic& statistic, double value);
+
+/// A place where sharing ended, over the supernets.
+struct SharingPlace {
+  std::string place;
+  std::size_t supernets = 0;                     ///< that have it
+  double order = 0;                              ///< when it was first chosen, from 1; their mean
+  std::map<std::string, std::size_t> questions;  ///< how often each was chosen
+};
+/// Those of most supernets first, then in the order they were chosen.
+std::vector<SharingPlace> sharing_places(const RankResult& result);
 
 /// For the terminal: one row a score, means over seeds with half their 95% interval, below it what
 /// the columns are.

@@ -216,6 +216,33 @@ std::string statistics_section(const RankResult& result) {
   return html + "</ul>\n" + seed_table(result) + "</section>\n";
 }
 
+std::string sharing_section(const RankResult& result) {
+  const auto places = sharing_places(result);
+  if (places.empty()) return "";
+  std::string rows;
+  for (const auto& place : places) {
+    std::vector<std::string> questions;
+    for (const auto& [question, count] : place.questions)
+      questions.push_back(escape_html(question) + " (" + std::to_string(count) + ")");
+    char order[32];
+    std::snprintf(order, sizeof order, "%.1f", place.order);
+    rows += "<tr><td class=\"name\">" + escape_html(place.place) + "</td>" +
+            number_cell(std::to_string(place.supernets) + " of " +
+                        std::to_string(result.sharing.size())) +
+            number_cell(order) + "<td>" + core::join(questions, "; ") + "</td></tr>\n";
+  }
+  return "<section id=\"sharing\"><h2>Where sharing ended</h2>\n<p class=\"lead\">Layers or "
+         "decisions "
+         "where architectures got weights of their own, by what question they went apart and how "
+         "often it was chosen.</p>\n" +
+         data_table("Where sharing ended",
+                    "<tr><th scope=\"col\">Place</th><th scope=\"col\" class=\"num\">Supernets</th>"
+                    "<th scope=\"col\" class=\"num\">Chosen as number</th><th "
+                    "scope=\"col\">Questions</th></tr>\n",
+                    rows) +
+         "</section>\n";
+}
+
 std::string plots_section(const RankResult& result) {
   std::string html =
       "<section id=\"plots\"><h2>Truth against score</h2>\n<p class=\"lead\">Each dot is a "
@@ -241,7 +268,8 @@ std::string rank_page(const RankResult& result) {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>" +
       escape_html(result.job) + " – Mosaic ranking</title>\n" + kReportHead + kStyle +
       "</head>\n<body>\n<main>\n";
-  page += header(result) + statistics_section(result) + plots_section(result);
+  page +=
+      header(result) + statistics_section(result) + sharing_section(result) + plots_section(result);
   page +=
       "<section id=\"networks\"><h2>Networks</h2>\n<noscript><p class=\"missing\">The table "
       "needs JavaScript (nothing is fetched).</p></noscript></section>\n";

@@ -70,6 +70,7 @@ class Ranking {
     score_missing();
     if (part != RankPart::all) return std::nullopt;
     RankResult result = scored(candidates_);
+    result.sharing = sharing();
     if (!best_.empty()) result.best = std::make_shared<RankResult>(scored(best_));
     summarise(result);
     return result;
@@ -86,6 +87,20 @@ class Ranking {
     result.scores = inherited(candidates);
     add_baselines(candidates, result.scores);
     rank_.table ? table_truth(candidates, result) : trained_truth(result);
+    return result;
+  }
+
+  /// Where the supernets' sharing ended, as training recorded it.
+  std::vector<std::vector<supernet::SharingEnd>> sharing() const {
+    std::vector<std::vector<supernet::SharingEnd>> result;
+    const auto recorded = database_.state(job_.id, "structures");
+    if (!recorded) return result;
+    for (const auto& of_seed : nlohmann::json::parse(*recorded)) {
+      result.emplace_back();
+      if (!of_seed.contains("ends")) continue;  // recorded by an earlier version
+      for (const auto& end : of_seed.at("ends"))
+        result.back().push_back({end.at("place"), end.at("question")});
+    }
     return result;
   }
 
@@ -244,10 +259,15 @@ class Ranking {
     supernet::train(trainee, *work_.task, work_.file.train, hooks);
 
     auto structures = nlohmann::json::array();  // where sharing ended, of routers that found out
-    for (const auto* member : members)
+    for (const auto* member : members) {
+      auto ends = nlohmann::json::array();
+      for (const auto& end : member->router().sharing_ends(work_.space->graph()))
+        ends.push_back({{"place", end.place}, {"question", end.question}});
       structures.push_back({{"seed", member->seed()},
                             {"structure", member->router_settings().split},
+                            {"ends", std::move(ends)},
                             {"parameters", member->parameter_bytes() / 4}});
+    }
     database_.save_state(job_.id, "structures", structures.dump());
 
     const auto scoring = how_to_score(tasks::Split::validation, rank_.images);

@@ -83,6 +83,14 @@ class GrownRouter : public ArchRouter {
   }
   double rate_scale() const override { return 0.1; }
 
+  std::vector<SharingEnd> sharing_ends(const spaces::SuperGraph& graph) const override {
+    std::vector<SharingEnd> result;
+    for (const auto& split : trees_.splits())
+      result.push_back({trees_.units()[static_cast<std::size_t>(split.unit)].name,
+                        describe(split.question, graph)});
+    return result;
+  }
+
   Ancestry ancestry(const ArchRouter& parent) const override {
     const auto& old = dynamic_cast<const GrownRouter&>(parent);
     Ancestry result;

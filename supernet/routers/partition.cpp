@@ -53,6 +53,22 @@ class PartTree {
   }
   bool operator==(const PartTree&) const = default;
 
+  /// The questions, parents before children.
+  std::vector<SharingEnd> ends(const std::vector<spaces::Gene>& genes) const {
+    std::vector<SharingEnd> result;
+    for (const auto& node : nodes_) {
+      if (node.gene < 0) continue;
+      const auto& gene = genes[static_cast<std::size_t>(node.gene)];
+      std::map<std::size_t, std::vector<std::string>> groups;
+      for (std::size_t option = 0; option < node.next.size(); ++option)
+        if (node.next[option] != 0) groups[node.next[option]].push_back(gene.labels[option]);
+      std::vector<std::string> texts;
+      for (const auto& [next, labels] : groups) texts.push_back("{" + core::join(labels) + "}");
+      result.push_back({gene.name, core::join(texts, " | ")});
+    }
+    return result;
+  }
+
   /// The part of `parent` that holds each part of this tree. Throws std::logic_error where one lies
   /// in several.
   std::vector<std::int64_t> ancestors(const PartTree& parent, std::size_t genes) const {
@@ -193,6 +209,9 @@ class PartitionRouter : public ArchRouter {
   std::int64_t parts() const override { return tree_.parts(); }
   std::int64_t part(const spaces::Genotype& genotype) const override {
     return tree_.part(genotype);
+  }
+  std::vector<SharingEnd> sharing_ends(const spaces::SuperGraph& graph) const override {
+    return tree_.ends(graph.genes);
   }
   Ancestry ancestry(const ArchRouter& parent) const override {
     return {.parts = tree_.ancestors(dynamic_cast<const PartitionRouter&>(parent).tree_, genes_)};

@@ -146,6 +146,27 @@ TEST_CASE("a ranking as text has one row for each score") {
   CHECK(count(text, "nan") == 0);
 }
 
+TEST_CASE("where sharing ended is told by place") {
+  auto result = summarised();
+  CHECK(cli::sharing_places(result).empty());
+  CHECK(count(cli::rank_page(result), "Where sharing ended") == 0);
+  result.sharing = {{{"late", "b"}, {"early", "a"}, {"late", "c"}},
+                    {{"once", "a"}, {"early", "a"}, {"late", "b"}}};
+  const auto places = cli::sharing_places(result);
+  REQUIRE(places.size() == 3);
+  CHECK(places[0].place == "early");  // 2nd of both, where late was 1st and 3rd, by name
+  CHECK(places[1].place == "late");
+  CHECK(places[1].order == 2.0);
+  CHECK(places[1].questions == std::map<std::string, std::size_t>{{"b", 2}, {"c", 1}});
+  CHECK(places[2].supernets == 1);
+  const auto page = cli::rank_page(result);
+  CHECK(count(page, "<td class=\"num\">2 of 2</td>") == 2);
+  CHECK(count(page, "<td>b (2); c (1)</td>") == 1);
+  CHECK_THAT(cli::text_table(result),
+             Catch::Contains("of 2 supernets: early (2), late (2), once (1)"));
+  CHECK(cli::to_json(result)["sharing"][1]["ends"][0]["place"] == "once");
+}
+
 TEST_CASE("the page of a ranking shows each score as a row and as a plot") {
   const auto page = cli::rank_page(summarised());
   CHECK(count(page, "<svg class=\"scatter\"") == 3);
@@ -184,6 +205,7 @@ TEST_CASE("no name of a ranking can break out of its page") {
   const std::string hostile = "x\"'</script><script>alert(1)</script><b>";
   result.job = result.truth = result.scores[0].name = result.scores[0].description = hostile;
   result.networks[0].arch = hostile;
+  result.sharing = {{{hostile, hostile}}, {}};
   cli::summarise(result);
   const auto page = cli::rank_page(result);
   CHECK(count(page, "<script>alert") == 0);

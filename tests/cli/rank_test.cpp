@@ -96,14 +96,21 @@ TEST_CASE("rank: the truth from a table, and what it lacks") {
   CHECK_THAT(run.output, !Contains("best truth:"));
 
   // The best of the table, apart.
+  std::string parts = kJob;
+  const std::string plain = "\"plain\"";
+  parts.replace(parts.find(plain), plain.size(), "\"partition\"\nsplit = \"poolings:0,1|2,3\"");
   folder.write("best.toml",
-               kJob + "[rank.truth]\nfile = \"truth.csv\"\ncolumn = \"top1\"\nbest = 2\n");
+               parts + "[rank.truth]\nfile = \"truth.csv\"\ncolumn = \"top1\"\nbest = 2\n");
   const auto best = folder.run({"rank", "best.toml", "--db", "r2.db", "--json"});
   INFO(best.errors);
   REQUIRE(best.status == 0);
   const auto result = json::parse(best.output);
   CHECK(result.at("networks").at("arch").size() == 3);
   CHECK(result.at("best").at("networks").at("arch") == json::array({"3-2", "2-3"}));
+  const auto ends = result.at("sharing")[1].at("ends");
+  REQUIRE(ends.size() == 1);
+  CHECK(ends[0].at("question") == "{1-4, 2-3} | {3-2, 4-1}");
+  CHECK_THAT(slurp(folder / "rank.html"), Contains("Where sharing ended"));
   const auto all = result.at("scores")[0].at("values")[0];
   CHECK(result.at("best").at("scores")[0].at("values")[0] == json::array({all[2], all[1]}));
 }

@@ -16,6 +16,7 @@
 #include "mosaic/core/registry.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/spaces/space.hpp"
+#include "mosaic/supernet/sharing.hpp"
 
 namespace mosaic::supernet {
 
@@ -76,6 +77,8 @@ class ArchRouter {
   /// Where this router's experts come from, if it was made from `parent` with another
   /// RouterSettings::split. Throws std::logic_error where it cannot have been.
   virtual Ancestry ancestry(const ArchRouter& parent) const;
+  /// Where sharing ends, in the order it was chosen; empty where architectures share all alike.
+  virtual std::vector<SharingEnd> sharing_ends(const spaces::SuperGraph&) const { return {}; }
   /// Routers that partition the space keep a whole supernet, every slot of its own, for each part:
   /// how many there are. They start as copies of each other; a training step leaves those that it
   /// does not train as they are.
