@@ -1,5 +1,6 @@
 #include "rank.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -170,6 +171,24 @@ nlohmann::json to_json(const RankResult& result) {
   }
   if (result.best) json["best"] = to_json(*result.best);
   return json;
+}
+
+RankedScore mean_rank(const RankedScore& a, const RankedScore& b) {
+  RankedScore result{a.name + " and " + b.name, "rank",
+                     "mean of the network's ranks by both, 1 the best"};
+  result.higher_is_better = false;
+  const auto ranks = [](const RankedScore& score, std::size_t seed) {
+    auto values = score.values[std::min(seed, score.values.size() - 1)];
+    if (score.higher_is_better)
+      for (double& value : values) value = -value;
+    return core::average_ranks(values);
+  };
+  for (std::size_t seed = 0; seed < std::max(a.values.size(), b.values.size()); ++seed) {
+    auto& mean = result.values.emplace_back(ranks(a, seed));
+    const auto other = ranks(b, seed);
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] = (mean[i] + other[i]) / 2;
+  }
+  return result;
 }
 
 std::vector<SharingPlace> sharing_places(const RankResult& result) {

@@ -73,6 +73,10 @@ struct RankStatistic {
 };
 std::span<const RankStatistic> rank_statistics();
 
+/// Both scores at once: the mean of a network's ranks by one and by the other, 1 the best. Seed by
+/// seed; a score of one 'seed' goes with each of the other's.
+RankedScore mean_rank(const RankedScore& a, const RankedScore& b);
+
 /// Fills all statistics from the numbers of the networks. Throws core::Error that names score and
 /// seed, for what core::rank_scores refuses and for a score that has neither one value nor one a
 /// seed for each network.

@@ -87,6 +87,12 @@ class Ranking {
     result.scores = inherited(candidates);
     add_baselines(candidates, result.scores);
     rank_.table ? table_truth(candidates, result) : trained_truth(result);
+    const auto named = [&](const std::string& name) {
+      return std::find_if(result.scores.begin(), result.scores.end(),
+                          [&](const auto& score) { return score.name == name; });
+    };
+    const auto loss = named("inherited cross-entropy");
+    result.scores.insert(loss + 1, mean_rank(*loss, *named("FLOPs")));
     return result;
   }
 

@@ -157,17 +157,18 @@ double kendall_tau_b(std::span<const double> truth, std::span<const double> scor
   return WeightedTau(truth, score)(std::vector<std::int64_t>(truth.size(), 1));
 }
 
+std::vector<double> average_ranks(std::span<const double> values) {
+  const auto order = ascending(values);
+  std::vector<double> ranks(values.size());
+  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
+    for (std::size_t k = begin; k < end; ++k)
+      ranks[order[k]] = static_cast<double>(begin + end + 1) / 2;
+  }
+  return ranks;
+}
+
 double rank_correlation(std::span<const double> a, std::span<const double> b) {
-  const auto average_ranks = [](std::span<const double> values) {
-    const auto order = ascending(values);
-    std::vector<double> ranks(values.size());
-    for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
-      while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
-      for (std::size_t k = begin; k < end; ++k)
-        ranks[order[k]] = static_cast<double>(begin + end + 1) / 2;
-    }
-    return ranks;
-  };
   const auto x = average_ranks(a);
   const auto y = average_ranks(b);
   const double centre = static_cast<double>(a.size() + 1) / 2;

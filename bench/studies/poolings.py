@@ -20,7 +20,7 @@ import random
 import sqlite3
 import sys
 
-from ranking import GRID, SPARE_SEED, bootstrap, choose_rates, interval, plot_taus, rate_of, regret, tau_b, top_half
+from ranking import GRID, SPARE_SEED, average_ranks, bootstrap, choose_rates, interval, plot_taus, rate_of, regret, tau_b, top_half
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 
@@ -182,6 +182,10 @@ PAIRS = [
 ]
 
 
+# What networks are ranked by; "both": mean of the ranks.
+LABELS = {"accuracy": "inherited accuracy", "loss": "inherited cross-entropy", "both": "cross-entropy and FLOPs"}
+
+
 def read_published(path):
     with open(path, newline="") as f:
         return {
@@ -219,12 +223,15 @@ def table(paths, out, flops, published):
     pair_lines = ["| difference of tau | by | " + " | ".join(truths) + " |", "|---" * (2 + len(truths)) + "|"]
     results = {}
     order = [name for name in ARMS if name in arms] + sorted(set(arms) - set(ARMS))
-    for metric, sign in (("accuracy", 1), ("loss", -1)):
-        label = "inherited accuracy" if metric == "accuracy" else "inherited cross-entropy"
+    flops_ranks = average_ranks(flops_score)
+    for metric, label in LABELS.items():
         scores = {}  # arm -> seed -> a score a network, the greater the better
         for name in order:
-            by_seed = arms[name].get(metric, {})
+            by_seed = arms[name].get("accuracy" if metric == "accuracy" else "loss", {})
+            sign = 1 if metric == "accuracy" else -1
             whole = {s: [sign * by_seed[s][a] for a in archs] for s in sorted(by_seed) if len(by_seed[s]) == 36}
+            if metric == "both":
+                whole = {s: [a + b for a, b in zip(average_ranks(v), flops_ranks)] for s, v in whole.items()}
             if whole:
                 scores[name] = whole
         taus = {name: {t: {s: tau_b(truths[t], v) for s, v in scores[name].items()} for t in truths} for name in scores}
@@ -267,8 +274,8 @@ def table(paths, out, flops, published):
                    "images_per_second": speed}, f, indent=1)
     with open(f"{out}/poolings-table.md", "w") as f:
         f.write(text + "\n")
-    plotted = {name: [r[metric]["tau"] for metric in ("accuracy", "loss")] for name, r in results.items() if len(r) == 2}
-    plot_taus(plotted, ("inherited accuracy", "inherited cross-entropy"), {"FLOPs": tau_b(own, flops_score)},
+    plotted = {name: [r[metric]["tau"] for metric in LABELS] for name, r in results.items() if len(r) == len(LABELS)}
+    plot_taus(plotted, list(LABELS.values()), {"FLOPs": tau_b(own, flops_score)},
               "networks trained alone", f"{out}/poolings.svg")
 
 

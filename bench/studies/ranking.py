@@ -31,6 +31,11 @@ def top_half(truth, score):
     return tau_b([truth[i] for i in best], [score[i] for i in best])
 
 
+def average_ranks(values):
+    """Ranks from 1, the least first; ties are given their average rank."""
+    return [sum(v < value for v in values) + (values.count(value) + 1) / 2 for value in values]
+
+
 def regret(truth, score):
     best = max(score)
     picked = [t for t, s in zip(truth, score) if s == best]
@@ -104,13 +109,14 @@ def plot_taus(arms, scores, baselines, truth, path):
         return
     names = sorted(arms, key=lambda name: arms[name][0][0])
     figure, axis = pyplot.subplots(figsize=(6.4, 0.9 + 0.32 * len(names)))
-    for i, (score, shift, colour) in enumerate(zip(scores, (0.12, -0.12), ("#1f5fa8", "#c8642b"))):
+    for i, (score, shift, colour) in enumerate(zip(scores, (0.2, 0, -0.2), ("#1f5fa8", "#c8642b", "#2e8b57"))):
         axis.errorbar([arms[name][i][0] for name in names], [place + shift for place in range(len(names))],
                       xerr=[arms[name][i][1] for name in names], fmt="o", markersize=4, capsize=2, color=colour,
                       label=score)
     for (label, tau), style in zip(baselines.items(), ("--", ":")):
         axis.axvline(tau, color="#666666", linestyle=style, linewidth=1, label=label)
     axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(-0.5, len(names) - 0.5)
     axis.set_xlabel(f"Kendall's tau with {truth} (bars: 95% over seeds)")
     axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, frameon=False)
     axis.spines[["top", "right"]].set_visible(False)

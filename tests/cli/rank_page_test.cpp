@@ -146,6 +146,19 @@ TEST_CASE("a ranking as text has one row for each score") {
   CHECK(count(text, "nan") == 0);
 }
 
+TEST_CASE("two scores at once: the mean of the ranks") {
+  const cli::RankedScore loss{.name = "loss",
+                              .unit = "",
+                              .description = "",
+                              .higher_is_better = false,
+                              .values = {{0.1, 0.3, 0.2}, {0.3, 0.1, 0.1}}};
+  const cli::RankedScore size{.name = "size", .unit = "", .description = "", .values = {{5, 9, 7}}};
+  const auto both = cli::mean_rank(loss, size);
+  CHECK(both.name == "loss and size");
+  CHECK_FALSE(both.higher_is_better);
+  CHECK(both.values == std::vector<std::vector<double>>{{2, 2, 2}, {3, 1.25, 1.75}});
+}
+
 TEST_CASE("where sharing ended is told by place") {
   auto result = summarised();
   CHECK(cli::sharing_places(result).empty());

@@ -48,7 +48,8 @@ TEST_CASE("rank: networks alone, supernets, statistics, page") {
   REQUIRE(run.status == 0);
   const auto result = json::parse(run.output);
   CHECK(result.at("networks").at("arch").size() == 4);
-  CHECK(result.at("scores").size() == 5);  // accuracy, loss, parameters, effective ones, FLOPs
+  CHECK(result.at("scores").size() ==
+        6);  // accuracy, loss, loss and FLOPs, parameters, effective ones, FLOPs
   for (const auto& score : result.at("scores")) {
     const double tau = score.at("over_seeds").at("kendall").at("mean");
     CHECK(std::abs(tau) <= 1);

@@ -14,6 +14,9 @@ namespace mosaic::core {
 /// fewer than two networks, leaves nothing to rank: NaN. Throws Error as rank_scores does.
 double kendall_tau_b(std::span<const double> truth, std::span<const double> score);
 
+/// Ranks from 1, the least first; ties are given their average rank.
+std::vector<double> average_ranks(std::span<const double> values);
+
 /// Pearson's correlation of the ranks of two vectors of one length, ties given their average rank;
 /// 0 where one of them is constant. Nothing is checked.
 double rank_correlation(std::span<const double> a, std::span<const double> b);
