@@ -5,6 +5,7 @@
   nasbench201.py rates OUT/*.db --out rates.json                        each arm's best rate, by validation loss
   nasbench201.py jobs OUT --data CIFAR10 --table nasbench201.csv.gz --rates rates.json     writes the job files
   nasbench201.py table OUT/*.db --out docs/studies                      reads finished jobs: table and plot
+  nasbench201.py scores SCORES.csv --table nasbench201.csv.gz           the same of one arm, from scores in bench/results
 
 Each job is run by `mosaic rank OUT/ARM.toml --db OUT/ARM.db`, in any order, interrupted at will; it prints the
 table of the arm (1,000 random cells, and the 100 best apart) beside parameters, effective parameters and FLOPs.
@@ -12,12 +13,15 @@ The table needs the columns `arch` and `cifar10_test_200ep`. A plot wants matplo
 """
 
 import argparse
+import csv
+import gzip
 import json
 import os
 import sqlite3
 import sys
 
-from ranking import GRID, SPARE_SEED, choose_rates, interval, plot_taus, rate_of
+from ranking import (GRID, SPARE_SEED, average_ranks, choose_rates, interval, plot_taus, rate_of, regret, tau_b,
+                     top_half)
 
 # name: the [supernet] keys that make the arm
 ARMS = {
@@ -149,12 +153,59 @@ def table(paths, out):
     plot_taus(arms, inherited, baselines, "200 epochs alone", f"{out}/nasbench201.svg")
 
 
+def relative_flops(arch):
+    """FLOPs of a cell's convolutions that are on a way from input to output, a 1x1 convolution counting 1."""
+    live = {}
+    for node, text in enumerate(arch.split("+"), 1):
+        for edge in text.strip("|").split("|"):
+            op, source = edge.split("~")
+            if op != "none":
+                live[int(source), node] = op
+    reached, leading = {0}, {3}
+    for node in (1, 2, 3):
+        if any(target == node and source in reached for source, target in live):
+            reached.add(node)
+    for node in (2, 1, 0):
+        if any(source == node and target in leading for source, target in live):
+            leading.add(node)
+    cost = {"nor_conv_3x3": 9, "nor_conv_1x1": 1}
+    return sum(cost.get(op, 0) for (a, b), op in live.items() if a in reached and b in leading)
+
+
+def scores(path, table):
+    """Statistics of one arm, from a CSV with arch, accuracy_SEED and loss_SEED."""
+    with gzip.open(table, "rt") as f:
+        of_arch = {row["arch"]: float(row["cifar10_test_200ep"]) for row in csv.DictReader(f)}
+    with open(path) as f:
+        rows = list(csv.DictReader(f))
+    truth = [of_arch[row["arch"]] for row in rows]
+    flops = [relative_flops(row["arch"]) for row in rows]
+    flops_ranks = average_ranks(flops)
+    kinds = {"FLOPs": [flops]}
+    for kind, sign in (("accuracy", 1), ("loss", -1)):
+        name = "inherited accuracy" if kind == "accuracy" else "inherited cross-entropy"
+        kinds[name] = [[sign * float(row[column]) for row in rows] for column in rows[0] if column.startswith(kind)]
+        kinds[name + " and FLOPs"] = [[a + b for a, b in zip(average_ranks(of_seed), flops_ranks)]
+                                      for of_seed in kinds[name]]
+    print(f"{len(rows)} networks, the best {max(truth):.2f}%")
+    print("| score | tau | tau, upper half | accuracy of the pick | tau - FLOPs' |\n|---|---|---|---|---|")
+    for name, of_seeds in kinds.items():
+        columns = [[tau_b(truth, s) for s in of_seeds], [top_half(truth, s) for s in of_seeds],
+                   [max(truth) - regret(truth, s) for s in of_seeds],
+                   [tau_b(truth, s) - tau_b(truth, flops) for s in of_seeds]]
+        print(f"| {name} | " + " | ".join(
+            f"{mean:.3f}" + (f" ± {half:.3f}" if half == half else "") for mean, half in map(interval, columns)) + " |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_subparsers(dest="what", required=True)
     tables = what.add_parser("table")
     tables.add_argument("db", nargs="+")
     tables.add_argument("--out", default="docs/studies")
+    of_arm = what.add_parser("scores")
+    of_arm.add_argument("csv")
+    of_arm.add_argument("--table", required=True, help="CSV.gz of NAS-Bench-201")
     rates = what.add_parser("rates")
     rates.add_argument("db", nargs="+")
     rates.add_argument("--out", required=True)
@@ -177,6 +228,9 @@ def main():
     options = parser.parse_args()
     if options.what == "table":
         table(options.db, options.out)
+        return
+    if options.what == "scores":
+        scores(options.csv, options.table)
         return
     if options.what == "rates":
         choose_rates(losses_of_grid(options.db), options.out)
