@@ -8,7 +8,7 @@
 
 #include "mosaic/core/registry.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11's
 class App;
 }
 

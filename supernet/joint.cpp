@@ -64,7 +64,7 @@ Stack stack(const std::vector<at::Tensor>& tensors, std::vector<int> members) {
   for (const auto& tensor : tensors) plain.push_back(with_rows(tensor.detach(), most));
   Stack result{at::stack(plain), std::move(members)};
   for (std::size_t row = 0; row < tensors.size(); ++row) {
-    at::Tensor member = tensors[row];
+    const at::Tensor& member = tensors[row];
     member.set_data(
         result.tensor.select(0, static_cast<std::int64_t>(row)).narrow(0, 0, member.size(0)));
   }

@@ -112,7 +112,7 @@ std::vector<JointScore> score_subnets(std::span<Subnet* const> subnets, const ta
   std::vector<WeightSource> sources;
   for (const auto* subnet : subnets) {
     graphs.push_back(&subnet->graph());
-    sources.push_back(
+    sources.emplace_back(
         [subnet](const spaces::WeightRef& ref) { return subnet->weights().at(ref.slot); });
   }
   return score({std::move(graphs), std::move(sources)}, subnets[0]->device(), task, scoring);

@@ -164,7 +164,8 @@ class PartTree {
   /// Has the smaller half of gene `i`'s options architectures enough for half of the parts?
   static bool can_halve(const std::vector<std::vector<int>>& allowed, std::size_t i,
                         std::int64_t parts) {
-    double count = static_cast<double>(allowed[i].size() / 2);
+    const std::size_t smaller_half = allowed[i].size() / 2;
+    auto count = static_cast<double>(smaller_half);
     for (std::size_t j = 0; j < allowed.size(); ++j)
       if (j != i) count *= static_cast<double>(allowed[j].size());
     return count >= static_cast<double>(parts) / 2;
