@@ -163,12 +163,9 @@ nlohmann::json to_json(const RankResult& result) {
               {"deviation", numbers(deviation)}}},
             {"scores", Json::array()}};
   for (const auto& score : result.scores) json["scores"].push_back(score_json(score));
-  for (std::size_t s = 0; s < result.sharing.size(); ++s) {
-    auto ends = Json::array();
-    for (const auto& end : result.sharing[s])
-      ends.push_back({{"place", end.place}, {"question", end.question}});
-    json["sharing"].push_back({{"seed", result.seeds[s]}, {"ends", std::move(ends)}});
-  }
+  for (std::size_t s = 0; s < result.sharing.size(); ++s)
+    json["sharing"].push_back(
+        {{"seed", result.seeds[s]}, {"ends", sharing_json(result.sharing[s])}});
   if (result.best) json["best"] = to_json(*result.best);
   return json;
 }
@@ -189,6 +186,18 @@ RankedScore mean_rank(const RankedScore& a, const RankedScore& b) {
     for (std::size_t i = 0; i < mean.size(); ++i) mean[i] = (mean[i] + other[i]) / 2;
   }
   return result;
+}
+
+nlohmann::json sharing_json(const std::vector<supernet::SharingEnd>& ends) {
+  auto json = Json::array();
+  for (const auto& end : ends) json.push_back({{"place", end.place}, {"question", end.question}});
+  return json;
+}
+
+std::vector<supernet::SharingEnd> sharing_ends(const nlohmann::json& json) {
+  std::vector<supernet::SharingEnd> ends;
+  for (const auto& end : json) ends.push_back({end.at("place"), end.at("question")});
+  return ends;
 }
 
 std::vector<SharingPlace> sharing_places(const RankResult& result) {

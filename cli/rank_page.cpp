@@ -232,9 +232,8 @@ std::string sharing_section(const RankResult& result) {
             number_cell(order) + "<td>" + core::join(questions, "; ") + "</td></tr>\n";
   }
   return "<section id=\"sharing\"><h2>Where sharing ended</h2>\n<p class=\"lead\">Layers or "
-         "decisions "
-         "where architectures got weights of their own, by what question they went apart and how "
-         "often it was chosen.</p>\n" +
+         "decisions where architectures got weights of their own, by what question they went apart "
+         "and how often it was chosen.</p>\n" +
          data_table("Where sharing ended",
                     "<tr><th scope=\"col\">Place</th><th scope=\"col\" class=\"num\">Supernets</th>"
                     "<th scope=\"col\" class=\"num\">Chosen as number</th><th "

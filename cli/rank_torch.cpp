@@ -101,12 +101,8 @@ class Ranking {
     std::vector<std::vector<supernet::SharingEnd>> result;
     const auto recorded = database_.state(job_.id, "structures");
     if (!recorded) return result;
-    for (const auto& of_seed : nlohmann::json::parse(*recorded)) {
-      result.emplace_back();
-      if (!of_seed.contains("ends")) continue;  // recorded by an earlier version
-      for (const auto& end : of_seed.at("ends"))
-        result.back().push_back({end.at("place"), end.at("question")});
-    }
+    for (const auto& of_seed : nlohmann::json::parse(*recorded))  // earlier versions kept no ends
+      result.push_back(sharing_ends(of_seed.value("ends", nlohmann::json::array())));
     return result;
   }
 
@@ -265,15 +261,12 @@ class Ranking {
     supernet::train(trainee, *work_.task, work_.file.train, hooks);
 
     auto structures = nlohmann::json::array();  // where sharing ended, of routers that found out
-    for (const auto* member : members) {
-      auto ends = nlohmann::json::array();
-      for (const auto& end : member->router().sharing_ends(work_.space->graph()))
-        ends.push_back({{"place", end.place}, {"question", end.question}});
-      structures.push_back({{"seed", member->seed()},
-                            {"structure", member->router_settings().split},
-                            {"ends", std::move(ends)},
-                            {"parameters", member->parameter_bytes() / 4}});
-    }
+    for (const auto* member : members)
+      structures.push_back(
+          {{"seed", member->seed()},
+           {"structure", member->router_settings().split},
+           {"ends", sharing_json(member->router().sharing_ends(work_.space->graph()))},
+           {"parameters", member->parameter_bytes() / 4}});
     database_.save_state(job_.id, "structures", structures.dump());
 
     const auto scoring = how_to_score(tasks::Split::validation, rank_.images);

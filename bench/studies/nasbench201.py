@@ -17,10 +17,9 @@ import csv
 import gzip
 import json
 import os
-import sqlite3
 import sys
 
-from ranking import (GRID, SPARE_SEED, average_ranks, choose_rates, interval, plot_taus, rate_of, regret, tau_b,
+from ranking import (GRID, SPARE_SEED, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows, tau_b,
                      top_half)
 
 # name: the [supernet] keys that make the arm
@@ -78,28 +77,20 @@ best = {best}
 def losses_of_grid(paths):
     """arm -> rate -> mean inherited cross-entropy on validation images over the networks of the grid."""
     losses = {}
-    for path in paths:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        for name, loss in db.execute(
-            "SELECT j.name, avg(m.value) FROM measurements m JOIN jobs j ON j.id = m.job "
-            "WHERE m.status = 'ok' AND m.metric = 'loss' AND m.seed = ? GROUP BY j.name", (SPARE_SEED,)
-        ):
-            arm, _, rate = name.partition("@")
-            if rate:
-                losses.setdefault(arm, {})[float(rate)] = loss
+    for name, loss in rows(
+        paths, "SELECT j.name, avg(m.value) FROM measurements m JOIN jobs j ON j.id = m.job "
+        "WHERE m.status = 'ok' AND m.metric = 'loss' AND m.seed = ? GROUP BY j.name", (SPARE_SEED,)
+    ):
+        arm, _, rate = name.partition("@")
+        if rate:
+            losses.setdefault(arm, {})[float(rate)] = loss
     return losses
 
 
 def finished(paths):
     """What each finished job found, as `mosaic rank --json` prints it, by arm."""
-    results = {}
-    for path in paths:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        for name, state in db.execute(
-            "SELECT j.name, s.state FROM states s JOIN jobs j ON j.id = s.job WHERE s.phase = 'rank'"
-        ):
-            results[name] = json.loads(state)
-    return results
+    states = rows(paths, "SELECT j.name, s.state FROM states s JOIN jobs j ON j.id = s.job WHERE s.phase = 'rank'")
+    return {name: json.loads(state) for name, state in states}
 
 
 def score(result, name):
@@ -153,41 +144,20 @@ def table(paths, out):
     plot_taus(arms, inherited, baselines, "200 epochs alone", f"{out}/nasbench201.svg")
 
 
-def relative_flops(arch):
-    """FLOPs of a cell's convolutions that are on a way from input to output, a 1x1 convolution counting 1."""
-    live = {}
-    for node, text in enumerate(arch.split("+"), 1):
-        for edge in text.strip("|").split("|"):
-            op, source = edge.split("~")
-            if op != "none":
-                live[int(source), node] = op
-    reached, leading = {0}, {3}
-    for node in (1, 2, 3):
-        if any(target == node and source in reached for source, target in live):
-            reached.add(node)
-    for node in (2, 1, 0):
-        if any(source == node and target in leading for source, target in live):
-            leading.add(node)
-    cost = {"nor_conv_3x3": 9, "nor_conv_1x1": 1}
-    return sum(cost.get(op, 0) for (a, b), op in live.items() if a in reached and b in leading)
-
-
 def scores(path, table):
-    """Statistics of one arm, from a CSV with arch, accuracy_SEED and loss_SEED."""
+    """Statistics of one arm, from a CSV with arch, flops, accuracy_SEED and loss_SEED."""
     with gzip.open(table, "rt") as f:
         of_arch = {row["arch"]: float(row["cifar10_test_200ep"]) for row in csv.DictReader(f)}
     with open(path) as f:
-        rows = list(csv.DictReader(f))
-    truth = [of_arch[row["arch"]] for row in rows]
-    flops = [relative_flops(row["arch"]) for row in rows]
-    flops_ranks = average_ranks(flops)
+        networks = list(csv.DictReader(f))
+    truth = [of_arch[network["arch"]] for network in networks]
+    flops = [float(network["flops"]) for network in networks]
     kinds = {"FLOPs": [flops]}
-    for kind, sign in (("accuracy", 1), ("loss", -1)):
-        name = "inherited accuracy" if kind == "accuracy" else "inherited cross-entropy"
-        kinds[name] = [[sign * float(row[column]) for row in rows] for column in rows[0] if column.startswith(kind)]
-        kinds[name + " and FLOPs"] = [[a + b for a, b in zip(average_ranks(of_seed), flops_ranks)]
-                                      for of_seed in kinds[name]]
-    print(f"{len(rows)} networks, the best {max(truth):.2f}%")
+    for name, kind, sign in (("inherited accuracy", "accuracy", 1), ("inherited cross-entropy", "loss", -1)):
+        kinds[name] = [[sign * float(network[column]) for network in networks]
+                       for column in networks[0] if column.startswith(kind)]
+        kinds[name + " and FLOPs"] = [mean_rank(of_seed, flops) for of_seed in kinds[name]]
+    print(f"{len(networks)} networks, the best {max(truth):.2f}%")
     print("| score | tau | tau, upper half | accuracy of the pick | tau - FLOPs' |\n|---|---|---|---|---|")
     for name, of_seeds in kinds.items():
         columns = [[tau_b(truth, s) for s in of_seeds], [top_half(truth, s) for s in of_seeds],
@@ -237,16 +207,14 @@ def main():
         return
     os.makedirs(options.out, exist_ok=True)
 
-    def write(name, *rest):
+    if options.what == "grid":
+        files = {f"{arm}@{rate}": (arm, SPARE_SEED, rate, 1, 40, 0) for arm in ARMS for rate in GRID}
+    else:
+        files = {arm: (arm, 1, rate, options.seeds, options.networks, options.best)
+                 for arm, rate in read_rates(options.rates, ARMS).items()}
+    for name, (arm, *rest) in files.items():
         with open(f"{options.out}/{name}.toml", "w") as f:
-            f.write(job(name, *rest))
-
-    for name, supernet in ARMS.items():
-        if options.what == "jobs":
-            write(name, supernet, options, 1, rate_of(name, options.rates, 0.2), options.seeds, options.networks, options.best)
-            continue
-        for rate in GRID:
-            write(f"{name}@{rate}", supernet, options, SPARE_SEED, rate, 1, 40, 0)
+            f.write(job(name, ARMS[arm], options, *rest))
 
 
 if __name__ == "__main__":

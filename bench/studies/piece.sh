@@ -4,13 +4,14 @@
 #
 #   piece.sh JOBS PACKED SECONDS MOSAIC GPUS UNIT...
 #
-# JOBS: folder of job files (NAME.toml, also in folders below) and, later, NAME.db. UNIT: a job, or several that run side by side on one GPU
-# ("a+b+c"); each of GPUS devices takes the next unit as soon as it is free. Jobs that an earlier piece finished are passed over.
+# JOBS: folder of job files (NAME.toml, also in folders below) and, later, NAME.db. UNIT: a job, or several that run side
+# by side on one GPU ("a+b+c"); each of GPUS devices takes the next unit as soon as it is free. Jobs that an earlier piece
+# finished are passed over.
 # Names that begin with "truth" train networks alone, the others supernets.
 # PACKED: where files of at most 15 MiB are written (databases, answers, checkpoints of what is unfinished). A next piece
 # begins with: cat PACKED/piece.* | tar xz -C JOBS
 set -u
-if [ $# -lt 6 ]; then sed -n '2,13p' "$0" | cut -c3-; exit 2; fi
+if [ $# -lt 6 ]; then sed -n '2,12p' "$0" | cut -c3-; exit 2; fi
 mkdir -p "$2" || exit 1
 jobs=$(cd "$1" && pwd) packed=$(cd "$2" && pwd) end=$(( $(date +%s) + $3 )) mosaic=$4 gpus=$5
 shift 5

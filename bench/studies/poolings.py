@@ -17,10 +17,10 @@ import itertools
 import json
 import os
 import random
-import sqlite3
 import sys
 
-from ranking import GRID, SPARE_SEED, average_ranks, bootstrap, choose_rates, interval, plot_taus, rate_of, regret, tau_b, top_half
+from ranking import (GRID, SPARE_SEED, bootstrap, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows,
+                     tau_b, top_half)
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 
@@ -99,7 +99,9 @@ autotune = true
 def write_grid(out, data, epochs):
     os.makedirs(out, exist_ok=True)
     for name, (supernet, share) in ARMS.items():
-        for rate in () if name.endswith("-equal-steps") else GRID:
+        if name.endswith("-equal-steps"):
+            continue  # its rate is that of the arm
+        for rate in GRID:
             with open(f"{out}/{name}@{rate}.toml", "w") as f:
                 f.write(job(f"{name}@{rate}", SPARE_SEED, data, supernet, 3, round(epochs * share), 1, rate))
 
@@ -115,14 +117,15 @@ def losses_of_grid(paths):
     return losses
 
 
-def write_jobs(out, data, arms, epochs, seeds, rates):
+def write_jobs(out, data, epochs, seeds, rates):
     os.makedirs(out, exist_ok=True)
     for seed in (1, 2, 3):
         with open(f"{out}/truth{seed}.toml", "w") as f:
             f.write(job(f"truth{seed}", seed, data, 'router = "plain"', 1, 1, 1))
-    for name, (supernet, share) in arms.items():
+    for name, rate in read_rates(rates, ARMS).items():
+        supernet, share = ARMS[name]
         with open(f"{out}/{name}.toml", "w") as f:
-            f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds, rate_of(name, rates, 0.2)))
+            f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds, rate))
 
 
 def read_csv(path, truth, arms):
@@ -139,27 +142,22 @@ def read_csv(path, truth, arms):
 
 
 def read(paths):
-    """truth: arch -> {seed: accuracy}; arms: name -> metric -> seed -> arch -> value; cost: name -> text."""
-    truth, arms, speed = {}, {}, {}
+    """truth: arch -> {seed: accuracy}; arms: name -> metric -> seed -> arch -> value; speed: name -> images/s."""
+    truth, arms = {}, {}
+    databases = [path for path in paths if not path.endswith(".csv")]
     for path in paths:
-        if path.endswith(".csv"):
+        if path not in databases:
             read_csv(path, truth, arms)
-            continue
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        rows = db.execute(
-            "SELECT j.name, a.arch, m.metric, m.value, m.seed FROM measurements m JOIN jobs j ON j.id = m.job "
-            "JOIN architectures a ON a.id = m.architecture WHERE m.status = 'ok' ORDER BY m.id"
-        )
-        for name, arch, metric, value, seed in rows:
-            if metric == "standalone_accuracy":
-                truth.setdefault(arch, {})[int(seed)] = value
-            elif metric in ("accuracy", "loss"):
-                arms.setdefault(name, {}).setdefault(metric, {}).setdefault(int(seed), {})[arch] = value
-        for name, rate in db.execute(
-            "SELECT j.name, avg(t.images_per_second) FROM training t JOIN jobs j ON j.id = t.job "
-            "WHERE t.epoch > 2 GROUP BY j.name"
-        ):
-            speed[name] = rate
+    for name, arch, metric, value, seed in rows(
+        databases, "SELECT j.name, a.arch, m.metric, m.value, m.seed FROM measurements m JOIN jobs j ON j.id = m.job "
+        "JOIN architectures a ON a.id = m.architecture WHERE m.status = 'ok' ORDER BY m.id"
+    ):
+        if metric == "standalone_accuracy":
+            truth.setdefault(arch, {})[int(seed)] = value
+        elif metric in ("accuracy", "loss"):
+            arms.setdefault(name, {}).setdefault(metric, {}).setdefault(int(seed), {})[arch] = value
+    speed = dict(rows(databases, "SELECT j.name, avg(t.images_per_second) FROM training t JOIN jobs j ON j.id = t.job "
+                      "WHERE t.epoch > 2 GROUP BY j.name"))
     return truth, arms, speed
 
 
@@ -210,20 +208,20 @@ def table(paths, out, flops, published):
     for one, other in itertools.combinations(truths, 2):
         print(f"{one} with {other}: tau {tau_b(truths[one], truths[other]):.3f}")
     flops_score = [flops[a] for a in archs]
+    flops_taus = {t: tau_b(truth, flops_score) for t, truth in truths.items()}
     head = ["score", "sharing", "seeds"]
     for name in truths:
         head += [name + ": tau", "95% over networks", "upper half", "tau - one-shot's", "tau - FLOPs'", "regret, points"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     cells = ["FLOPs", "", ""]
-    for truth in truths.values():
+    for t, truth in truths.items():
         low, high = bootstrap(truth, [flops_score])
-        cells += [f"{tau_b(truth, flops_score):.3f}", f"{low:.2f} to {high:.2f}", f"{top_half(truth, flops_score):.3f}", "", "",
+        cells += [f"{flops_taus[t]:.3f}", f"{low:.2f} to {high:.2f}", f"{top_half(truth, flops_score):.3f}", "", "",
                   f"{regret(truth, flops_score):.2f}"]
     lines.append("| " + " | ".join(cells) + " |")
     pair_lines = ["| difference of tau | by | " + " | ".join(truths) + " |", "|---" * (2 + len(truths)) + "|"]
     results = {}
     order = [name for name in ARMS if name in arms] + sorted(set(arms) - set(ARMS))
-    flops_ranks = average_ranks(flops_score)
     for metric, label in LABELS.items():
         scores = {}  # arm -> seed -> a score a network, the greater the better
         for name in order:
@@ -231,7 +229,7 @@ def table(paths, out, flops, published):
             sign = 1 if metric == "accuracy" else -1
             whole = {s: [sign * by_seed[s][a] for a in archs] for s in sorted(by_seed) if len(by_seed[s]) == 36}
             if metric == "both":
-                whole = {s: [a + b for a, b in zip(average_ranks(v), flops_ranks)] for s, v in whole.items()}
+                whole = {s: mean_rank(v, flops_score) for s, v in whole.items()}
             if whole:
                 scores[name] = whole
         taus = {name: {t: {s: tau_b(truths[t], v) for s, v in scores[name].items()} for t in truths} for name in scores}
@@ -245,11 +243,10 @@ def table(paths, out, flops, published):
             for t, truth in truths.items():
                 low, high = bootstrap(truth, list(by_seed.values()))
                 base = None if name == "one-shot" else difference(name, "one-shot", t)
-                flops_tau = tau_b(truth, flops_score)
                 cells += [
                     text_of(interval(list(taus[name][t].values())), sign=False), f"{low:.2f} to {high:.2f}",
                     f"{sum(top_half(truth, s) for s in by_seed.values()) / len(by_seed):.3f}",
-                    text_of(base) if base else "", text_of(interval([v - flops_tau for v in taus[name][t].values()])),
+                    text_of(base) if base else "", text_of(interval([v - flops_taus[t] for v in taus[name][t].values()])),
                     text_of(interval([regret(truth, s) for s in by_seed.values()]), 2, False),
                 ]
             lines.append("| " + " | ".join(cells) + " |")
@@ -275,7 +272,7 @@ def table(paths, out, flops, published):
     with open(f"{out}/poolings-table.md", "w") as f:
         f.write(text + "\n")
     plotted = {name: [r[metric]["tau"] for metric in LABELS] for name, r in results.items() if len(r) == len(LABELS)}
-    plot_taus(plotted, list(LABELS.values()), {"FLOPs": tau_b(own, flops_score)},
+    plot_taus(plotted, list(LABELS.values()), {"FLOPs": next(iter(flops_taus.values()))},
               "networks trained alone", f"{out}/poolings.svg")
 
 
@@ -317,7 +314,7 @@ def main():
     tables.add_argument("--out", default="docs/studies")
     options = parser.parse_args()
     if options.what == "jobs":
-        write_jobs(options.out, options.data, ARMS, options.epochs, options.seeds, options.rates)
+        write_jobs(options.out, options.data, options.epochs, options.seeds, options.rates)
     elif options.what == "grid":
         write_grid(options.out, options.data, options.epochs)
     elif options.what == "rates":

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import random
+import sqlite3
 
 # Learning rates that each arm may choose from, and the seed that it chooses with.
 GRID = (0.1, 0.2, 0.4)
@@ -11,6 +12,12 @@ SPARE_SEED = 101
 
 # Two-sided 95% quantiles of Student's t by degrees of freedom.
 T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def rows(paths, sql, parameters=()):
+    """Rows of a query, from each database in turn."""
+    for path in paths:
+        yield from sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute(sql, parameters)
 
 
 def tau_b(truth, score):
@@ -34,6 +41,11 @@ def top_half(truth, score):
 def average_ranks(values):
     """Ranks from 1, the least first; ties are given their average rank."""
     return [sum(v < value for v in values) + (values.count(value) + 1) / 2 for value in values]
+
+
+def mean_rank(a, b):
+    """Two scores as one, for their ranks: the greater the better."""
+    return [(x + y) / 2 for x, y in zip(average_ranks(a), average_ranks(b))]
 
 
 def regret(truth, score):
@@ -88,12 +100,13 @@ def choose_rates(losses, out):
         json.dump(chosen, f, indent=1)
 
 
-def rate_of(arm, path, otherwise):
-    """The rate chosen for an arm in the file of choose_rates; rows with equal steps take that of their arm."""
-    if not path:
-        return otherwise
-    with open(path) as f:
-        return json.load(f).get(arm.removesuffix("-equal-steps"), otherwise)
+def read_rates(path, arms, otherwise=0.2):
+    """The rate of each arm: what choose_rates wrote, for rows with equal steps that of their arm, or `otherwise`."""
+    chosen = {}
+    if path:
+        with open(path) as f:
+            chosen = json.load(f)
+    return {arm: chosen.get(arm.removesuffix("-equal-steps"), otherwise) for arm in arms}
 
 
 def plot_taus(arms, scores, baselines, truth, path):

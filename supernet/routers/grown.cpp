@@ -63,7 +63,7 @@ class GrownRouter : public ArchRouter {
     if (!hard_) logits = logits + at::matmul(encodings, logits_.t());
     const at::Tensor padded =
         at::constant_pad_nd(logits, {0, 1}, -std::numeric_limits<double>::infinity());
-    auto mixes =  // [A, grown units, most leaves]
+    const auto mixes =  // [A, grown units, most leaves]
         at::softmax(padded.index_select(1, places_).view({logits.size(0), grown_, -1}), -1)
             .unbind(1);
     std::vector<at::Tensor> of_unit(rows_.size());  // slots of a unit share one tensor
