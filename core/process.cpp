@@ -18,14 +18,30 @@ namespace mosaic::core {
 namespace {
 
 std::atomic<int> interrupting_signal{0};
+std::atomic<long long> interrupted_ms{0};
 static_assert(std::atomic<int>::is_always_lock_free, "used in a signal handler");
+static_assert(std::atomic<long long>::is_always_lock_free, "used in a signal handler");
 
 constexpr int kInterruptedStatus = 130;
+/// timeout(1) signals the process and then its group: what follows so soon is the same wish.
+constexpr long long kSameWishMs = 500;
+
+long long monotonic_ms() {
+  std::timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<long long>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
 
 extern "C" void on_interrupt(int signal) {
   const int saved = errno;
   int none = 0;
-  if (!interrupting_signal.compare_exchange_strong(none, signal)) _exit(kInterruptedStatus);
+  long long never = 0;
+  interrupted_ms.compare_exchange_strong(never, monotonic_ms());
+  if (!interrupting_signal.compare_exchange_strong(none, signal)) {
+    if (monotonic_ms() - interrupted_ms.load() > kSameWishMs) _exit(kInterruptedStatus);
+    errno = saved;
+    return;
+  }
   constexpr std::string_view kNotice = "\nstopping at the next safe point; once more to stop now\n";
   [[maybe_unused]] const auto written = write(STDERR_FILENO, kNotice.data(), kNotice.size());
   errno = saved;

@@ -59,7 +59,7 @@ EQUAL_STEPS = {"gradient-split-2": 1 / (0.15 + 0.85 / 2), "random-split-2": 1 / 
 ARMS |= {name + "-equal-steps": (ARMS[name][0], share) for name, share in EQUAL_STEPS.items()}
 
 
-def job(name, seed, data, supernet, truth_seeds, epochs, supernets, rate=0.1):
+def job(name, seed, data, supernet, truth_seeds, epochs, supernets, rate=0.1, precision="float32"):
     return f"""[job]
 name = "{name}"
 seed = {seed}
@@ -84,6 +84,7 @@ autotune = true
 supernets = {supernets}
 together = 36
 calibration = 2048
+precision = "{precision}"
 
 [rank.truth]
 seeds = {truth_seeds}
@@ -117,7 +118,7 @@ def losses_of_grid(paths):
     return losses
 
 
-def write_jobs(out, data, epochs, seeds, rates):
+def write_jobs(out, data, epochs, seeds, rates, precision):
     os.makedirs(out, exist_ok=True)
     for seed in (1, 2, 3):
         with open(f"{out}/truth{seed}.toml", "w") as f:
@@ -125,7 +126,7 @@ def write_jobs(out, data, epochs, seeds, rates):
     for name, rate in read_rates(rates, ARMS).items():
         supernet, share = ARMS[name]
         with open(f"{out}/{name}.toml", "w") as f:
-            f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds, rate))
+            f.write(job(name, 1, data, supernet, 3, round(epochs * share), seeds, rate, precision))
 
 
 def read_csv(path, truth, arms):
@@ -301,6 +302,7 @@ def main():
     jobs.add_argument("--epochs", type=int, default=100)
     jobs.add_argument("--seeds", type=int, default=8)
     jobs.add_argument("--rates", help="file of `rates`; arms that it lacks train at 0.2")
+    jobs.add_argument("--precision", default="float32", help="of inherited scores; tf32 is several times as fast")
     grid = sub.add_parser("grid")
     grid.add_argument("out")
     grid.add_argument("--data", required=True, help="folder of CIFAR-10")
@@ -314,7 +316,7 @@ def main():
     tables.add_argument("--out", default="docs/studies")
     options = parser.parse_args()
     if options.what == "jobs":
-        write_jobs(options.out, options.data, options.epochs, options.seeds, options.rates)
+        write_jobs(options.out, options.data, options.epochs, options.seeds, options.rates, options.precision)
     elif options.what == "grid":
         write_grid(options.out, options.data, options.epochs)
     elif options.what == "rates":

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <thread>
 
@@ -37,13 +38,17 @@ TEST_CASE("the first signal sets a flag and work stops where it checks") {
   }
 }
 
-TEST_CASE("the second signal ends the process at once") {
-  const Child child = run_child([] {
-    core::install_interrupt_handler();
-    raise(SIGINT);
-    raise(SIGTERM);
-  });
-  CHECK(child.exited_with(130));
+TEST_CASE("the second signal ends the process at once, unless it comes with the first") {
+  using namespace std::chrono_literals;
+  for (const auto& [pause, status] : {std::pair{0ms, 0}, std::pair{600ms, 130}}) {
+    const Child child = run_child([length = pause] {
+      core::install_interrupt_handler();
+      raise(SIGINT);
+      std::this_thread::sleep_for(length);
+      raise(SIGTERM);
+    });
+    CHECK(child.exited_with(status));
+  }
 }
 
 TEST_CASE("crash points do nothing unless asked for") {
