@@ -4,8 +4,8 @@
   nasbench201.py grid OUT --data CIFAR10 --table nasbench201.csv.gz     each arm with each learning rate, a spare seed
   nasbench201.py rates OUT/*.db --out rates.json                        each arm's best rate, by validation loss
   nasbench201.py jobs OUT --data CIFAR10 --table nasbench201.csv.gz --rates rates.json     writes the job files
-  nasbench201.py table OUT/*.db --out docs/studies                      reads finished jobs: table and plot
-  nasbench201.py scores SCORES.csv --table nasbench201.csv.gz           the same of one arm, from scores in bench/results
+  nasbench201.py table OUT/*.db --out docs/studies                      reads finished jobs, or SCORES.csv.gz: table, plot
+  nasbench201.py scores OUT/*.db --out SCORES.csv.gz                    what finished jobs recorded, a row a cell
 
 Each job is run by `mosaic rank OUT/ARM.toml --db OUT/ARM.db`, in any order, interrupted at will; it prints the
 table of the arm (1,000 random cells, and the 100 best apart) beside parameters, effective parameters and FLOPs.
@@ -15,6 +15,8 @@ The table needs the columns `arch` and `cifar10_test_200ep`. A plot wants matplo
 import argparse
 import csv
 import gzip
+import io
+import itertools
 import json
 import os
 import sys
@@ -33,6 +35,9 @@ ARMS = {
     "random-split-4": 'router = "partition"\nsplit = "random"\nsplit_at = [0.15, 0.3]',
     "pada": 'router = "plain"\nsampler = "importance"',
 }
+
+# Scores that cost nothing, as `mosaic rank` names them.
+BASELINES = ("parameters", "effective parameters", "FLOPs")
 
 
 def job(name, supernet, options, seed, rate, seeds, networks, best):
@@ -87,95 +92,127 @@ def losses_of_grid(paths):
     return losses
 
 
-def finished(paths):
-    """What each finished job found, as `mosaic rank --json` prints it, by arm."""
-    states = rows(paths, "SELECT j.name, s.state FROM states s JOIN jobs j ON j.id = s.job WHERE s.phase = 'rank'")
-    return {name: json.loads(state) for name, state in states}
+SETS = ("random", "best")  # the cells that were drawn; the best of the table, ranked apart
 
 
-def score(result, name):
-    return next((s for s in result["scores"] if s["name"] == name), None)
+def of_job(state):
+    """What a finished job of `mosaic rank` recorded, a row a cell: set, arch, truth, baselines, scores a seed."""
+    result = []
+    for part, found in (("random", state), ("best", state.get("best"))):
+        if not found:
+            continue
+        values = {s["name"]: s["values"] for s in found["scores"]}
+        for i, (arch, truth) in enumerate(zip(found["networks"]["arch"], found["networks"]["truth"])):
+            row = {"set": part, "arch": arch, "truth": truth}
+            row |= {name.lower().replace(" ", "_"): int(values[name][0][i]) for name in BASELINES}
+            for column, name, digits in (("accuracy", "inherited accuracy", 2), ("loss", "inherited cross-entropy", 5)):
+                row |= {f"{column}_{seed}": round(values[name][k][i], digits) for k, seed in enumerate(found["seeds"])}
+            result.append(row)
+    return result
 
 
-def row(label, name, result, base):
-    """One line of the table: a score of an arm over its seeds, and the paired difference from another arm's."""
-    per_seed = score(result, name)["per_seed"]
-    seeds = len(per_seed["kendall"])
-    cells = [label, name]
-    for key, digits in (("kendall", 3), ("kendall_top_half", 3), ("kendall_top_tenth", 3), ("picked_truth", 2)):
-        mean, half = interval(per_seed[key])
-        cells.append(f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if seeds > 1 else ""))
-    best = score(result["best"], name) if result.get("best") else None
-    cells.append(f"{interval(best['per_seed']['kendall'])[0]:.3f}" if best else "")
-    paired = ""
-    if base is not None and base is not result and seeds > 1:
-        other = score(base, name)["per_seed"]["kendall"]
-        if len(other) == seeds:
-            paired = "{:+.3f} ± {:.3f}".format(*interval([a - b for a, b in zip(per_seed["kendall"], other)]))
-    return "| " + " | ".join(cells + [paired]) + " |"
+def read(paths):
+    """arm -> rows, from databases of finished jobs and from CSV files that `scores` wrote."""
+    arms = {}
+    for path in paths:
+        if path.endswith(".csv.gz"):
+            with gzip.open(path, "rt", newline="") as f:
+                for row in csv.DictReader(f):
+                    arms.setdefault(row.pop("arm"), []).append(row)
+            continue
+        for name, state in rows([path], "SELECT j.name, s.state FROM states s JOIN jobs j ON j.id = s.job "
+                                "WHERE s.phase = 'rank'"):
+            arms[name] = of_job(json.loads(state))
+    if not arms:
+        sys.exit("none of these files holds a finished job of `mosaic rank`")
+    return dict(sorted(arms.items(), key=lambda item: list(ARMS).index(item[0]) if item[0] in ARMS else len(ARMS)))
+
+
+def write_scores(paths, out):
+    arms = read(paths)
+    with gzip.GzipFile(out, "w", mtime=0) as packed, io.TextIOWrapper(packed, newline="") as f:
+        writer = csv.DictWriter(f, ["arm", *next(iter(arms.values()))[0]], lineterminator="\n")
+        writer.writeheader()
+        for arm, cells in arms.items():
+            writer.writerows({"arm": arm} | cell for cell in cells)
+
+
+def scores_of(cells):
+    """name -> a list a seed, of a score a cell: the greater the better."""
+    flops = [float(cell["flops"]) for cell in cells]
+    result = {}
+    for name, kind, sign in (("inherited accuracy", "accuracy", 1), ("inherited cross-entropy", "loss", -1)):
+        result[name] = [[sign * float(cell[column]) for cell in cells] for column in cells[0] if column.startswith(kind)]
+    result["cross-entropy and FLOPs"] = [mean_rank(of_seed, flops) for of_seed in result["inherited cross-entropy"]]
+    return result
+
+
+def text_of(values, digits=3, sign=False):
+    """Mean and half of its 95% interval over seeds; differences in bold where that excludes 0."""
+    mean, half = interval(values)
+    text = f"{mean:{'+' if sign else ''}.{digits}f}" + (f" ± {half:.{digits}f}" if half == half else "")
+    return f"**{text}**" if sign and abs(mean) > half else text
 
 
 def table(paths, out):
-    results = finished(paths)
-    if not results:
-        sys.exit("none of these databases holds a finished job of `mosaic rank`")
-    base = results.get("plain")
-    lines = [
-        "| sharing | score | tau | tau, upper half | tau, upper tenth | accuracy of the pick | tau among the 100 best "
-        "| tau - plain's |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    any_result = base or next(iter(results.values()))
-    inherited = [s["name"] for s in any_result["scores"] if s["name"].startswith("inherited")]
-    for s in any_result["scores"]:
-        if s["name"] not in inherited:
-            lines.append(row("", s["name"], any_result, None))
-    for name in inherited:
-        for arm in sorted(results, key=lambda a: list(ARMS).index(a) if a in ARMS else 99):
-            lines.append(row(arm, name, results[arm], base))
+    arms = read(paths)
+    lines = ["| score | sharing | tau | upper half | accuracy of the pick | tau among the best | tau - plain's "
+             "| tau - FLOPs' |", "|---" * 8 + "|"]
+    drawn = {name: [c for c in cells if c["set"] == "random"] for name, cells in arms.items()}
+    best = {name: [c for c in cells if c["set"] == "best"] for name, cells in arms.items()}
+    truth_of = lambda cells: [float(cell["truth"]) for cell in cells]
+
+    def statistics(cells, of_best, score, score_of_best):
+        truth = truth_of(cells)
+        return [[tau_b(truth, s) for s in score], [top_half(truth, s) for s in score],
+                [max(truth) - regret(truth, s) for s in score],
+                [tau_b(truth_of(of_best), s) for s in score_of_best] if of_best else None]
+
+    any_arm = next(iter(arms))
+    baselines = {}
+    for name in BASELINES:
+        column = name.lower().replace(" ", "_")
+        of = lambda cells: [[float(cell[column]) for cell in cells]]
+        found = statistics(drawn[any_arm], best[any_arm], of(drawn[any_arm]), of(best[any_arm]))
+        baselines[name] = found[0][0]
+        lines.append(f"| {name} | | " + " | ".join(
+            text_of(values, digits) if values else "" for values, digits in zip(found, (3, 3, 2, 3))) + " | | |")
+    found = {name: {score: statistics(drawn[name], best[name], values,
+                                      scores_of(best[name])[score] if best[name] else None)
+                    for score, values in scores_of(drawn[name]).items()} for name in arms}
+    for score in next(iter(found.values())):
+        for name in arms:
+            columns = found[name][score]
+            cells = [text_of(values, digits) if values else "" for values, digits in zip(columns, (3, 3, 2, 3))]
+            plain = found.get("plain", {}).get(score)
+            same = plain and name != "plain" and len(drawn[name]) == len(drawn["plain"])
+            cells.append(text_of([a - b for a, b in zip(columns[0], plain[0])], sign=True) if same else "")
+            cells.append(text_of([a - baselines["FLOPs"] for a in columns[0]], sign=True))
+            lines.append(f"| {score} | {name} | " + " | ".join(cells) + " |")
     text = "\n".join(lines)
-    print(text)
+    print(f"{len(drawn[any_arm])} cells, the best {max(truth_of(drawn[any_arm])):.2f}%\n{text}")
+    for name in arms:
+        seeds = scores_of(drawn[name])["inherited cross-entropy"]
+        pairs = list(itertools.combinations(seeds, 2))
+        if pairs:
+            print(f"{name}: seeds agree by a tau of {sum(tau_b(a, b) for a, b in pairs) / len(pairs):.2f} (cross-entropy)")
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/nasbench201-table.md", "w") as f:
         f.write(text + "\n")
-    arms = {a: [interval(score(r, name)["per_seed"]["kendall"]) for name in inherited] for a, r in results.items()}
-    baselines = {name: score(any_result, name)["per_seed"]["kendall"][0]
-                 for name in ("effective parameters", "parameters") if score(any_result, name)}
-    plot_taus(arms, inherited, baselines, "200 epochs alone", f"{out}/nasbench201.svg")
-
-
-def scores(path, table):
-    """Statistics of one arm, from a CSV with arch, flops, accuracy_SEED and loss_SEED."""
-    with gzip.open(table, "rt") as f:
-        of_arch = {row["arch"]: float(row["cifar10_test_200ep"]) for row in csv.DictReader(f)}
-    with open(path) as f:
-        networks = list(csv.DictReader(f))
-    truth = [of_arch[network["arch"]] for network in networks]
-    flops = [float(network["flops"]) for network in networks]
-    kinds = {"FLOPs": [flops]}
-    for name, kind, sign in (("inherited accuracy", "accuracy", 1), ("inherited cross-entropy", "loss", -1)):
-        kinds[name] = [[sign * float(network[column]) for network in networks]
-                       for column in networks[0] if column.startswith(kind)]
-        kinds[name + " and FLOPs"] = [mean_rank(of_seed, flops) for of_seed in kinds[name]]
-    print(f"{len(networks)} networks, the best {max(truth):.2f}%")
-    print("| score | tau | tau, upper half | accuracy of the pick | tau - FLOPs' |\n|---|---|---|---|---|")
-    for name, of_seeds in kinds.items():
-        columns = [[tau_b(truth, s) for s in of_seeds], [top_half(truth, s) for s in of_seeds],
-                   [max(truth) - regret(truth, s) for s in of_seeds],
-                   [tau_b(truth, s) - tau_b(truth, flops) for s in of_seeds]]
-        print(f"| {name} | " + " | ".join(
-            f"{mean:.3f}" + (f" ± {half:.3f}" if half == half else "") for mean, half in map(interval, columns)) + " |")
+    plot_taus({name: [interval(s[0]) for s in found[name].values()] for name in arms}, list(found[any_arm]),
+              {"FLOPs": baselines["FLOPs"], "parameters": baselines["parameters"]}, "200 epochs alone",
+              f"{out}/nasbench201.svg")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_subparsers(dest="what", required=True)
     tables = what.add_parser("table")
-    tables.add_argument("db", nargs="+")
+    tables.add_argument("db", nargs="+", help="databases, or a CSV.gz of `scores`")
     tables.add_argument("--out", default="docs/studies")
-    of_arm = what.add_parser("scores")
-    of_arm.add_argument("csv")
-    of_arm.add_argument("--table", required=True, help="CSV.gz of NAS-Bench-201")
+    of_arms = what.add_parser("scores")
+    of_arms.add_argument("db", nargs="+")
+    of_arms.add_argument("--out", required=True)
     rates = what.add_parser("rates")
     rates.add_argument("db", nargs="+")
     rates.add_argument("--out", required=True)
@@ -200,7 +237,7 @@ def main():
         table(options.db, options.out)
         return
     if options.what == "scores":
-        scores(options.csv, options.table)
+        write_scores(options.db, options.out)
         return
     if options.what == "rates":
         choose_rates(losses_of_grid(options.db), options.out)
