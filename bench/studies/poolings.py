@@ -49,6 +49,7 @@ ARMS = {
     "random-split-4": (f'router = "partition"\nsplit = "{random_split(4)}"', 1),
     "neuron-wise-m2": ('router = "neuron-wise"\nexperts = 2', 1),
     "growth-2": ('router = "grown"\nbudget = 2', 1),
+    "random-growth-2": ('router = "grown"\nbudget = 2\ngrow_slots = "random"\ngrow_questions = "random"', 1),
     "balanced-m2": ('router = "balanced"\nexperts = 2', 0.5),
     "layer-wise-m4": ('router = "layer-wise"\nexperts = 4', 1),
     "exhaustive-split": ('router = "partition"\nsplit = "exhaustive"\nsplit_at = [0.15]', 1),
@@ -174,7 +175,7 @@ def text_of(value_and_half, digits=3, sign=True):
 # Differences of tau shown besides those from one-shot and FLOPs.
 PAIRS = [
     ("growth-1.5", "random-growth-1.5"), ("growth-1.5", "layer-wise-1.5"), ("growth-1.5", "layer-wise-m2"),
-    ("growth-2", "layer-wise-m2"), ("growth-2", "growth-1.5"), ("balanced-m2", "layer-wise-m2"),
+    ("growth-2", "layer-wise-m2"), ("growth-2", "growth-1.5"), ("growth-2", "random-growth-2"), ("balanced-m2", "layer-wise-m2"),
     ("balanced-m4", "layer-wise-m4"), ("gradient-split-2", "random-split-2"), ("gradient-split-2", "exhaustive-split"),
     ("gradient-split-2", "layer-wise-m2"), ("gradient-split-2", "growth-1.5"),
     ("gradient-split-2-equal-steps", "random-split-2-equal-steps"),
