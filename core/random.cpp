@@ -72,6 +72,13 @@ std::uint64_t Stream::below(std::uint64_t n) {
   return static_cast<std::uint64_t>(product >> 64);
 }
 
+std::size_t Stream::weighted(std::span<const double> shares) {
+  double left = uniform();
+  std::size_t place = 0;
+  while (place + 1 < shares.size() && left >= shares[place]) left -= shares[place++];
+  return place;
+}
+
 double Stream::normal() {
   const double radius = std::sqrt(-2 * std::log(1 - uniform()));  // 1 - u is never 0
   return radius * std::cos(2 * std::numbers::pi * uniform());

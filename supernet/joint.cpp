@@ -127,32 +127,26 @@ struct SupernetStacks {
   /// What mixes a slot's experts [members, m, ...], for all members.
   std::function<at::Tensor(std::size_t slot, const at::Tensor& experts)> mixes(
       const spaces::Genotype& genotype) const {
-    if (auto of_all = joint_mixes(genotype); !of_all.empty())
-      return [of_all = std::move(of_all)](std::size_t slot, const at::Tensor&) {
+    if (!routers.empty())  // one router that has the parameters of all
+      return [of_all = *members[0]->router().joint_coefficients(
+                  routers, members[0]->encoding(genotype))](std::size_t slot, const at::Tensor&) {
         return of_all[slot];
       };
     std::vector<Mixes> of_members;
     for (const auto* member : members) of_members.push_back(member->mixes(genotype, true));
-    // Slots that share their mixes (a layer's weight, those of its norm) share the stack of them.
-    std::map<std::vector<const void*>, at::Tensor> made;
+    std::map<std::vector<int>, at::Tensor> made;  // by the members' mixes
     return [of_members = std::move(of_members), made = std::move(made)](
                std::size_t slot, const at::Tensor& own) mutable {
       std::vector<at::Tensor> of_slot;
-      std::vector<const void*> key;
-      for (const auto& mix : of_members) {
-        of_slot.push_back(mix[slot]);
-        key.push_back(mix[slot].unsafeGetTensorImpl());
+      std::vector<int> key;
+      for (const auto& mixes : of_members) {
+        of_slot.push_back(mixes[slot]);
+        key.push_back(mixes.of_slot[slot]);
       }
       at::Tensor& result = made[key];
       if (!result.defined()) result = stacked_mixes(of_slot, own.size(1), own.options());
       return result;
     };
-  }
-
-  /// Mixes of all members by one router that has the parameters of all; empty where it cannot.
-  Mixes joint_mixes(const spaces::Genotype& genotype) const {
-    if (routers.empty()) return {};
-    return members[0]->router().joint_coefficients(routers, members[0]->encoding(genotype));
   }
 
   /// Experts of a slot that the members use for this architecture: [members, m, ...full].
@@ -215,7 +209,7 @@ bool asked_at_once(const Supernet& supernet) {
     parameters.push_back(tensor.unsqueeze(0));
   if (parameters.empty()) return false;
   const auto any = supernet.space().smallest();
-  return !supernet.router().joint_coefficients(parameters, supernet.encoding(any)).empty();
+  return supernet.router().joint_coefficients(parameters, supernet.encoding(any)).has_value();
 }
 
 /// The structures of all members, as the text of a JSON array.

@@ -42,8 +42,8 @@ std::vector<at::Tensor> SlotGradients::operator()(const spaces::Genotype& genoty
   // The share of an even mixture is scaled up in training (mixed_weights); not here.
   for (std::int64_t member = 0; member < count; ++member) {
     const Mixes mixes = members_[static_cast<std::size_t>(member)]->mixes(genotype);
-    for (std::size_t slot = 0; slot < mixes.size(); ++slot) {
-      if (!result[slot].defined() || !mixes[slot].defined()) continue;
+    for (std::size_t slot = 0; slot < result.size(); ++slot) {
+      if (!result[slot].defined() || mixes.of_slot[slot] < 0) continue;
       const at::Tensor shares = mixes[slot].square().sum(-1);  // one, or one a neuron
       at::Tensor row = result[slot][member];
       if (shares.dim() == 0)

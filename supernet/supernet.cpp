@@ -125,23 +125,16 @@ std::int64_t Supernet::part(const spaces::Genotype& genotype) const { return kno
 
 Mixes Supernet::mixes(const spaces::Genotype& genotype, bool training) const {
   const Known& known = this->known(genotype);
-  const Mixes batch = router_->coefficients(known.encoding, known.bias, training);
-  Mixes result(batch.size());
-  std::map<const void*, at::Tensor> of_one;  // slots that share their mix go on doing so
-  for (std::size_t slot = 0; slot < batch.size(); ++slot) {
-    if (!batch[slot].defined()) continue;
-    at::Tensor& mix = of_one[batch[slot].unsafeGetTensorImpl()];
-    if (!mix.defined()) mix = batch[slot].squeeze(0);  // of one architecture
-    result[slot] = mix;
-  }
+  Mixes result = router_->coefficients(known.encoding, known.bias, training);
+  for (auto& mix : result.mixes) mix = mix.squeeze(0);  // of one architecture
   return result;
 }
 
 WeightSource Supernet::weights(const spaces::Genotype& genotype, bool training) const {
   auto by_slot = std::make_shared<std::map<std::string, at::Tensor>>();
   const Mixes mixes = this->mixes(genotype, training);
-  for (std::size_t slot = 0; slot < mixes.size(); ++slot)
-    if (mixes[slot].defined()) (*by_slot)[space_.graph().slots[slot].name] = mixes[slot];
+  for (std::size_t slot = 0; slot < mixes.of_slot.size(); ++slot)
+    if (mixes.of_slot[slot] >= 0) (*by_slot)[space_.graph().slots[slot].name] = mixes[slot];
   using Key = std::pair<std::string, std::vector<std::int64_t>>;
   auto made = std::make_shared<std::map<Key, at::Tensor>>();
   return [this, by_slot, made, part = part(genotype)](const spaces::WeightRef& ref) {

@@ -42,7 +42,7 @@ class BalancedRouter : public ArchRouter {
 
   Mixes coefficients(const at::Tensor& encodings, const at::Tensor& biases,
                      bool training) const override {
-    if (models_ == 1) return Mixes(slots_);
+    if (models_ == 1) return Mixes::none(slots_);
     at::Tensor mix;
     if (training) {
       mix = drawn(encodings.device().str()).expand({encodings.size(0), models_});
@@ -51,7 +51,7 @@ class BalancedRouter : public ArchRouter {
       mix = at::one_hot(probabilities(accuracies_.index_select(0, rows)).argmax(1), models_)
                 .to(encodings.options());
     }
-    return Mixes(slots_, mix);
+    return {{mix}, std::vector<int>(slots_, 0)};
   }
 
   NamedParameters parameters() const override { return {}; }
@@ -62,10 +62,8 @@ class BalancedRouter : public ArchRouter {
   void draw(const spaces::Genotype& genotype, core::Stream& stream) override {
     const at::Tensor shares =
         probabilities(accuracies_.narrow(0, row(genotype), 1))[0].contiguous();
-    const double* share = shares.data_ptr<double>();
-    double left = stream.uniform();
-    model_ = 0;
-    while (model_ + 1 < models_ && left >= share[model_]) left -= share[model_++];
+    model_ = static_cast<std::int64_t>(
+        stream.weighted({shares.data_ptr<double>(), static_cast<std::size_t>(models_)}));
     if (drawn_.defined()) drawn_.copy_(one_hot());
   }
 

@@ -29,6 +29,8 @@ class GrownRouter : public ArchRouter {
       widest = std::max(widest, trees_.leaves(unit));
       rows_.push_back(trees_.leaves(unit) > 1 ? grown_++ : -1);
     }
+    for (const int unit : trees_.unit_of_slot())
+      of_slot_.push_back(unit < 0 ? -1 : rows_[static_cast<std::size_t>(unit)]);
     std::vector<std::int64_t> places;
     for (std::size_t unit = 0; unit < first_.size(); ++unit) {
       const auto leaves = trees_.leaves(static_cast<int>(unit));
@@ -56,25 +58,21 @@ class GrownRouter : public ArchRouter {
   }
 
   Mixes coefficients(const at::Tensor& encodings, const at::Tensor& biases, bool) const override {
-    Mixes result(trees_.unit_of_slot().size());
-    if (grown_ == 0) return result;
+    if (grown_ == 0) return Mixes::none(of_slot_.size());
     if (places_.device() != encodings.device()) places_ = places_.to(encodings.device());
     at::Tensor logits = biases;
     if (!hard_) logits = logits + at::matmul(encodings, logits_.t());
     const at::Tensor padded =
         at::constant_pad_nd(logits, {0, 1}, -std::numeric_limits<double>::infinity());
-    const auto mixes =  // [A, grown units, most leaves]
+    auto mixes =  // [A, grown units, most leaves]
         at::softmax(padded.index_select(1, places_).view({logits.size(0), grown_, -1}), -1)
             .unbind(1);
-    std::vector<at::Tensor> of_unit(rows_.size());  // slots of a unit share one tensor
     for (std::size_t unit = 0; unit < rows_.size(); ++unit)
-      if (rows_[unit] >= 0)
-        of_unit[unit] = mixes[static_cast<std::size_t>(rows_[unit])].narrow(
-            1, 0, trees_.leaves(static_cast<int>(unit)));
-    for (std::size_t slot = 0; slot < result.size(); ++slot)
-      if (const int unit = trees_.unit_of_slot()[slot]; unit >= 0)
-        result[slot] = of_unit[static_cast<std::size_t>(unit)];
-    return result;
+      if (rows_[unit] >= 0) {
+        at::Tensor& mix = mixes[static_cast<std::size_t>(rows_[unit])];
+        mix = mix.narrow(1, 0, trees_.leaves(static_cast<int>(unit)));
+      }
+    return {std::move(mixes), of_slot_};
   }
 
   NamedParameters parameters() const override {
@@ -111,8 +109,9 @@ class GrownRouter : public ArchRouter {
   GrowthTrees trees_;
   bool hard_;
   std::vector<std::int64_t> first_;  ///< number of each unit's first leaf
-  std::vector<std::int64_t> rows_;   ///< of each unit among the grown ones; -1: one leaf
-  std::int64_t grown_ = 0;
+  std::vector<int> rows_;            ///< of each unit among the grown ones; -1: one leaf
+  std::vector<int> of_slot_;         ///< the same by slot
+  int grown_ = 0;
   mutable at::Tensor places_;  ///< leaf by grown unit and place; the last + 1: none
   at::Tensor logits_;          ///< U: [leaves, features]
 };

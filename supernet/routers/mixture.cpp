@@ -46,15 +46,6 @@ struct HiddenLayers {
   }
 };
 
-/// Mixes of slots from those of groups.
-Mixes by_slot(const Groups& groups, const std::vector<at::Tensor>& of_groups) {
-  Mixes result(groups.of_slot.size());
-  for (std::size_t slot = 0; slot < result.size(); ++slot)
-    if (groups.of_slot[slot] >= 0)
-      result[slot] = of_groups[static_cast<std::size_t>(groups.of_slot[slot])];
-  return result;
-}
-
 /// The output layers start small, so that the first mixtures are nearly even.
 double output_deviation(std::int64_t hidden) {
   return 0.1 / std::sqrt(static_cast<double>(hidden));
@@ -80,14 +71,15 @@ class LayerWiseRouter : public ArchRouter {
   }
 
   Mixes coefficients(const at::Tensor& encodings, const at::Tensor&, bool) const override {
-    return by_slot(groups_,
-                   at::softmax(at::matmul(hidden_(encodings), weight_) + bias_, -1).unbind());
+    return {at::softmax(at::matmul(hidden_(encodings), weight_) + bias_, -1).unbind(),
+            groups_.of_slot};
   }
 
-  Mixes joint_coefficients(const std::vector<at::Tensor>& p,
-                           const at::Tensor& encoding) const override {
+  std::optional<Mixes> joint_coefficients(const std::vector<at::Tensor>& p,
+                                          const at::Tensor& encoding) const override {
     const at::Tensor hidden = HiddenLayers::of(encoding, p[0], p[1]);
-    return by_slot(groups_, at::softmax(at::matmul(hidden, p[2]) + p[3], -1).squeeze(2).unbind(1));
+    return Mixes{at::softmax(at::matmul(hidden, p[2]) + p[3], -1).squeeze(2).unbind(1),
+                 groups_.of_slot};
   }
 
   NamedParameters parameters() const override {
@@ -135,11 +127,11 @@ class NeuronWiseRouter : public ArchRouter {
       rows.push_back(at::softmax(at::addmm(biases_[group], hidden[group], weights_[group])
                                      .view({-1, outputs_[group], experts_}),
                                  -1));
-    return by_slot(groups_, rows);
+    return Mixes{std::move(rows), groups_.of_slot};
   }
 
-  Mixes joint_coefficients(const std::vector<at::Tensor>& p,
-                           const at::Tensor& encoding) const override {
+  std::optional<Mixes> joint_coefficients(const std::vector<at::Tensor>& p,
+                                          const at::Tensor& encoding) const override {
     const auto hidden = HiddenLayers::of(encoding, p[0], p[1]).unbind(1);  // [routers, 1, hidden]
     std::vector<at::Tensor> rows;
     for (std::size_t group = 0; group < outputs_.size(); ++group)
@@ -147,7 +139,7 @@ class NeuronWiseRouter : public ArchRouter {
           at::softmax(at::baddbmm(p[3 + 2 * group].unsqueeze(1), hidden[group], p[2 + 2 * group])
                           .view({-1, outputs_[group], experts_}),
                       -1));
-    return by_slot(groups_, rows);
+    return Mixes{std::move(rows), groups_.of_slot};
   }
 
   NamedParameters parameters() const override {

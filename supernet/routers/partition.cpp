@@ -204,7 +204,7 @@ class PartitionRouter : public ArchRouter {
       : slots_(graph.slots.size()), genes_(graph.genes.size()), tree_(std::move(tree)) {}
   std::int64_t experts(std::size_t) const override { return 1; }
   Mixes coefficients(const at::Tensor&, const at::Tensor&, bool) const override {
-    return Mixes(slots_);
+    return Mixes::none(slots_);
   }
   NamedParameters parameters() const override { return {}; }
   std::int64_t parts() const override { return tree_.parts(); }

@@ -10,7 +10,7 @@ class PlainRouter : public ArchRouter {
   explicit PlainRouter(std::size_t slots) : slots_(slots) {}
   std::int64_t experts(std::size_t) const override { return 1; }
   Mixes coefficients(const at::Tensor&, const at::Tensor&, bool) const override {
-    return Mixes(slots_);
+    return Mixes::none(slots_);
   }
   NamedParameters parameters() const override { return {}; }
 

@@ -51,15 +51,8 @@ class Importance : public Sampler {
 
   std::vector<spaces::Genotype> draw(core::Stream& stream) const override {
     spaces::Genotype genotype;
-    for (std::size_t gene = 0; gene < space_.genes().size(); ++gene) {
-      const auto shares = option_shares(gene);
-      double left = stream.uniform();
-      int option = 0;
-      while (option + 1 < static_cast<int>(shares.size()) &&
-             left >= shares[static_cast<std::size_t>(option)])
-        left -= shares[static_cast<std::size_t>(option++)];
-      genotype.push_back(option);
-    }
+    for (std::size_t gene = 0; gene < space_.genes().size(); ++gene)
+      genotype.push_back(static_cast<int>(stream.weighted(option_shares(gene))));
     return {space_.canonical(std::move(genotype))};
   }
 

@@ -84,6 +84,18 @@ TEST_CASE("below draws every value equally often") {
   CHECK(stream.below(1) == 0);
 }
 
+TEST_CASE("weighted draws every place by its share") {
+  Stream stream(1, "weighted");
+  const std::vector<double> shares{0.2, 0.0, 0.5, 0.3};
+  std::vector<int> counts(shares.size(), 0);
+  constexpr int kCount = 100'000;
+  for (int i = 0; i < kCount; ++i) ++counts.at(stream.weighted(shares));
+  for (std::size_t i = 0; i < shares.size(); ++i)
+    CHECK(std::abs(counts[i] - shares[i] * kCount) < 5 * std::sqrt(kCount) / 2);
+  CHECK(counts[1] == 0);
+  CHECK(stream.weighted(std::vector{0.999}) == 0);  // where rounding leaves a gap, the last
+}
+
 TEST_CASE("below is unbiased where n is near the size of the generator") {
   // Without rejection, values under 2^62 would come twice as often as the others.
   const std::uint64_t n = std::uint64_t{3} << 62;

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -33,6 +35,8 @@ class Stream {
   double uniform();
   /// Uniform in {0 .. n-1}, unbiased; n > 0.
   std::uint64_t below(std::uint64_t n);
+  /// A place drawn by its share; the shares sum to 1 and there is at least one.
+  std::size_t weighted(std::span<const double> shares);
   /// Standard normal (Box-Muller, one value a call). Its last bit may differ between C libraries,
   /// whose log and cos do.
   double normal();

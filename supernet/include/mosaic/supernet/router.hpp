@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,11 +21,21 @@
 
 namespace mosaic::supernet {
 
-/// How each slot is mixed, for a batch of A architectures. Per slot (in the SuperGraph's order):
-/// undefined: its first expert alone; [A, m]: one coefficient per expert;
-/// [A, out, m]: one per output neuron and expert (rows of the full slot; a slice takes the leading
-/// rows).
-using Mixes = std::vector<at::Tensor>;
+/// How slots are mixed, for a batch of A architectures. Slots may share a mix, as a layer's weight
+/// and those of its norm do.
+struct Mixes {
+  /// [A, m]: one coefficient per expert; [A, out, m]: one per output neuron and expert (rows of the
+  /// full slot; a slice takes the leading rows).
+  std::vector<at::Tensor> mixes;
+  std::vector<int> of_slot;  ///< in the SuperGraph's order; -1: its first expert alone
+
+  static Mixes none(std::size_t slots) { return {{}, std::vector<int>(slots, -1)}; }
+  /// Of a slot; undefined: its first expert alone.
+  at::Tensor operator[](std::size_t slot) const {
+    const int mix = of_slot[slot];
+    return mix < 0 ? at::Tensor() : mixes[static_cast<std::size_t>(mix)];
+  }
+};
 
 using NamedParameters = std::vector<std::pair<std::string, at::Tensor>>;
 
@@ -49,11 +60,11 @@ class ArchRouter {
   virtual Mixes coefficients(const at::Tensor& encodings, const at::Tensor& biases,
                              bool training) const = 0;
   /// coefficients() of several routers at once that differ in nothing but their parameters() (given
-  /// stacked, [routers, ...] each), for one architecture: [routers, m] or [routers, out, m]. Empty
-  /// where routers of this kind have to be asked one by one.
-  virtual Mixes joint_coefficients(const std::vector<at::Tensor>& /*parameters*/,
-                                   const at::Tensor& /*encoding*/) const {
-    return {};
+  /// stacked, [routers, ...] each), for one architecture: [routers, m] or [routers, out, m].
+  /// Nothing where routers of this kind have to be asked one by one.
+  virtual std::optional<Mixes> joint_coefficients(const std::vector<at::Tensor>& /*parameters*/,
+                                                  const at::Tensor& /*encoding*/) const {
+    return std::nullopt;
   }
   /// What the router knows of an architecture beside its encoding: float32 [n] on the CPU, or
   /// undefined.
