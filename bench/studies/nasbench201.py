@@ -21,8 +21,7 @@ import json
 import os
 import sys
 
-from ranking import (GRID, SPARE_SEED, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows, tau_b,
-                     top_half)
+from ranking import (GRID, SPARE_SEED, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows, tau_b, top)
 
 # name: the [supernet] keys that make the arm
 ARMS = {
@@ -156,16 +155,16 @@ def text_of(values, digits=3, sign=False):
 
 def table(paths, out):
     arms = read(paths)
-    lines = ["| score | sharing | tau | upper half | accuracy of the pick | tau among the best | tau - plain's "
-             "| tau - FLOPs' |", "|---" * 8 + "|"]
+    lines = ["| score | sharing | tau | upper half | upper tenth | accuracy of the pick | tau among the best "
+             "| tau - plain's | tau - FLOPs' |", "|---" * 9 + "|"]
     drawn = {name: [c for c in cells if c["set"] == "random"] for name, cells in arms.items()}
     best = {name: [c for c in cells if c["set"] == "best"] for name, cells in arms.items()}
     truth_of = lambda cells: [float(cell["truth"]) for cell in cells]
 
     def statistics(cells, of_best, score, score_of_best):
         truth = truth_of(cells)
-        return [[tau_b(truth, s) for s in score], [top_half(truth, s) for s in score],
-                [max(truth) - regret(truth, s) for s in score],
+        return [[tau_b(truth, s) for s in score], [top(truth, s, 2) for s in score],
+                [top(truth, s, 10) for s in score], [max(truth) - regret(truth, s) for s in score],
                 [tau_b(truth_of(of_best), s) for s in score_of_best] if of_best else None]
 
     any_arm = next(iter(arms))
@@ -176,14 +175,14 @@ def table(paths, out):
         found = statistics(drawn[any_arm], best[any_arm], of(drawn[any_arm]), of(best[any_arm]))
         baselines[name] = found[0][0]
         lines.append(f"| {name} | | " + " | ".join(
-            text_of(values, digits) if values else "" for values, digits in zip(found, (3, 3, 2, 3))) + " | | |")
+            text_of(values, digits) if values else "" for values, digits in zip(found, (3, 3, 3, 2, 3))) + " | | |")
     found = {name: {score: statistics(drawn[name], best[name], values,
                                       scores_of(best[name])[score] if best[name] else None)
                     for score, values in scores_of(drawn[name]).items()} for name in arms}
     for score in next(iter(found.values())):
         for name in arms:
             columns = found[name][score]
-            cells = [text_of(values, digits) if values else "" for values, digits in zip(columns, (3, 3, 2, 3))]
+            cells = [text_of(values, digits) if values else "" for values, digits in zip(columns, (3, 3, 3, 2, 3))]
             plain = found.get("plain", {}).get(score)
             same = plain and name != "plain" and len(drawn[name]) == len(drawn["plain"])
             cells.append(text_of([a - b for a, b in zip(columns[0], plain[0])], sign=True) if same else "")

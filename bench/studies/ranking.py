@@ -33,9 +33,14 @@ def tau_b(truth, score):
     return concordant / math.sqrt(untied_truth * untied_score)
 
 
-def top_half(truth, score):
-    best = sorted(range(len(truth)), key=lambda i: -truth[i])[: (len(truth) + 1) // 2]
+def top(truth, score, parts):
+    """tau among the best of `parts` equal parts by truth: 2 for the upper half."""
+    best = sorted(range(len(truth)), key=lambda i: -truth[i])[: (len(truth) + parts - 1) // parts]
     return tau_b([truth[i] for i in best], [score[i] for i in best])
+
+
+def top_half(truth, score):
+    return top(truth, score, 2)
 
 
 def average_ranks(values):
