@@ -21,7 +21,8 @@ import json
 import os
 import sys
 
-from ranking import (GRID, SPARE_SEED, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows, tau_b, top)
+from ranking import (GRID, SPARE_SEED, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows, tau_b,
+                     text_of, top)
 
 # name: the [supernet] keys that make the arm
 ARMS = {
@@ -146,13 +147,6 @@ def scores_of(cells):
     return result
 
 
-def text_of(values, digits=3, sign=False):
-    """Mean and half of its 95% interval over seeds; differences in bold where that excludes 0."""
-    mean, half = interval(values)
-    text = f"{mean:{'+' if sign else ''}.{digits}f}" + (f" ± {half:.{digits}f}" if half == half else "")
-    return f"**{text}**" if sign and abs(mean) > half else text
-
-
 def table(paths, out):
     arms = read(paths)
     lines = ["| score | sharing | tau | upper half | upper tenth | accuracy of the pick | tau among the best "
@@ -175,18 +169,18 @@ def table(paths, out):
         found = statistics(drawn[any_arm], best[any_arm], of(drawn[any_arm]), of(best[any_arm]))
         baselines[name] = found[0][0]
         lines.append(f"| {name} | | " + " | ".join(
-            text_of(values, digits) if values else "" for values, digits in zip(found, (3, 3, 3, 2, 3))) + " | | |")
+            text_of(interval(values), digits) if values else "" for values, digits in zip(found, (3, 3, 3, 2, 3))) + " | | |")
     found = {name: {score: statistics(drawn[name], best[name], values,
                                       scores_of(best[name])[score] if best[name] else None)
                     for score, values in scores_of(drawn[name]).items()} for name in arms}
     for score in next(iter(found.values())):
         for name in arms:
             columns = found[name][score]
-            cells = [text_of(values, digits) if values else "" for values, digits in zip(columns, (3, 3, 3, 2, 3))]
+            cells = [text_of(interval(values), digits) if values else "" for values, digits in zip(columns, (3, 3, 3, 2, 3))]
             plain = found.get("plain", {}).get(score)
             same = plain and name != "plain" and len(drawn[name]) == len(drawn["plain"])
-            cells.append(text_of([a - b for a, b in zip(columns[0], plain[0])], sign=True) if same else "")
-            cells.append(text_of([a - baselines["FLOPs"] for a in columns[0]], sign=True))
+            cells.append(text_of(interval([a - b for a, b in zip(columns[0], plain[0])]), difference=True) if same else "")
+            cells.append(text_of(interval([a - baselines["FLOPs"] for a in columns[0]]), difference=True))
             lines.append(f"| {score} | {name} | " + " | ".join(cells) + " |")
     text = "\n".join(lines)
     print(f"{len(drawn[any_arm])} cells, the best {max(truth_of(drawn[any_arm])):.2f}%\n{text}")

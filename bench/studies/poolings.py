@@ -20,7 +20,7 @@ import random
 import sys
 
 from ranking import (GRID, SPARE_SEED, bootstrap, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows,
-                     tau_b, top_half)
+                     tau_b, text_of, top_half)
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 
@@ -163,15 +163,6 @@ def read(paths):
     return truth, arms, speed
 
 
-def text_of(value_and_half, digits=3, sign=True):
-    """Mean ± half of the 95% interval; bold where a difference's interval excludes 0."""
-    value, half = value_and_half
-    text = f"{value:{'+' if sign else ''}.{digits}f}"
-    if half == half:  # not NaN: more than one seed
-        text += f" ± {half:.{digits}f}"
-    return f"**{text}**" if sign and abs(value) > half else text
-
-
 # Differences of tau shown besides those from one-shot and FLOPs.
 PAIRS = [
     ("growth-1.5", "random-growth-1.5"), ("growth-1.5", "layer-wise-1.5"), ("growth-1.5", "layer-wise-m2"),
@@ -246,10 +237,11 @@ def table(paths, out, flops, published):
                 low, high = bootstrap(truth, list(by_seed.values()))
                 base = None if name == "one-shot" else difference(name, "one-shot", t)
                 cells += [
-                    text_of(interval(list(taus[name][t].values())), sign=False), f"{low:.2f} to {high:.2f}",
+                    text_of(interval(list(taus[name][t].values()))), f"{low:.2f} to {high:.2f}",
                     f"{sum(top_half(truth, s) for s in by_seed.values()) / len(by_seed):.3f}",
-                    text_of(base) if base else "", text_of(interval([v - flops_taus[t] for v in taus[name][t].values()])),
-                    text_of(interval([regret(truth, s) for s in by_seed.values()]), 2, False),
+                    text_of(base, difference=True) if base else "",
+                    text_of(interval([v - flops_taus[t] for v in taus[name][t].values()]), difference=True),
+                    text_of(interval([regret(truth, s) for s in by_seed.values()]), 2),
                 ]
             lines.append("| " + " | ".join(cells) + " |")
             pairs = list(itertools.combinations(by_seed.values(), 2))
@@ -261,11 +253,11 @@ def table(paths, out, flops, published):
         for name, other in PAIRS:
             if name in taus and other in taus:
                 pair_lines.append(f"| {name} - {other} | {label} | " +
-                                  " | ".join(text_of(difference(name, other, t)) for t in truths) + " |")
+                                  " | ".join(text_of(difference(name, other, t), difference=True) for t in truths) + " |")
     text = "\n".join(lines) + "\n\n" + "\n".join(pair_lines)
     print(text)
     for name, of_metric in results.items():
-        print(f"{name}: seeds agree by a tau of {of_metric['accuracy']['between_seeds'] or 0:.2f}; "
+        print(f"{name}: seeds agree by a tau of {of_metric['accuracy']['between_seeds'] or 0:.2f} (accuracy); "
               f"{speed.get(name, 0):.0f} images/s, summed over supernets")
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/poolings.json", "w") as f:

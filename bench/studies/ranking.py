@@ -67,6 +67,15 @@ def interval(values):
     return mean, T95[min(9, len(values) - 1)] * deviation / math.sqrt(len(values))
 
 
+def text_of(value_and_half, digits=3, difference=False):
+    """Mean ± half of the 95% interval; bold where a difference's interval excludes 0."""
+    value, half = value_and_half
+    text = f"{value:{'+' if difference else ''}.{digits}f}"
+    if half == half:  # not NaN: more than one seed
+        text += f" ± {half:.{digits}f}"
+    return f"**{text}**" if difference and abs(value) > half else text
+
+
 def bootstrap(truth, scores, draws=1000):
     """Interval of the mean tau over the choice of networks; no network forms a pair with itself."""
     generator = random.Random(1)
