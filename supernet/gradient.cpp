@@ -1,7 +1,10 @@
 #include "gradient.hpp"
 
 #include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
 #include <torch/torch.h>
+
+#include <unordered_set>
 
 #ifdef MOSAIC_CUDA
 #include <ATen/cuda/CUDAGraph.h>
@@ -31,6 +34,43 @@ class Autocast {
  private:
   bool on_;
 };
+
+/// The leaves that a result was computed from.
+std::unordered_set<const void*> leaves_of(const at::Tensor& result) {
+  std::unordered_set<const void*> leaves;
+  std::unordered_set<const torch::autograd::Node*> seen;
+  std::vector<const torch::autograd::Node*> open{result.grad_fn().get()};
+  while (!open.empty()) {
+    const auto* node = open.back();
+    open.pop_back();
+    if (node == nullptr) continue;
+    if (const auto* leaf = dynamic_cast<const torch::autograd::AccumulateGrad*>(node))
+      leaves.insert(leaf->variable.unsafeGetTensorImpl());
+    for (const auto& edge : node->next_edges())
+      if (seen.insert(edge.function.get()).second) open.push_back(edge.function.get());
+  }
+  return leaves;
+}
+
+/// Gradients of the loss, parallel to the parameters; undefined where it does not depend on one.
+/// Autograd is asked for those alone that it depends on: a mixture has thousands of others, and
+/// looking them all up takes longer than the pass.
+std::vector<at::Tensor> gradients_of(const at::Tensor& loss, const NamedTensors& parameters) {
+  const auto leaves = leaves_of(loss);
+  std::vector<at::Tensor> used, result(parameters.size());
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (leaves.contains(parameters[i].second.unsafeGetTensorImpl())) {
+      used.push_back(parameters[i].second);
+      places.push_back(i);
+    }
+  if (used.empty()) return result;
+  const auto found = torch::autograd::grad({loss}, used, {}, std::nullopt, false, true);
+  // The optimiser's fused kernels walk weights and gradients in one order.
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (found[i].defined()) result[places[i]] = found[i].contiguous();
+  return result;
+}
 
 }  // namespace
 
@@ -156,8 +196,6 @@ PassResult Gradients::run(const Pass& pass, const tasks::Batch& batch, double sh
 }
 
 PassResult Gradients::compute(const Pass& pass, const tasks::Batch& batch, double share) const {
-  std::vector<at::Tensor> parameters;
-  for (const auto& [name, tensor] : trainee_.parameters) parameters.push_back(tensor);
   const auto networks = static_cast<double>(std::max<std::size_t>(1, trainee_.orders.size()));
   PassResult result;
   at::Tensor loss;
@@ -180,10 +218,7 @@ PassResult Gradients::compute(const Pass& pass, const tasks::Batch& batch, doubl
       result.errors = off.norm(2, {1}).view(batch.targets.sizes());
     }
   }
-  result.gradients = torch::autograd::grad({loss}, parameters, {}, std::nullopt, false, true);
-  // The optimiser's fused kernels walk weights and gradients in one order.
-  for (auto& gradient : result.gradients)
-    if (gradient.defined()) gradient = gradient.contiguous();
+  result.gradients = gradients_of(loss, trainee_.parameters);
   result.loss = loss.detach();
   return result;
 }

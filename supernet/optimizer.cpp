@@ -27,7 +27,7 @@ bool decays(const std::string& name, const at::Tensor& parameter) {
 }  // namespace
 
 Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
-    : networks_(static_cast<std::int64_t>(trainee.orders.size())),
+    : networks_(trainee.orders.size()),
       adam_(settings.optimizer == "adamw"),
       momentum_(settings.momentum) {
   for (const auto& [name, parameter] : trainee.parameters) {
@@ -41,7 +41,7 @@ Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
                 {},
                 {}};
     if (networks_ > 0)
-      entry.rows = at::tensor(trainee.rows[entries_.size()], at::kLong).to(parameter.device());
+      entry.rows.assign(trainee.rows[entries_.size()].begin(), trainee.rows[entries_.size()].end());
     if (adam_) {
       entry.second = at::zeros_like(parameter);
       entry.steps = at::zeros({}, parameter.options().dtype(at::kFloat));
@@ -69,31 +69,21 @@ void Optimizer::inherit(const Optimizer& former, const Heritage& heritage) {
 
 void Optimizer::clip(double largest) {
   torch::NoGradGuard guard;
-  if (networks_ > 0) return clip_each(largest);
-  std::vector<at::Tensor> gradients;
-  for (const auto& entry : entries_)
-    if (entry.parameter.grad().defined()) gradients.push_back(entry.parameter.grad());
-  if (gradients.empty()) return;
-  const at::Tensor norm = at::stack(at::_foreach_norm(gradients)).norm();
-  at::_foreach_mul_(gradients, at::clamp_max(largest / (norm + 1e-6), 1.0));
-}
-
-void Optimizer::clip_each(double largest) {
-  at::Tensor squares;
+  std::vector<std::vector<at::Tensor>> of_networks(std::max<std::size_t>(1, networks_));
   for (const auto& entry : entries_) {
     const at::Tensor& gradient = entry.parameter.grad();
     if (!gradient.defined()) continue;
-    if (!squares.defined()) squares = at::zeros({networks_}, gradient.options());
-    squares.index_add_(0, entry.rows, gradient.reshape({entry.rows.size(0), -1}).square().sum(1));
+    if (!is_joint(entry.name)) {
+      of_networks[networks_ > 0 ? entry.rows[0] : 0].push_back(gradient);
+      continue;
+    }
+    const auto rows = gradient.unbind();
+    for (std::size_t i = 0; i < rows.size(); ++i) of_networks[entry.rows[i]].push_back(rows[i]);
   }
-  if (!squares.defined()) return;
-  const at::Tensor scale = at::clamp_max(largest / (squares.sqrt() + 1e-6), 1.0);
-  for (const auto& entry : entries_) {
-    at::Tensor gradient = entry.parameter.grad();
-    if (!gradient.defined()) continue;
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(gradient.dim()), 1);
-    if (is_joint(entry.name)) shape[0] = entry.rows.size(0);
-    gradient.mul_(scale.index_select(0, entry.rows).view(shape));
+  for (const auto& gradients : of_networks) {
+    if (gradients.empty()) continue;
+    const at::Tensor norm = at::stack(at::_foreach_norm(gradients)).norm();
+    at::_foreach_mul_(gradients, at::clamp_max(largest / (norm + 1e-6), 1.0));
   }
 }
 

@@ -37,17 +37,15 @@ class Optimizer {
     std::string name;
     at::Tensor parameter;
     double weight_decay;
-    double rate;        ///< as a share of the learning rate
-    bool experts;       ///< of a slot
-    at::Tensor first;   ///< momentum, or Adam's first moment
-    at::Tensor second;  ///< Adam's second moment
-    at::Tensor steps;   ///< Adam's step count
-    at::Tensor rows;    ///< joint training: int64, the network of each row
+    double rate;                    ///< as a share of the learning rate
+    bool experts;                   ///< of a slot
+    at::Tensor first;               ///< momentum, or Adam's first moment
+    at::Tensor second;              ///< Adam's second moment
+    at::Tensor steps;               ///< Adam's step count
+    std::vector<std::size_t> rows;  ///< joint training: the network of each row
   };
   std::vector<Entry> entries_;
-  void clip_each(double largest);
-
-  std::int64_t networks_;  ///< trained side by side
+  std::size_t networks_;  ///< trained side by side
   bool adam_;
   double momentum_;
 };

@@ -139,7 +139,8 @@ at::Tensor stacked_mixes(const std::vector<at::Tensor>& mixes, std::int64_t expe
 at::Tensor mixed_weights(const at::Tensor& experts, const at::Tensor& mix,
                          const spaces::WeightRef& ref) {
   const at::Tensor part = active_part(experts, 2, ref);
-  if (experts.size(1) == 1 || !mix.defined()) return part.select(1, 0);
+  if (experts.size(1) == 1) return part.squeeze(1);  // unlike select, free in the backward pass
+  if (!mix.defined()) return part.select(1, 0);
   at::Tensor shares = mix;
   // A neuron keeps its coefficients when the slice shrinks.
   if (mix.dim() == 3) shares = mix.narrow(1, 0, part.size(2)).transpose(1, 2);
