@@ -170,6 +170,13 @@ def table(paths, out):
         baselines[name] = found[0][0]
         lines.append(f"| {name} | | " + " | ".join(
             text_of(interval(values), digits) if values else "" for values, digits in zip(found, (3, 3, 3, 2, 3))) + " | | |")
+
+    def taus_on(arm, score, cells):
+        """tau of each seed of an arm on these cells, where another may have been stopped before it had scored all."""
+        wanted = {cell["arch"] for cell in cells}
+        same = [cell for cell in drawn[arm] if cell["arch"] in wanted]
+        return [tau_b(truth_of(same), values) for values in scores_of(same)[score]]
+
     found = {name: {score: statistics(drawn[name], best[name], values,
                                       scores_of(best[name])[score] if best[name] else None)
                     for score, values in scores_of(drawn[name]).items()} for name in arms}
@@ -177,11 +184,12 @@ def table(paths, out):
         for name in arms:
             columns = found[name][score]
             cells = [text_of(interval(values), digits) if values else "" for values, digits in zip(columns, (3, 3, 3, 2, 3))]
-            plain = found.get("plain", {}).get(score)
-            same = plain and name != "plain" and len(drawn[name]) == len(drawn["plain"])
-            cells.append(text_of(interval([a - b for a, b in zip(columns[0], plain[0])]), difference=True) if same else "")
-            cells.append(text_of(interval([a - baselines["FLOPs"] for a in columns[0]]), difference=True))
-            lines.append(f"| {score} | {name} | " + " | ".join(cells) + " |")
+            less = lambda others: text_of(interval([a - b for a, b in zip(columns[0], others)]), difference=True)
+            cells.append(less(taus_on("plain", score, drawn[name])) if "plain" in arms and name != "plain" else "")
+            flops = [float(cell["flops"]) for cell in drawn[name]]
+            cells.append(less([tau_b(truth_of(drawn[name]), flops)] * len(columns[0])))
+            label = name if len(drawn[name]) == len(drawn[any_arm]) else f"{name} ({len(drawn[name])} cells)"
+            lines.append(f"| {score} | {label} | " + " | ".join(cells) + " |")
     text = "\n".join(lines)
     print(f"{len(drawn[any_arm])} cells, the best {max(truth_of(drawn[any_arm])):.2f}%\n{text}")
     for name in arms:
