@@ -71,7 +71,7 @@ const struct CrashPointCounter {
     std::fprintf(file, "%lld\n", crash_points.load());
     std::fclose(file);
   }
-} crash_point_counter;
+} kCrashPointCounter;
 
 }  // namespace
 
@@ -94,9 +94,9 @@ void check_interrupt() {
 }
 
 void crash_point(const char* where) {
-  static const long long at = crash_at();
-  if (++crash_points != at) return;
-  std::fprintf(stderr, "crash point %lld: %s\n", at, where);
+  static const long long kAt = crash_at();
+  if (++crash_points != kAt) return;
+  std::fprintf(stderr, "crash point %lld: %s\n", kAt, where);
   kill(getpid(), SIGKILL);
 }
 
