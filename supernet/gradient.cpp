@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <unordered_set>
 
 #ifdef MOSAIC_CUDA

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "mosaic/core/error.hpp"
 
 namespace mosaic::supernet {

@@ -14,15 +14,15 @@ The table needs the columns `arch` and `cifar10_test_200ep`. A plot wants matplo
 
 import argparse
 import csv
+import functools
 import gzip
 import io
-import itertools
 import json
 import os
 import sys
 
-from ranking import (GRID, SPARE_SEED, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows, tau_b,
-                     text_of, top)
+from ranking import (GRID, SPARE_SEED, agreement, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows,
+                     tau_b, text_of, top)
 
 # name: the [supernet] keys that make the arm
 ARMS = {
@@ -92,11 +92,13 @@ def losses_of_grid(paths):
     return losses
 
 
-SETS = ("random", "best")  # the cells that were drawn; the best of the table, ranked apart
+def column_of(baseline):
+    return baseline.lower().replace(" ", "_")
 
 
 def of_job(state):
-    """What a finished job of `mosaic rank` recorded, a row a cell: set, arch, truth, baselines, scores a seed."""
+    """What a finished job of `mosaic rank` recorded, a row a cell: set (the cells that were drawn are "random", the best
+    of the table "best"), arch, truth, baselines, scores a seed."""
     result = []
     for part, found in (("random", state), ("best", state.get("best"))):
         if not found:
@@ -104,7 +106,7 @@ def of_job(state):
         values = {s["name"]: s["values"] for s in found["scores"]}
         for i, (arch, truth) in enumerate(zip(found["networks"]["arch"], found["networks"]["truth"])):
             row = {"set": part, "arch": arch, "truth": truth}
-            row |= {name.lower().replace(" ", "_"): int(values[name][0][i]) for name in BASELINES}
+            row |= {column_of(name): int(values[name][0][i]) for name in BASELINES}
             for column, name, digits in (("accuracy", "inherited accuracy", 2), ("loss", "inherited cross-entropy", 5)):
                 row |= {f"{column}_{seed}": round(values[name][k][i], digits) for k, seed in enumerate(found["seeds"])}
             result.append(row)
@@ -147,62 +149,69 @@ def scores_of(cells):
     return result
 
 
+def truth_of(cells):
+    return [float(cell["truth"]) for cell in cells]
+
+
+def statistics(cells, scores, best, scores_of_best):
+    """Columns of the table, a value a seed each: tau, in the upper half and tenth, the pick's truth, tau of the best."""
+    truth = truth_of(cells)
+    return [[tau_b(truth, s) for s in scores], [top(truth, s, 2) for s in scores], [top(truth, s, 10) for s in scores],
+            [max(truth) - regret(truth, s) for s in scores], [tau_b(truth_of(best), s) for s in scores_of_best]]
+
+
+def texts_of(columns):
+    return [text_of(interval(values), digits) if values else "" for values, digits in zip(columns, (3, 3, 3, 2, 3))]
+
+
 def table(paths, out):
     arms = read(paths)
+    drawn, best = ({name: [c for c in cells if c["set"] == part] for name, cells in arms.items()}
+                   for part in ("random", "best"))
     lines = ["| score | sharing | tau | upper half | upper tenth | accuracy of the pick | tau among the best "
              "| tau - plain's | tau - FLOPs' |", "|---" * 9 + "|"]
-    drawn = {name: [c for c in cells if c["set"] == "random"] for name, cells in arms.items()}
-    best = {name: [c for c in cells if c["set"] == "best"] for name, cells in arms.items()}
-    truth_of = lambda cells: [float(cell["truth"]) for cell in cells]
-
-    def statistics(cells, of_best, score, score_of_best):
-        truth = truth_of(cells)
-        return [[tau_b(truth, s) for s in score], [top(truth, s, 2) for s in score],
-                [top(truth, s, 10) for s in score], [max(truth) - regret(truth, s) for s in score],
-                [tau_b(truth_of(of_best), s) for s in score_of_best] if of_best else None]
-
-    any_arm = next(iter(arms))
+    first = next(iter(arms))
     baselines = {}
     for name in BASELINES:
-        column = name.lower().replace(" ", "_")
-        of = lambda cells: [[float(cell[column]) for cell in cells]]
-        found = statistics(drawn[any_arm], best[any_arm], of(drawn[any_arm]), of(best[any_arm]))
-        baselines[name] = found[0][0]
-        lines.append(f"| {name} | | " + " | ".join(
-            text_of(interval(values), digits) if values else "" for values, digits in zip(found, (3, 3, 3, 2, 3))) + " | | |")
+        of, of_best = ([[float(cell[column_of(name)]) for cell in cells]] for cells in (drawn[first], best[first]))
+        columns = statistics(drawn[first], of, best[first], of_best if best[first] else [])
+        baselines[name] = columns[0][0]
+        lines.append(f"| {name} | | " + " | ".join(texts_of(columns)) + " | | |")
 
-    def taus_on(arm, score, cells):
-        """tau of each seed of an arm on these cells, where another may have been stopped before it had scored all."""
-        wanted = {cell["arch"] for cell in cells}
-        same = [cell for cell in drawn[arm] if cell["arch"] in wanted]
-        return [tau_b(truth_of(same), values) for values in scores_of(same)[score]]
-
-    found = {name: {score: statistics(drawn[name], best[name], values,
-                                      scores_of(best[name])[score] if best[name] else None)
-                    for score, values in scores_of(drawn[name]).items()} for name in arms}
-    for score in next(iter(found.values())):
-        for name in arms:
-            columns = found[name][score]
-            cells = [text_of(interval(values), digits) if values else "" for values, digits in zip(columns, (3, 3, 3, 2, 3))]
-            less = lambda others: text_of(interval([a - b for a, b in zip(columns[0], others)]), difference=True)
-            cells.append(less(taus_on("plain", score, drawn[name])) if "plain" in arms and name != "plain" else "")
-            flops = [float(cell["flops"]) for cell in drawn[name]]
-            cells.append(less([tau_b(truth_of(drawn[name]), flops)] * len(columns[0])))
-            label = name if len(drawn[name]) == len(drawn[any_arm]) else f"{name} ({len(drawn[name])} cells)"
-            lines.append(f"| {score} | {label} | " + " | ".join(cells) + " |")
-    text = "\n".join(lines)
-    print(f"{len(drawn[any_arm])} cells, the best {max(truth_of(drawn[any_arm])):.2f}%\n{text}")
+    scores = {name: scores_of(cells) for name, cells in drawn.items()}
+    columns_of = {}
     for name in arms:
-        seeds = scores_of(drawn[name])["inherited cross-entropy"]
-        pairs = list(itertools.combinations(seeds, 2))
-        if pairs:
-            print(f"{name}: seeds agree by a tau of {sum(tau_b(a, b) for a, b in pairs) / len(pairs):.2f} (cross-entropy)")
+        of_best = scores_of(best[name]) if best[name] else {}
+        columns_of[name] = {score: statistics(drawn[name], values, best[name], of_best.get(score, []))
+                            for score, values in scores[name].items()}
+
+    @functools.cache
+    def taus_of_plain(archs):
+        """By score and seed, on the cells of an arm that may have been stopped early."""
+        same = [cell for cell in drawn.get("plain", []) if cell["arch"] in archs]
+        return {s: [tau_b(truth_of(same), v) for v in values] for s, values in scores_of(same).items()} if same else {}
+
+    others = {name: (taus_of_plain(frozenset(cell["arch"] for cell in cells)),
+                     tau_b(truth_of(cells), [float(cell["flops"]) for cell in cells])) for name, cells in drawn.items()}
+    for score in scores[first]:
+        for name in arms:
+            taus = columns_of[name][score][0]
+            plain, flops = others[name]
+            less = lambda values: text_of(interval([a - b for a, b in zip(taus, values)]), difference=True)
+            label = name if len(drawn[name]) == len(drawn[first]) else f"{name} ({len(drawn[name])} cells)"
+            lines.append(f"| {score} | {label} | " + " | ".join(
+                texts_of(columns_of[name][score]) +
+                [less(plain[score]) if plain and name != "plain" else "", less([flops] * len(taus))]) + " |")
+    text = "\n".join(lines)
+    print(f"{len(drawn[first])} cells, the best {max(truth_of(drawn[first])):.2f}%\n{text}")
+    for name in arms:
+        print(f"{name}: seeds agree by a tau of {agreement(scores[name]['inherited cross-entropy']) or 0:.2f} (cross-entropy)")
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/nasbench201-table.md", "w") as f:
         f.write(text + "\n")
-    plot_taus({name: [interval(s[0]) for s in found[name].values()] for name in arms}, list(found[any_arm]),
-              {"FLOPs": baselines["FLOPs"], "parameters": baselines["parameters"]}, "200 epochs alone",
-              f"{out}/nasbench201.svg")
+    plot_taus({name: [interval(columns[0]) for columns in of_arm.values()] for name, of_arm in columns_of.items()},
+              list(scores[first]), {"FLOPs": baselines["FLOPs"], "parameters": baselines["parameters"]},
+              "200 epochs alone", f"{out}/nasbench201.svg")
 
 
 def main():

@@ -19,8 +19,8 @@ import os
 import random
 import sys
 
-from ranking import (GRID, SPARE_SEED, bootstrap, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows,
-                     tau_b, text_of, top_half)
+from ranking import (GRID, SPARE_SEED, agreement, bootstrap, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows,
+                     tau_b, text_of, top)
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 
@@ -209,7 +209,7 @@ def table(paths, out, flops, published):
     cells = ["FLOPs", "", ""]
     for t, truth in truths.items():
         low, high = bootstrap(truth, [flops_score])
-        cells += [f"{flops_taus[t]:.3f}", f"{low:.2f} to {high:.2f}", f"{top_half(truth, flops_score):.3f}", "", "",
+        cells += [f"{flops_taus[t]:.3f}", f"{low:.2f} to {high:.2f}", f"{top(truth, flops_score, 2):.3f}", "", "",
                   f"{regret(truth, flops_score):.2f}"]
     lines.append("| " + " | ".join(cells) + " |")
     pair_lines = ["| difference of tau | by | " + " | ".join(truths) + " |", "|---" * (2 + len(truths)) + "|"]
@@ -238,16 +238,15 @@ def table(paths, out, flops, published):
                 base = None if name == "one-shot" else difference(name, "one-shot", t)
                 cells += [
                     text_of(interval(list(taus[name][t].values()))), f"{low:.2f} to {high:.2f}",
-                    f"{sum(top_half(truth, s) for s in by_seed.values()) / len(by_seed):.3f}",
+                    f"{sum(top(truth, s, 2) for s in by_seed.values()) / len(by_seed):.3f}",
                     text_of(base, difference=True) if base else "",
                     text_of(interval([v - flops_taus[t] for v in taus[name][t].values()]), difference=True),
                     text_of(interval([regret(truth, s) for s in by_seed.values()]), 2),
                 ]
             lines.append("| " + " | ".join(cells) + " |")
-            pairs = list(itertools.combinations(by_seed.values(), 2))
             results.setdefault(name, {})[metric] = {
                 "tau": interval(list(taus[name][next(iter(truths))].values())),
-                "between_seeds": sum(tau_b(a, b) for a, b in pairs) / len(pairs) if pairs else None,
+                "between_seeds": agreement(by_seed.values()),
                 "scores": [sum(column) / len(column) for column in zip(*by_seed.values())],
             }
         for name, other in PAIRS:

@@ -39,8 +39,10 @@ def top(truth, score, parts):
     return tau_b([truth[i] for i in best], [score[i] for i in best])
 
 
-def top_half(truth, score):
-    return top(truth, score, 2)
+def agreement(scores):
+    """Mean tau between the seeds of an arm; None for one seed."""
+    taus = [tau_b(a, b) for a, b in itertools.combinations(scores, 2)]
+    return sum(taus) / len(taus) if taus else None
 
 
 def average_ranks(values):
