@@ -5,6 +5,7 @@
   poolings.py rates OUT/*.db --out rates.json          each arm's best rate, by validation loss over all 36 networks
   poolings.py jobs OUT --data CIFAR10 --rates rates.json   writes the job files
   poolings.py table OUT/*.db --out docs/studies        reads databases and CSV files: table, plot
+  poolings.py scores OUT/*.db --out SCORES.csv         what finished jobs recorded, a row a seed and network
 
 The job files are run by `mosaic rank JOB.toml --db OUT/ARM.db --only scores` (arms) and `--only truth`
 (networks trained alone, a job a seed), in any order, on any machine with a GPU, interrupted at will.
@@ -18,6 +19,7 @@ import json
 import os
 import random
 import sys
+import tomllib
 
 from ranking import (GRID, SPARE_SEED, agreement, bootstrap, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows,
                      tau_b, text_of, top)
@@ -112,10 +114,9 @@ def losses_of_grid(paths):
     """arm -> rate -> mean inherited cross-entropy on validation images over the 36 networks."""
     _, arms, _ = read(paths)
     losses = {}
-    for name, by_metric in arms.items():
-        arm, _, rate = name.partition("@")
-        if rate and len(by_metric.get("loss", {}).get(SPARE_SEED, {})) == 36:
-            losses.setdefault(arm, {})[float(rate)] = sum(by_metric["loss"][SPARE_SEED].values()) / 36
+    for (arm, rate), by_metric in arms.items():
+        if len(by_metric.get("loss", {}).get(SPARE_SEED, {})) == 36:
+            losses.setdefault(arm, {})[rate] = sum(by_metric["loss"][SPARE_SEED].values()) / 36
     return losses
 
 
@@ -139,28 +140,54 @@ def read_csv(path, truth, arms):
                 truth.setdefault(arch, {})[seed] = float(row["test_accuracy"])
                 continue
             for metric in ("accuracy", "loss"):
-                of_seed = arms.setdefault(row["arm"], {}).setdefault(metric, {}).setdefault(seed, {})
+                of_seed = arms.setdefault((row["arm"], float(row["rate"])), {}).setdefault(metric, {}).setdefault(seed, {})
                 of_seed[arch] = float(row["inherited_" + metric])
 
 
+def arm_of(name, config):
+    """Arm and learning rate of a job: those of a grid are called arm@rate."""
+    return name.partition("@")[0], tomllib.loads(config)["supernet"]["learning_rate"]
+
+
 def read(paths):
-    """truth: arch -> {seed: accuracy}; arms: name -> metric -> seed -> arch -> value; speed: name -> images/s."""
+    """truth: arch -> {seed: accuracy}; arms: (name, rate) -> metric -> seed -> arch -> value; speed: (name, rate) -> images/s."""
     truth, arms = {}, {}
     databases = [path for path in paths if not path.endswith(".csv")]
     for path in paths:
         if path not in databases:
             read_csv(path, truth, arms)
-    for name, arch, metric, value, seed in rows(
-        databases, "SELECT j.name, a.arch, m.metric, m.value, m.seed FROM measurements m JOIN jobs j ON j.id = m.job "
+    for name, config, arch, metric, value, seed in rows(
+        databases, "SELECT j.name, j.config, a.arch, m.metric, m.value, m.seed FROM measurements m JOIN jobs j ON j.id = m.job "
         "JOIN architectures a ON a.id = m.architecture WHERE m.status = 'ok' ORDER BY m.id"
     ):
         if metric == "standalone_accuracy":
             truth.setdefault(arch, {})[int(seed)] = value
         elif metric in ("accuracy", "loss"):
-            arms.setdefault(name, {}).setdefault(metric, {}).setdefault(int(seed), {})[arch] = value
-    speed = dict(rows(databases, "SELECT j.name, avg(t.images_per_second) FROM training t JOIN jobs j ON j.id = t.job "
-                      "WHERE t.epoch > 2 GROUP BY j.name"))
+            arms.setdefault(arm_of(name, config), {}).setdefault(metric, {}).setdefault(int(seed), {})[arch] = value
+    speed = {arm_of(name, config): value for name, config, value in rows(
+        databases, "SELECT j.name, j.config, avg(t.images_per_second) FROM training t JOIN jobs j ON j.id = t.job "
+        "WHERE t.epoch > 2 GROUP BY j.name")}
     return truth, arms, speed
+
+
+def write_scores(paths, out):
+    """Scores of finished arms, a row a seed and network, as bench/results keeps them."""
+    _, arms, _ = read(paths)
+    with open(out, "w", newline="") as f:
+        writer = csv.writer(f, lineterminator="\n")
+        writer.writerow(["arm", "rate", "seed", "arch", "inherited_accuracy", "inherited_loss"])
+        for (arm, rate), by_metric in sorted(arms.items(), key=place):
+            for seed, of_arch in sorted(by_metric["loss"].items()):
+                if seed != SPARE_SEED and len(of_arch) == 36:
+                    for arch in sorted(of_arch):
+                        writer.writerow([arm, rate, seed, arch, f"{by_metric['accuracy'][seed][arch]:.3f}", f"{of_arch[arch]:.6f}"])
+
+
+def place(item):
+    """Order of the arms in tables: that of ARMS, then by learning rate."""
+    name, rate = item[0]
+    order = list(ARMS)
+    return (order.index(name) if name in order else len(order), name, rate)
 
 
 # Differences of tau shown besides those from one-shot and FLOPs.
@@ -202,69 +229,76 @@ def table(paths, out, flops, published):
         print(f"{one} with {other}: tau {tau_b(truths[one], truths[other]):.3f}")
     flops_score = [flops[a] for a in archs]
     flops_taus = {t: tau_b(truth, flops_score) for t, truth in truths.items()}
-    head = ["score", "sharing", "seeds"]
+    head = ["score", "sharing", "rate", "seeds"]
     for name in truths:
         head += [name + ": tau", "95% over networks", "upper half", "tau - one-shot's", "tau - FLOPs'", "regret, points"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    cells = ["FLOPs", "", ""]
+    cells = ["FLOPs", "", "", ""]
     for t, truth in truths.items():
         low, high = bootstrap(truth, [flops_score])
         cells += [f"{flops_taus[t]:.3f}", f"{low:.2f} to {high:.2f}", f"{top(truth, flops_score, 2):.3f}", "", "",
                   f"{regret(truth, flops_score):.2f}"]
     lines.append("| " + " | ".join(cells) + " |")
-    pair_lines = ["| difference of tau | by | " + " | ".join(truths) + " |", "|---" * (2 + len(truths)) + "|"]
+    pair_lines = ["| difference of tau | rate | by | " + " | ".join(truths) + " |", "|---" * (3 + len(truths)) + "|"]
     results = {}
-    order = [name for name in ARMS if name in arms] + sorted(set(arms) - set(ARMS))
     for metric, label in LABELS.items():
-        scores = {}  # arm -> seed -> a score a network, the greater the better
-        for name in order:
-            by_seed = arms[name].get("accuracy" if metric == "accuracy" else "loss", {})
+        scores = {}  # (arm, rate) -> seed -> a score a network, the greater the better
+        for arm, by_metric in sorted(arms.items(), key=place):
+            by_seed = by_metric.get("accuracy" if metric == "accuracy" else "loss", {})
             sign = 1 if metric == "accuracy" else -1
-            whole = {s: [sign * by_seed[s][a] for a in archs] for s in sorted(by_seed) if len(by_seed[s]) == 36}
+            whole = {s: [sign * by_seed[s][a] for a in archs] for s in sorted(by_seed) if s != SPARE_SEED and len(by_seed[s]) == 36}
             if metric == "both":
                 whole = {s: mean_rank(v, flops_score) for s, v in whole.items()}
             if whole:
-                scores[name] = whole
-        taus = {name: {t: {s: tau_b(truths[t], v) for s, v in scores[name].items()} for t in truths} for name in scores}
+                scores[arm] = whole
+        taus = {arm: {t: {s: tau_b(truths[t], v) for s, v in by_seed.items()} for t in truths} for arm, by_seed in scores.items()}
 
-        def difference(name, other, truth):
-            common = [s for s in taus[name][truth] if s in taus.get(other, {}).get(truth, {})]
-            return interval([taus[name][truth][s] - taus[other][truth][s] for s in common]) if common else None
+        def difference(arm, other, truth):
+            common = [s for s in taus[arm][truth] if s in taus.get(other, {}).get(truth, {})]
+            return interval([taus[arm][truth][s] - taus[other][truth][s] for s in common]) if common else None
 
-        for name, by_seed in scores.items():
-            cells = [label, name, str(len(by_seed))]
+        for (name, rate), by_seed in scores.items():
+            arm = (name, rate)
+            cells = [label, name, f"{rate:g}", str(len(by_seed))]
             for t, truth in truths.items():
                 low, high = bootstrap(truth, list(by_seed.values()))
-                base = None if name == "one-shot" else difference(name, "one-shot", t)
+                base = None if name == "one-shot" else difference(arm, ("one-shot", rate), t)
                 cells += [
-                    text_of(interval(list(taus[name][t].values()))), f"{low:.2f} to {high:.2f}",
+                    text_of(interval(list(taus[arm][t].values()))), f"{low:.2f} to {high:.2f}",
                     f"{sum(top(truth, s, 2) for s in by_seed.values()) / len(by_seed):.3f}",
                     text_of(base, difference=True) if base else "",
-                    text_of(interval([v - flops_taus[t] for v in taus[name][t].values()]), difference=True),
+                    text_of(interval([v - flops_taus[t] for v in taus[arm][t].values()]), difference=True),
                     text_of(interval([regret(truth, s) for s in by_seed.values()]), 2),
                 ]
             lines.append("| " + " | ".join(cells) + " |")
-            results.setdefault(name, {})[metric] = {
-                "tau": interval(list(taus[name][next(iter(truths))].values())),
+            results.setdefault(arm, {})[metric] = {
+                "tau": interval(list(taus[arm][next(iter(truths))].values())),
                 "between_seeds": agreement(by_seed.values()),
                 "scores": [sum(column) / len(column) for column in zip(*by_seed.values())],
             }
-        for name, other in PAIRS:
-            if name in taus and other in taus:
-                pair_lines.append(f"| {name} - {other} | {label} | " +
-                                  " | ".join(text_of(difference(name, other, t), difference=True) for t in truths) + " |")
+        rates = sorted({rate for _, rate in taus})
+        pairs = [((name, r), (other, r), f"{name} - {other}", f"{r:g}") for name, other in PAIRS for r in rates]
+        pairs += [((name, r), (name, rates[0]), name, f"{r:g} - {rates[0]:g}") for name, r in taus if r != rates[0]]
+        for arm, other, what, rate in pairs:
+            if arm in taus and other in taus:
+                pair_lines.append(f"| {what} | {rate} | {label} | " +
+                                  " | ".join(text_of(difference(arm, other, t), difference=True) for t in truths) + " |")
     text = "\n".join(lines) + "\n\n" + "\n".join(pair_lines)
     print(text)
-    for name, of_metric in results.items():
-        print(f"{name}: seeds agree by a tau of {of_metric['accuracy']['between_seeds'] or 0:.2f} (accuracy); "
-              f"{speed.get(name, 0):.0f} images/s, summed over supernets")
+    named = {arm: f"{arm[0]}, rate {arm[1]:g}" for arm in results}
+    for arm, of_metric in results.items():
+        losses = [sum(of_arch.values()) / 36 for seed, of_arch in arms[arm]["loss"].items() if seed != SPARE_SEED]
+        print(f"{named[arm]}: validation loss {text_of(interval(losses))}, seeds agree by a tau of "
+              f"{of_metric['loss']['between_seeds'] or 0:.2f} (cross-entropy), "
+              f"{speed.get(arm, 0):.0f} images/s, summed over supernets")
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/poolings.json", "w") as f:
-        json.dump({"archs": archs, "truth": own, "truth_by_seed": truth_by_seed, "arms": results,
-                   "images_per_second": speed}, f, indent=1)
+        json.dump({"archs": archs, "truth": own, "truth_by_seed": truth_by_seed,
+                   "arms": {named[arm]: r for arm, r in results.items()},
+                   "images_per_second": {named[arm]: v for arm, v in speed.items() if arm in named}}, f, indent=1)
     with open(f"{out}/poolings-table.md", "w") as f:
         f.write(text + "\n")
-    plotted = {name: [r[metric]["tau"] for metric in LABELS] for name, r in results.items() if len(r) == len(LABELS)}
+    plotted = {named[arm]: [r[metric]["tau"] for metric in LABELS] for arm, r in results.items() if len(r) == len(LABELS)}
     plot_taus(plotted, list(LABELS.values()), {"FLOPs": next(iter(flops_taus.values()))},
               "networks trained alone", f"{out}/poolings.svg")
 
@@ -302,6 +336,9 @@ def main():
     rates = sub.add_parser("rates")
     rates.add_argument("db", nargs="+")
     rates.add_argument("--out", required=True)
+    scores = sub.add_parser("scores")
+    scores.add_argument("db", nargs="+", help="databases, or CSV files to put together with them")
+    scores.add_argument("--out", required=True)
     tables = sub.add_parser("table")
     tables.add_argument("db", nargs="+", help="databases, or CSV files of bench/results")
     tables.add_argument("--published", help="CSV of published accuracies, a second truth")
@@ -313,6 +350,8 @@ def main():
         write_grid(options.out, options.data, options.epochs)
     elif options.what == "rates":
         choose_rates(losses_of_grid(options.db), options.out)
+    elif options.what == "scores":
+        write_scores(options.db, options.out)
     else:
         table(options.db, options.out, flops_of_poolings(), options.published)
 
