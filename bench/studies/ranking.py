@@ -149,5 +149,5 @@ def plot_taus(arms, scores, baselines, truth, path):
     axis.set_xlabel(f"Kendall's tau with {truth} (bars: 95% over seeds)")
     axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    matplotlib.rcParams["svg.hashsalt"] = "mosaic"  # the same figures give the same file
+    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
