@@ -97,7 +97,7 @@ db::Network pick(const db::Database& database, const db::Job& job, const Extract
 supernet::NormStats calibrated(const supernet::Supernet& net,
                                const evaluators::Candidate& candidate, const tasks::Task& task,
                                std::int64_t images) {
-  const auto weights = net.weights(candidate.genotype);
+  const auto weights = net.weights(candidate.genotype, candidate.graph);
   return supernet::calibrate(
       [&](const at::Tensor& inputs, supernet::NormStats* stats) {
         return supernet::execute(candidate.graph, "forward", {&inputs, 1}, weights,

@@ -43,7 +43,7 @@ class Inherited : public Evaluator {
 
   core::Measurement measure(const Candidate& candidate) const {
     torch::NoGradGuard guard;
-    const auto weights = context_.supernet->weights(candidate.genotype);
+    const auto weights = context_.supernet->weights(candidate.genotype, candidate.graph);
     const auto forward = [&](const at::Tensor& inputs, supernet::NormMode mode,
                              supernet::NormStats* stats) {
       return supernet::execute(candidate.graph, "forward", {&inputs, 1}, weights, mode, stats)[0];

@@ -9,6 +9,7 @@
 
 #include "fusion.hpp"
 #include "joint_executor.hpp"
+#include "mixing.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/supernet/sampler.hpp"
 #include "structure.hpp"
@@ -101,7 +102,6 @@ struct SupernetStacks {
   bool same_parts = true;
   std::map<std::string, Stack> stacks;
   std::vector<at::Tensor> routers;  ///< parameters of all routers, where they are asked at once
-  std::map<std::string, std::size_t> slot_index;
   std::shared_ptr<Sampler> sampler;
 
   std::shared_ptr<const void> hold(const spaces::Genotype& genotype) const {
@@ -112,47 +112,57 @@ struct SupernetStacks {
 
   at::Tensor forward(const spaces::Genotype& genotype, const at::Tensor& inputs) const {
     const spaces::Graph graph = fused(members[0]->space().bind(genotype));
-    const std::function<at::Tensor(std::size_t, const at::Tensor&)> mix = mixes(genotype);
-    std::map<SlotShape, at::Tensor> made;
-    const JointWeights weights = [&](const spaces::WeightRef& ref, std::span<const int>) {
-      at::Tensor& result = made[{ref.slot, ref.active}];
-      if (result.defined()) return result;
-      const at::Tensor own = experts(ref.slot, genotype);
-      return result = mixed_weights(own, mix(slot_index.at(ref.slot), own), ref);
-    };
+    const Mixes mixes = this->mixes(genotype, graph);
+    const WeightSource weights = mixed_weights(
+        graph,
+        [&](const std::string& slot) {
+          return SlotExperts{experts(slot, genotype), mixes.of_slot[bank().place(slot)]};
+        },
+        mixes.mixes);
     const std::vector<const spaces::Graph*> graphs(members.size(), &graph);
-    return execute_joint(graphs, inputs, weights);
+    return execute_joint(graphs, inputs, [&](const spaces::WeightRef& ref, std::span<const int>) {
+      return weights(ref);
+    });
   }
 
-  /// What mixes a slot's experts [members, m, ...], for all members.
-  std::function<at::Tensor(std::size_t slot, const at::Tensor& experts)> mixes(
-      const spaces::Genotype& genotype) const {
+  /// What mixes the slots of a graph, for all members.
+  Mixes mixes(const spaces::Genotype& genotype, const spaces::Graph& graph) const {
     if (!routers.empty())  // one router that has the parameters of all
-      return [of_all = *members[0]->router().joint_coefficients(
-                  routers, members[0]->encoding(genotype))](std::size_t slot, const at::Tensor&) {
-        return of_all[slot];
-      };
+      return *members[0]->router().joint_coefficients(routers, members[0]->encoding(genotype));
     std::vector<Mixes> of_members;
     for (const auto* member : members) of_members.push_back(member->mixes(genotype, true));
-    std::map<std::vector<int>, at::Tensor> made;  // by the members' mixes
-    return [of_members = std::move(of_members), made = std::move(made)](
-               std::size_t slot, const at::Tensor& own) mutable {
-      std::vector<at::Tensor> of_slot;
-      std::vector<int> key;
-      for (const auto& mixes : of_members) {
-        of_slot.push_back(mixes[slot]);
-        key.push_back(mixes.of_slot[slot]);
+    Mixes result = Mixes::none(of_members[0].of_slot.size());
+    std::map<std::vector<int>, int> known;  // by the members' mixes
+    for (const auto& node : graph.nodes)
+      for (const auto& ref : node.weights) {
+        const std::size_t slot = bank().place(ref.slot);
+        std::vector<int> key;
+        for (const auto& mixes : of_members) key.push_back(mixes.of_slot[slot]);
+        if (const auto found = known.find(key); found != known.end()) {
+          result.of_slot[slot] = found->second;
+          continue;
+        }
+        std::int64_t most = 1;
+        std::vector<at::Tensor> of_slot;
+        for (std::size_t i = 0; i < members.size(); ++i) {
+          of_slot.push_back(of_members[i][slot]);
+          most = std::max(most, members[i]->router().experts(slot));
+        }
+        const at::Tensor stacked = stacked_mixes(of_slot, most, bank().experts(ref.slot).options());
+        if (stacked.defined()) {
+          result.of_slot[slot] = static_cast<int>(result.mixes.size());
+          result.mixes.push_back(stacked);
+        }
+        known[std::move(key)] = result.of_slot[slot];
       }
-      at::Tensor& result = made[key];
-      if (!result.defined()) result = stacked_mixes(of_slot, own.size(1), own.options());
-      return result;
-    };
+    return result;
   }
+
+  const WeightBank& bank() const { return members[0]->bank(); }
 
   /// Experts of a slot that the members use for this architecture: [members, m, ...full].
   at::Tensor experts(const std::string& slot, const spaces::Genotype& genotype) const {
-    if (same_parts)
-      return stacks.at(members[0]->bank().name(slot, members[0]->part(genotype))).tensor;
+    if (same_parts) return stacks.at(bank().name(slot, members[0]->part(genotype))).tensor;
     std::vector<at::Tensor> own;
     for (const auto* member : members)
       own.push_back(member->bank().experts(slot, member->part(genotype)));
@@ -231,8 +241,6 @@ Trainee joint_supernets(std::span<Supernet* const> supernets, const TrainSetting
     state->same_parts = state->same_parts && supernet->router().same_parts(supernets[0]->router());
   const auto& space = supernets[0]->space();
   state->sampler = make_sampler(settings.sampler, space);
-  for (std::size_t i = 0; i < space.graph().slots.size(); ++i)
-    state->slot_index[space.graph().slots[i].name] = i;
 
   Trainee trainee;
   trainee.device = supernets[0]->device();

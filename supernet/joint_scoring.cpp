@@ -101,7 +101,7 @@ std::vector<JointScore> score_supernets(std::span<Supernet* const> supernets,
   torch::NoGradGuard guard;
   const spaces::Graph graph = supernets[0]->space().bind(genotype);
   std::vector<WeightSource> sources;
-  for (const auto* supernet : supernets) sources.push_back(supernet->weights(genotype));
+  for (const auto* supernet : supernets) sources.push_back(supernet->weights(genotype, graph));
   return score({std::vector<const spaces::Graph*>(supernets.size(), &graph), std::move(sources)},
                supernets[0]->device(), task, scoring);
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "mixing.hpp"
 #include "mosaic/core/error.hpp"
 #include "random_tensor.hpp"
 
@@ -48,7 +49,7 @@ WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router
   for (std::size_t i = 0; i < graph.slots.size(); ++i) {
     const auto& slot = graph.slots[i];
     const at::Tensor experts = initial_experts(slot, router.experts(i), seed);
-    index_[slot.name] = tensors_.size();
+    index_[slot.name] = i;
     for (std::int64_t part = 0; part < parts_; ++part)
       tensors_.emplace_back(name(slot.name, part), experts.clone().requires_grad_());
   }
@@ -60,7 +61,7 @@ WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router
   torch::NoGradGuard guard;
   for (std::size_t i = 0; i < graph.slots.size(); ++i) {
     const auto& slot = graph.slots[i].name;
-    index_[slot] = tensors_.size();
+    index_[slot] = i;
     for (std::int64_t part = 0; part < parts_; ++part) {
       const at::Tensor& old =
           parent.experts(slot, ancestry.parts.at(static_cast<std::size_t>(part)));
@@ -74,7 +75,8 @@ WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router
 }
 
 const at::Tensor& WeightBank::experts(const std::string& slot, std::int64_t part) const {
-  return tensors_[index_.at(slot) + static_cast<std::size_t>(part)].second;
+  return tensors_[place(slot) * static_cast<std::size_t>(parts_) + static_cast<std::size_t>(part)]
+      .second;
 }
 
 std::string WeightBank::name(const std::string& slot, std::int64_t part) const {
@@ -130,34 +132,30 @@ Mixes Supernet::mixes(const spaces::Genotype& genotype, bool training) const {
   return result;
 }
 
-WeightSource Supernet::weights(const spaces::Genotype& genotype, bool training) const {
-  auto by_slot = std::make_shared<std::map<std::string, at::Tensor>>();
-  const Mixes mixes = this->mixes(genotype, training);
-  for (std::size_t slot = 0; slot < mixes.of_slot.size(); ++slot)
-    if (mixes.of_slot[slot] >= 0) (*by_slot)[space_.graph().slots[slot].name] = mixes[slot];
-  using Key = std::pair<std::string, std::vector<std::int64_t>>;
-  auto made = std::make_shared<std::map<Key, at::Tensor>>();
-  return [this, by_slot, made, part = part(genotype)](const spaces::WeightRef& ref) {
-    at::Tensor& result = (*made)[Key(ref.slot, ref.active)];
-    if (!result.defined()) {
-      const auto mix = by_slot->find(ref.slot);
-      result = mixed_weight(bank_.experts(ref.slot, part),
-                            mix == by_slot->end() ? at::Tensor() : mix->second, ref);
-    }
-    return result;
-  };
+WeightSource Supernet::weights(const spaces::Genotype& genotype, const spaces::Graph& graph,
+                               bool training) const {
+  const Known& known = this->known(genotype);
+  const Mixes mixes = router_->coefficients(known.encoding, known.bias, training);
+  const auto of_one = mixed_weights(
+      graph,
+      [&](const std::string& slot) {
+        return SlotExperts{bank_.experts(slot, known.part).unsqueeze(0),
+                           mixes.of_slot[bank_.place(slot)]};
+      },
+      mixes.mixes);
+  return [of_one](const spaces::WeightRef& ref) { return of_one(ref).squeeze(0); };
 }
 
 at::Tensor Supernet::forward(const spaces::Graph& graph, const spaces::Genotype& genotype,
                              const at::Tensor& inputs, NormMode mode, NormStats* stats) const {
-  return execute(graph, "forward", {&inputs, 1}, weights(genotype, mode == NormMode::batch), mode,
-                 stats)[0];
+  return execute(graph, "forward", {&inputs, 1}, weights(genotype, graph, mode == NormMode::batch),
+                 mode, stats)[0];
 }
 
 Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stats) const {
   torch::NoGradGuard guard;
   spaces::Graph graph = space_.bind(genotype);
-  const auto source = weights(genotype);
+  const auto source = weights(genotype, graph);
   std::map<std::string, at::Tensor> own;
   NormStats kept;
   for (auto& node : graph.nodes) {

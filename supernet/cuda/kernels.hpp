@@ -1,6 +1,6 @@
 /// CUDA kernels for what LibTorch has no fast ones: many narrow networks side by side, channels
 /// last. Plain pointers: what calls them looks after shapes and memory, and has a reference in
-/// LibTorch's own ops for every other device (ops/batch_norm.cpp, channels.cpp, router.cpp).
+/// LibTorch's own ops for every other device (ops/batch_norm.cpp, channels.cpp, mixing.cpp).
 #pragma once
 
 #include <cstdint>
@@ -58,17 +58,33 @@ void pack_weights(const float* weights, void* result, Weights shape, Stream stre
 /// The gradient of `weights`, given that of the result.
 void unpack_gradient(const void* gradient, float* result, Weights shape, Stream stream);
 
-/// Sizes of a slot's experts: [networks, experts, rows, columns], float32, contiguous.
-struct Experts {
-  std::int64_t networks = 0, experts = 0, rows = 0, columns = 0;
+/// A slot whose experts [networks, count, rows, columns] are mixed into [networks, rows, columns].
+/// Float32, contiguous; of the mix, [networks, count] or `by_row` [networks, (more than) rows,
+/// count], what belongs to a network is.
+struct MixedSlot {
+  const float* experts = nullptr;
+  const float* mix = nullptr;
+  float* result = nullptr;
+  /// For mix_backward(): the gradient of the result, that of the experts, and where to put the
+  /// products of both, [rows, count] for each network.
+  const float* gradient = nullptr;
+  float* expert_gradient = nullptr;
+  float* products = nullptr;
+  std::int64_t products_stride = 0, mix_stride = 0;  ///< from network to network
+  int count = 0, rows = 0, columns = 0;
+  bool by_row = false;
 };
-/// result[n, r, c] = sum_i mix[n, i, r] experts[n, i, r, c]. The mix is [networks, experts], or
-/// [networks, experts, rows] where `by_row`.
-void mix_forward(const float* experts, const float* mix, bool by_row, float* result, Experts shape,
-                 Stream stream);
+/// The gradient of a mix: sums of products [networks, terms, width] over terms.
+struct MixGradient {
+  const float* products = nullptr;
+  float* result = nullptr;  ///< [networks, width]
+  int terms = 0, width = 0;
+};
+/// result[n, r, c] = sum_i mix[n, (r,) i] experts[n, i, r, c], of all slots.
+void mix_forward(const std::vector<MixedSlot>& slots, std::int64_t networks, Stream stream);
 /// expert_gradient[n, i, r, c] = gradient[n, r, c] mix_i / sum_j mix_j^2;
-/// mix_gradient[n, i, r] = sum_c gradient[n, r, c] experts[n, i, r, c], of every row.
-void mix_backward(const float* gradient, const float* experts, const float* mix, bool by_row,
-                  float* expert_gradient, float* mix_gradient, Experts shape, Stream stream);
+/// products[n, r, i] = sum_c gradient[n, r, c] experts[n, i, r, c]; then their sums.
+void mix_backward(const std::vector<MixedSlot>& slots, const std::vector<MixGradient>& sums,
+                  std::int64_t networks, Stream stream);
 
 }  // namespace mosaic::supernet::cuda

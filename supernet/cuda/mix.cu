@@ -1,5 +1,7 @@
-// Experts of a slot, mixed by an architecture's coefficients.
+// Experts of slots, mixed by an architecture's coefficients: all slots by one kernel each way.
 #include <cuda_runtime.h>
+
+#include <algorithm>
 
 #include "kernels.hpp"
 
@@ -7,80 +9,146 @@ namespace mosaic::supernet::cuda {
 namespace {
 
 constexpr int kThreads = 128;
+constexpr int kParameterBytes = 4000;  // what a kernel takes by value on every GPU, with some left
 
-/// Coefficients of one row: mix[network, expert(, row)].
-struct Coefficients {
-  const float* first;
-  std::int64_t step;
-  __device__ Coefficients(const float* mix, bool by_row, const Experts& shape, std::int64_t network,
-                          std::int64_t row)
-      : first(mix + network * shape.experts * (by_row ? shape.rows : 1) + (by_row ? row : 0)),
-        step(by_row ? shape.rows : 1) {}
-  __device__ float operator[](std::int64_t expert) const { return first[expert * step]; }
+/// Some slots, by value; blocks first[i] .. first[i + 1] - 1 are the rows of slot i.
+struct Slots {
+  static constexpr int kMost = kParameterBytes / static_cast<int>(sizeof(MixedSlot) + sizeof(int));
+  MixedSlot slots[kMost];
+  int first[kMost + 1];
+  int size;
+
+  __device__ int of_block(int block) const {
+    int low = 0, high = size;
+    while (high - low > 1) {
+      const int middle = (low + high) / 2;
+      (first[middle] <= block ? low : high) = middle;
+    }
+    return low;
+  }
 };
 
+struct Sums {
+  static constexpr int kMost = kParameterBytes / static_cast<int>(sizeof(MixGradient));
+  MixGradient sums[kMost];
+};
+
+__device__ const float* coefficients(const MixedSlot& slot, std::int64_t network, int row) {
+  return slot.mix + network * slot.mix_stride + (slot.by_row ? row * slot.count : 0);
+}
+
+/// The sum over a block's threads, for thread 0.
+__device__ float sum_of_block(float value) {
+  __shared__ float sums[kThreads / 32];
+  for (int offset = 16; offset > 0; offset /= 2)
+    value += __shfl_down_sync(0xffffffff, value, offset);
+  __syncthreads();  // what an earlier sum left is read
+  if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = value;
+  __syncthreads();
+  float total = 0;
+  if (threadIdx.x == 0)
+    for (const float sum : sums) total += sum;
+  return total;
+}
+
 /// A block for each (row, network).
-__global__ void forward(const float* __restrict__ experts, const float* __restrict__ mix,
-                        bool by_row, float* __restrict__ result, Experts shape) {
-  const std::int64_t row = blockIdx.x, network = blockIdx.y;
-  const Coefficients r(mix, by_row, shape, network, row);
-  const std::int64_t apart = shape.rows * shape.columns;  // from expert to expert
-  const float* own = experts + network * shape.experts * apart + row * shape.columns;
-  for (std::int64_t c = threadIdx.x; c < shape.columns; c += blockDim.x) {
+__global__ void forward(const Slots all) {
+  const int place = all.of_block(static_cast<int>(blockIdx.x));
+  const MixedSlot& slot = all.slots[place];
+  const int row = static_cast<int>(blockIdx.x) - all.first[place];
+  const std::int64_t network = blockIdx.y;
+  const float* r = coefficients(slot, network, row);
+  const std::int64_t apart = std::int64_t{slot.rows} * slot.columns;  // from expert to expert
+  const float* own = slot.experts + network * slot.count * apart + row * slot.columns;
+  float* result = slot.result + (network * slot.rows + row) * slot.columns;
+  for (int c = static_cast<int>(threadIdx.x); c < slot.columns; c += kThreads) {
     float sum = 0;
-    for (std::int64_t i = 0; i < shape.experts; ++i) sum = fmaf(r[i], own[i * apart + c], sum);
-    result[(network * shape.rows + row) * shape.columns + c] = sum;
+    for (int i = 0; i < slot.count; ++i) sum = fmaf(r[i], own[i * apart + c], sum);
+    result[c] = sum;
   }
 }
 
-__global__ void backward(const float* __restrict__ gradient, const float* __restrict__ experts,
-                         const float* __restrict__ mix, bool by_row,
-                         float* __restrict__ expert_gradient, float* __restrict__ mix_gradient,
-                         Experts shape) {
-  __shared__ float sums[kThreads / 32];
-  const std::int64_t row = blockIdx.x, network = blockIdx.y;
-  const Coefficients r(mix, by_row, shape, network, row);
-  const std::int64_t apart = shape.rows * shape.columns;
-  const std::int64_t begin = network * shape.experts * apart + row * shape.columns;
-  const float* of_row = gradient + (network * shape.rows + row) * shape.columns;
+__global__ void backward(const Slots all) {
+  const int place = all.of_block(static_cast<int>(blockIdx.x));
+  const MixedSlot& slot = all.slots[place];
+  const int row = static_cast<int>(blockIdx.x) - all.first[place];
+  const std::int64_t network = blockIdx.y;
+  const float* r = coefficients(slot, network, row);
+  const std::int64_t apart = std::int64_t{slot.rows} * slot.columns;
+  const std::int64_t begin = network * slot.count * apart + row * slot.columns;
+  const float* of_row = slot.gradient + (network * slot.rows + row) * slot.columns;
   float squares = 0;
-  for (std::int64_t i = 0; i < shape.experts; ++i) squares = fmaf(r[i], r[i], squares);
-  for (std::int64_t i = 0; i < shape.experts; ++i) {
+  for (int i = 0; i < slot.count; ++i) squares = fmaf(r[i], r[i], squares);
+  for (int i = 0; i < slot.count; ++i) {
     const float share = r[i] / squares;
     float product = 0;
-    for (std::int64_t c = threadIdx.x; c < shape.columns; c += blockDim.x) {
+    for (int c = static_cast<int>(threadIdx.x); c < slot.columns; c += kThreads) {
       const std::int64_t at = begin + i * apart + c;
-      expert_gradient[at] = of_row[c] * share;
-      product = fmaf(of_row[c], experts[at], product);
+      slot.expert_gradient[at] = of_row[c] * share;
+      product = fmaf(of_row[c], slot.experts[at], product);
     }
-    for (int offset = 16; offset > 0; offset /= 2)
-      product += __shfl_down_sync(0xffffffff, product, offset);
-    if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = product;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      float total = 0;
-      for (unsigned warp = 0; warp < blockDim.x / 32; ++warp) total += sums[warp];
-      mix_gradient[(network * shape.experts + i) * shape.rows + row] = total;
-    }
-    __syncthreads();
+    const float total = sum_of_block(product);
+    if (threadIdx.x == 0)
+      slot.products[network * slot.products_stride + row * slot.count + i] = total;
   }
 }
 
-dim3 grid_of(const Experts& shape) {
-  return {static_cast<unsigned>(shape.rows), static_cast<unsigned>(shape.networks)};
+/// A block for each (mix, network).
+__global__ void add_up(const Sums all) {
+  const MixGradient& sum = all.sums[blockIdx.x];
+  const std::int64_t network = blockIdx.y;
+  const float* products = sum.products + network * sum.terms * sum.width;
+  float* result = sum.result + network * sum.width;
+  if (sum.width >= sum.terms) {  // a thread for each sum
+    for (int at = static_cast<int>(threadIdx.x); at < sum.width; at += kThreads) {
+      float total = 0;
+      for (int term = 0; term < sum.terms; ++term) total += products[term * sum.width + at];
+      result[at] = total;
+    }
+    return;
+  }
+  for (int at = 0; at < sum.width; ++at) {
+    float own = 0;
+    for (int term = static_cast<int>(threadIdx.x); term < sum.terms; term += kThreads)
+      own += products[term * sum.width + at];
+    const float total = sum_of_block(own);
+    if (threadIdx.x == 0) result[at] = total;
+  }
+}
+
+template <class Launch>
+void for_some(const std::vector<MixedSlot>& slots, const Launch& launch) {
+  for (std::size_t begin = 0; begin < slots.size(); begin += Slots::kMost) {
+    Slots some{};
+    some.size = static_cast<int>(std::min<std::size_t>(slots.size() - begin, Slots::kMost));
+    for (int i = 0; i < some.size; ++i) {
+      some.slots[i] = slots[begin + static_cast<std::size_t>(i)];
+      some.first[i + 1] = some.first[i] + some.slots[i].rows;
+    }
+    launch(some, static_cast<unsigned>(some.first[some.size]));
+  }
 }
 
 }  // namespace
 
-void mix_forward(const float* experts, const float* mix, bool by_row, float* result, Experts shape,
-                 Stream stream) {
-  forward<<<grid_of(shape), kThreads, 0, stream>>>(experts, mix, by_row, result, shape);
+void mix_forward(const std::vector<MixedSlot>& slots, std::int64_t networks, Stream stream) {
+  for_some(slots, [&](const Slots& some, unsigned rows) {
+    forward<<<dim3(rows, static_cast<unsigned>(networks)), kThreads, 0, stream>>>(some);
+  });
 }
 
-void mix_backward(const float* gradient, const float* experts, const float* mix, bool by_row,
-                  float* expert_gradient, float* mix_gradient, Experts shape, Stream stream) {
-  backward<<<grid_of(shape), kThreads, 0, stream>>>(gradient, experts, mix, by_row, expert_gradient,
-                                                    mix_gradient, shape);
+void mix_backward(const std::vector<MixedSlot>& slots, const std::vector<MixGradient>& sums,
+                  std::int64_t networks, Stream stream) {
+  for_some(slots, [&](const Slots& some, unsigned rows) {
+    backward<<<dim3(rows, static_cast<unsigned>(networks)), kThreads, 0, stream>>>(some);
+  });
+  for (std::size_t begin = 0; begin < sums.size(); begin += Sums::kMost) {
+    Sums some{};
+    const std::size_t size = std::min<std::size_t>(sums.size() - begin, Sums::kMost);
+    std::copy_n(sums.begin() + static_cast<std::ptrdiff_t>(begin), size, some.sums);
+    add_up<<<dim3(static_cast<unsigned>(size), static_cast<unsigned>(networks)), kThreads, 0,
+             stream>>>(some);
+  }
 }
 
 }  // namespace mosaic::supernet::cuda

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "channels.hpp"
+#include "mixing.hpp"
 #include "mosaic/supernet/supernet.hpp"
 
 using namespace mosaic;
@@ -136,28 +137,109 @@ TEST_CASE("channels are parted and joined on the GPU as LibTorch does", "[gpu]")
   CHECK(at::equal(gradients[1], gradients[3]));
 }
 
+TEST_CASE("gradients of mixed weights are those of the formula, shared mixes and slices included") {
+  // Slots of one mix: a weight, a slice of it, and a norm's; one more has a mix of its own.
+  const bool by_neuron = GENERATE(false, true);
+  const std::vector<spaces::Crop> crops(4, spaces::Crop::leading);
+  const std::vector<spaces::WeightRef> refs{{"w", "a", {6, 5, 3, 3}, {6, 5, 3, 3}, crops},
+                                            {"w", "b", {6, 5, 3, 3}, {4, 3, 3, 3}, crops},
+                                            {"w", "c", {6}, {6}, {spaces::Crop::leading}},
+                                            {"w", "d", {6, 300}, {6, 300}, {crops[0], crops[0]}}};
+  const std::vector<int> mix_of{0, 0, 0, 1};
+  std::vector<const spaces::WeightRef*> asked;
+  std::vector<SlotExperts> slots;
+  std::vector<at::Tensor> leaves, mixes;
+  for (std::size_t i = 0; i < refs.size(); ++i) {
+    std::vector<std::int64_t> full{2, 3};
+    full.insert(full.end(), refs[i].full.begin(), refs[i].full.end());
+    leaves.push_back(at::randn(full, at::kDouble).requires_grad_());
+    slots.push_back({leaves[i], mix_of[i]});
+    asked.push_back(&refs[i]);
+  }
+  for (int i = 0; i < 2; ++i) {
+    const at::Tensor logits =
+        by_neuron ? at::randn({2, 6, 3}, at::kDouble) : at::randn({2, 3}, at::kDouble);
+    mixes.push_back(at::softmax(logits, -1).requires_grad_());
+    leaves.push_back(mixes.back());
+  }
+  const auto mixed = mixed_weights(slots, asked, mixes);
+  // The last slot but one is not used: its experts have no gradient, and nothing for the mix.
+  std::vector<at::Tensor> given;
+  for (const auto& value : mixed) given.push_back(at::randn(value.sizes(), at::kDouble));
+  const auto found =
+      torch::autograd::grad({mixed[0], mixed[1], mixed[3]}, leaves, {given[0], given[1], given[3]},
+                            std::nullopt, false, true);
+  CHECK_FALSE(found[2].defined());
+  std::vector<at::Tensor> of_mixes{at::zeros_like(mixes[0]), at::zeros_like(mixes[1])};
+  for (const std::size_t slot : {0, 1, 3}) {
+    const auto own = static_cast<std::size_t>(mix_of[slot]);
+    at::Tensor expected = at::zeros_like(leaves[slot]);
+    for (std::int64_t network = 0; network < 2; ++network)
+      for (std::int64_t row = 0; row < refs[slot].active[0]; ++row) {
+        const at::Tensor r = by_neuron ? mixes[own][network][row] : mixes[own][network];
+        const at::Tensor gradient = given[slot][network][row];
+        for (std::int64_t i = 0; i < 3; ++i) {
+          at::Tensor part = leaves[slot][network][i][row], of_part = expected[network][i][row];
+          for (std::int64_t axis = 0; axis < gradient.dim(); ++axis) {
+            part = part.narrow(axis, 0, gradient.size(axis));
+            of_part = of_part.narrow(axis, 0, gradient.size(axis));
+          }
+          of_part.copy_(gradient * r[i] / r.square().sum());
+          const at::Tensor product = (gradient * part).sum();
+          (by_neuron ? of_mixes[own][network][row][i] : of_mixes[own][network][i]) += product;
+        }
+      }
+    CHECK(difference(found[slot], expected) < 1e-12);
+  }
+  for (std::size_t i = 0; i < 2; ++i) CHECK(difference(found[4 + i], of_mixes[i]) < 1e-12);
+}
+
 TEST_CASE("experts are mixed on the GPU as on the CPU", "[gpu]") {
   if (!torch::cuda::is_available()) return;
   const std::int64_t experts = GENERATE(2, 5);
   const bool by_neuron = GENERATE(false, true);
-  const auto sizes = GENERATE(std::vector<std::int64_t>{16, 8, 3, 3}, std::vector<std::int64_t>{24},
-                              std::vector<std::int64_t>{10, 300});
-  std::vector<std::int64_t> full{3, experts};
-  full.insert(full.end(), sizes.begin(), sizes.end());
-  const at::Tensor bank = at::randn(full);
-  const at::Tensor mixes =
-      at::softmax(by_neuron ? at::randn({3, sizes[0], experts}) : at::randn({3, experts}), -1);
-  const at::Tensor gradient = at::randn(sizes);
+  const int repeats = GENERATE(1, 60);  // more slots than one kernel takes
+  std::vector<spaces::WeightRef> refs;
+  for (const std::vector<std::int64_t>& sizes :
+       {std::vector<std::int64_t>{16, 8, 3, 3}, {16}, {10, 300}, {16, 1, 1, 1}})
+    refs.push_back({"weight", "slot", sizes, sizes, std::vector<spaces::Crop>(sizes.size())});
+  refs[2].full[0] = 16;  // a slice
+  std::vector<at::Tensor> banks, mixes, given;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    for (const auto& ref : refs) {
+      std::vector<std::int64_t> full{3, experts};
+      full.insert(full.end(), ref.full.begin(), ref.full.end());
+      banks.push_back(at::randn(full));
+      std::vector<std::int64_t> sizes{3};
+      sizes.insert(sizes.end(), ref.active.begin(), ref.active.end());
+      given.push_back(at::randn(sizes));
+    }
+    mixes.push_back(
+        at::softmax(by_neuron ? at::randn({3, 16, experts}) : at::randn({3, experts}), -1));
+  }
   std::vector<std::vector<at::Tensor>> answers;
   for (const std::string device : {"cpu", "cuda"}) {
-    const at::Tensor e = bank.to(at::Device(device)).detach().requires_grad_();
-    const at::Tensor r = mixes.to(at::Device(device)).detach().requires_grad_();
-    const at::Tensor merged = mixed_weights(
-        e, r, {"weight", "slot", sizes, sizes, std::vector<spaces::Crop>(sizes.size())});
-    const auto found = torch::autograd::grad({(merged * gradient.to(merged)).sum()}, {e, r});
-    answers.push_back({merged, found[0], found[1]});
+    const auto on_device = [&](const at::Tensor& tensor) { return tensor.to(at::Device(device)); };
+    std::vector<at::Tensor> leaves, on_mixes, gradients;
+    std::vector<SlotExperts> slots;
+    std::vector<const spaces::WeightRef*> asked;
+    for (const auto& mix : mixes) on_mixes.push_back(on_device(mix).detach().requires_grad_());
+    for (std::size_t i = 0; i < banks.size(); ++i) {
+      leaves.push_back(on_device(banks[i]).detach().requires_grad_());
+      slots.push_back({leaves[i], static_cast<int>(i / refs.size())});
+      asked.push_back(&refs[i % refs.size()]);
+      gradients.push_back(on_device(given[i]));
+    }
+    leaves.insert(leaves.end(), on_mixes.begin(), on_mixes.end());
+    auto merged = mixed_weights(slots, asked, on_mixes);
+    const auto found = torch::autograd::grad(merged, leaves, gradients);
+    merged.insert(merged.end(), found.begin(), found.end());
+    answers.push_back(merged);
   }
-  for (std::size_t i = 0; i < 3; ++i) CHECK(difference(answers[1][i], answers[0][i]) < 1e-5);
+  double worst = 0;
+  for (std::size_t i = 0; i < answers[0].size(); ++i)
+    worst = std::max(worst, difference(answers[1][i], answers[0][i]));
+  CHECK(worst < 1e-5);
 }
 
 TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") {

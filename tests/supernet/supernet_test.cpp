@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "mixing.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/safetensors.hpp"
 
@@ -32,9 +33,10 @@ TEST_CASE("mixed weights agree with the formulas of the mixture-of-supernets, wr
       {spaces::Crop::leading, spaces::Crop::leading, spaces::Crop::centred, spaces::Crop::centred}};
   const at::Tensor layer = at::softmax(at::randn({3}, generator), 0);
   const at::Tensor neuron = at::softmax(at::randn({4, 3}, generator), 1);
-  const at::Tensor by_layer = mixed_weight(experts, layer, ref);
-  const at::Tensor by_neuron = mixed_weight(experts, neuron, ref);
-  const at::Tensor plain = mixed_weight(experts, {}, ref);
+  const at::Tensor all = experts.unsqueeze(0);
+  const auto mixed = mixed_weights({{all, 0}, {all, 1}, {all}}, {&ref, &ref, &ref},
+                                   {layer.unsqueeze(0), neuron.unsqueeze(0)});
+  const at::Tensor by_layer = mixed[0][0], by_neuron = mixed[1][0], plain = mixed[2][0];
   REQUIRE(by_layer.sizes() == at::IntArrayRef({2, 3, 3, 3}));
   for (int o = 0; o < 2; ++o)
     for (int i = 0; i < 3; ++i)
@@ -75,12 +77,12 @@ TEST_CASE("architectures of one mixture get different weights from the same slot
   torch::NoGradGuard guard;
   const auto a = space.parse("stage2.depth=2,stage2.1.kernel=5");
   const auto b = space.parse("stage2.depth=2,stage2.1.kernel=3");
+  const auto graph_a = space.bind(a), graph_b = space.bind(b);
   const auto ref =
-      *space.bind(a).nodes[static_cast<std::size_t>(space.bind(a).find("stage1.0.conv2"))].weight(
-          "weight");
-  REQUIRE_FALSE(at::equal(net.weights(a)(ref), net.weights(b)(ref)));
+      *graph_a.nodes[static_cast<std::size_t>(graph_a.find("stage1.0.conv2"))].weight("weight");
+  REQUIRE_FALSE(at::equal(net.weights(a, graph_a)(ref), net.weights(b, graph_b)(ref)));
   const Supernet plain(space, {.kind = "plain", .experts = 1}, 3);
-  REQUIRE(at::equal(plain.weights(a)(ref), plain.weights(b)(ref)));
+  REQUIRE(at::equal(plain.weights(a, graph_a)(ref), plain.weights(b, graph_b)(ref)));
 }
 
 TEST_CASE("an input of the wrong shape is refused with the shape the network takes") {

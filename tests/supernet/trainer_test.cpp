@@ -106,7 +106,7 @@ TEST_CASE("training lowers the loss of real images, and calibrated inherited sco
   REQUIRE(losses.back() < 0.7 * losses.front());
   const auto genotype = run.space.largest();
   const auto graph = run.space.bind(genotype);
-  const auto weights = run.net.weights(genotype);
+  const auto weights = run.net.weights(genotype, graph);
   auto stats = calibrate(
       [&](const at::Tensor& x, NormStats* s) {
         return execute(graph, "forward", {&x, 1}, weights, NormMode::calibrate, s)[0];

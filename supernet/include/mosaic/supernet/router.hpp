@@ -144,20 +144,4 @@ core::Registry<RouterFactory>& routers();
 /// random layers, among those that divide the space.
 std::string random_growth(const spaces::Space& space, std::int64_t count, std::uint64_t seed);
 
-/// The active part of a slot's experts [m, ...full] under a mix r ([m], [out, m] or undefined): the
-/// tensor of shape `ref.active` that the architecture computes with. Differentiable in both; the
-/// experts' gradient is that of sum_i r_i E_i divided by sum_i r_i^2, because a step along the
-/// plain one moves the merged weight by only that share of the step (1/m when even).
-at::Tensor mixed_weight(const at::Tensor& experts, const at::Tensor& mix,
-                        const spaces::WeightRef& ref);
-
-/// The same for several networks at once: experts [networks, m, ...full], mix [networks, m],
-/// [networks, out, m] or undefined, result [networks, ...ref.active].
-at::Tensor mixed_weights(const at::Tensor& experts, const at::Tensor& mix,
-                         const spaces::WeightRef& ref);
-/// A mix of each network ([m] or [out, m]; undefined: the first expert alone) as one for
-/// mixed_weights(), `experts` wide: where some have fewer, the others are nobody's.
-at::Tensor stacked_mixes(const std::vector<at::Tensor>& mixes, std::int64_t experts,
-                         const at::TensorOptions& options);
-
 }  // namespace mosaic::supernet

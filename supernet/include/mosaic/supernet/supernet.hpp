@@ -40,6 +40,8 @@ class WeightBank {
   WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router, const WeightBank& parent,
              const Ancestry& ancestry);
   const at::Tensor& experts(const std::string& slot, std::int64_t part = 0) const;
+  /// Of a slot in the SuperGraph's order.
+  std::size_t place(const std::string& slot) const { return index_.at(slot); }
   /// "<slot>", or "part<k>.<slot>" where there are several parts; all parts start equal.
   const NamedTensors& tensors() const { return tensors_; }
   std::string name(const std::string& slot, std::int64_t part) const;
@@ -47,7 +49,7 @@ class WeightBank {
  private:
   std::int64_t parts_;
   NamedTensors tensors_;
-  std::map<std::string, std::size_t> index_;
+  std::map<std::string, std::size_t> index_;  ///< of slots
 };
 
 /// Trains as one, answers for every architecture of its space. Not copyable; the space must outlive
@@ -76,9 +78,9 @@ class Supernet {
   /// The part of the space that this architecture falls in (0 where the router makes none).
   std::int64_t part(const spaces::Genotype& genotype) const;
   const WeightBank& bank() const { return bank_; }
-  /// Weights that this architecture computes with. Mixing happens at the first use of each slot and
-  /// is kept for the lifetime of the source, which refers to this supernet.
-  WeightSource weights(const spaces::Genotype& genotype, bool training = false) const;
+  /// Weights that this architecture computes with, for the nodes of its graph; mixed here and now.
+  WeightSource weights(const spaces::Genotype& genotype, const spaces::Graph& graph,
+                       bool training = false) const;
   /// Logits [batch, classes] of one architecture; as in training with NormMode::batch.
   at::Tensor forward(const spaces::Graph& graph, const spaces::Genotype& genotype,
                      const at::Tensor& inputs, NormMode mode, NormStats* stats) const;
