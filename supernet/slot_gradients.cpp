@@ -42,14 +42,16 @@ std::vector<at::Tensor> SlotGradients::operator()(const spaces::Genotype& genoty
   // The share of an even mixture is scaled up in training (mixed_weights); not here.
   for (std::int64_t member = 0; member < count; ++member) {
     const Mixes mixes = members_[static_cast<std::size_t>(member)]->mixes(genotype);
+    std::vector<at::Tensor> shares;  // of each mix: one, or one a neuron
+    for (const auto& mix : mixes.mixes) shares.push_back(mix.square().sum(-1));
     for (std::size_t slot = 0; slot < result.size(); ++slot) {
       if (!result[slot].defined() || mixes.of_slot[slot] < 0) continue;
-      const at::Tensor shares = mixes[slot].square().sum(-1);  // one, or one a neuron
+      const at::Tensor& share = shares[static_cast<std::size_t>(mixes.of_slot[slot])];
       at::Tensor row = result[slot][member];
-      if (shares.dim() == 0)
-        row *= shares;
+      if (share.dim() == 0)
+        row *= share;
       else
-        row.view({shares.size(0), -1}) *= shares.unsqueeze(1);
+        row.view({share.size(0), -1}) *= share.unsqueeze(1);
     }
   }
   return result;

@@ -205,7 +205,6 @@ class Training {
 
   /// Gradients of one step: the mean over its passes and pieces.
   void accumulate(const tasks::Batch& batch) {
-    optimizer_->zero_grad();
     PassResult sum;
     const auto inputs = batch.inputs.chunk(pieces_);
     const auto targets = batch.targets.chunk(pieces_, -1);
