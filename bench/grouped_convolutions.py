@@ -10,24 +10,22 @@ import statistics
 
 import torch
 
-# (channels in, channels out, side, stride)
-SHAPES = ((3, 8, 32, 1), (3, 16, 32, 1), (8, 8, 32, 1), (8, 8, 16, 1), (8, 16, 16, 1), (16, 16, 32, 1), (16, 16, 16, 1),
-          (16, 16, 8, 1), (16, 32, 8, 1), (32, 32, 16, 1), (32, 32, 8, 1))
+# Channels in, channels out, side; of 3x3 convolutions.
+SHAPES = ((3, 8, 32), (3, 16, 32), (8, 8, 32), (8, 8, 16), (8, 16, 16), (16, 16, 32), (16, 16, 16), (16, 16, 8), (16, 32, 8),
+          (32, 32, 16), (32, 32, 8))
 
 
-def microseconds(networks, together, inputs, outputs, side, stride, kernel, repeats, batch=128, times=20):
+def microseconds(networks, together, inputs, outputs, side, repeats, batch=128, times=20):
     x = torch.randn(batch, networks * inputs, side, side, device="cuda", dtype=torch.bfloat16)
     x = x.to(memory_format=torch.channels_last).requires_grad_(inputs > 3)
-    w = torch.randn(networks * outputs, together * inputs, kernel, kernel, device="cuda", dtype=torch.bfloat16)
+    w = torch.randn(networks * outputs, together * inputs, 3, 3, device="cuda", dtype=torch.bfloat16)
     w = w.to(memory_format=torch.channels_last).requires_grad_()
     wanted = [w] + ([x] if x.requires_grad else [])
-    given = None
+    given = torch.randn(batch, networks * outputs, side, side, device="cuda", dtype=torch.bfloat16)
+    given = given.to(memory_format=torch.channels_last)
 
     def step():
-        nonlocal given
-        y = torch.nn.functional.conv2d(x, w, stride=stride, padding=kernel // 2, groups=networks // together)
-        if given is None:
-            given = torch.randn_like(y)
+        y = torch.nn.functional.conv2d(x, w, padding=1, groups=networks // together)
         torch.autograd.grad([y], wanted, [given])
 
     for _ in range(3):
@@ -59,10 +57,10 @@ def main():
     torch.backends.cudnn.benchmark = True
     print(torch.cuda.get_device_name())
     for networks in options.networks:
-        for inputs, outputs, side, stride in SHAPES:
+        for inputs, outputs, side in SHAPES:
             taken = {}
             for together in (n for n in range(1, networks + 1) if networks % n == 0 and n * inputs <= 256):
-                taken[together] = microseconds(networks, together, inputs, outputs, side, stride, 3, options.repeats)
+                taken[together] = microseconds(networks, together, inputs, outputs, side, options.repeats)
             best = min(taken, key=taken.get)
             print(f"{networks:3} networks, {inputs:2} -> {outputs:2} channels, {side}x{side}: " + "  ".join(
                 f"{n}: {'[' if n == best else ''}{t:.0f}{']' if n == best else ''}" for n, t in taken.items()), flush=True)

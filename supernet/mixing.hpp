@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "mosaic/supernet/executor.hpp"
-#include "mosaic/supernet/router.hpp"
 
 namespace mosaic::supernet {
 

@@ -21,8 +21,8 @@ import random
 import sys
 import tomllib
 
-from ranking import (GRID, SPARE_SEED, agreement, bootstrap, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows,
-                     tau_b, text_of, top)
+from ranking import (GRID, SPARE_SEED, agreement, bootstrap, choose_rates, interval, mean_rank, plot_taus, read_rates, regret,
+                     rows, tau_b, text_of, top)
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 

@@ -17,15 +17,6 @@ struct Slots {
   MixedSlot slots[kMost];
   int first[kMost + 1];
   int size;
-
-  __device__ int of_block(int block) const {
-    int low = 0, high = size;
-    while (high - low > 1) {
-      const int middle = (low + high) / 2;
-      (first[middle] <= block ? low : high) = middle;
-    }
-    return low;
-  }
 };
 
 struct Sums {
@@ -33,9 +24,37 @@ struct Sums {
   MixGradient sums[kMost];
 };
 
-__device__ const float* coefficients(const MixedSlot& slot, std::int64_t network, int row) {
-  return slot.mix + network * slot.mix_stride + (slot.by_row ? row * slot.count : 0);
-}
+/// What a block works on: a row of a slot in one network.
+struct Row {
+  const MixedSlot& slot;
+  int row;
+  std::int64_t network;
+  const float* r;       ///< coefficient of each expert
+  std::int64_t apart;   ///< from expert to expert
+  std::int64_t begin;   ///< of the row in the first expert
+  std::int64_t merged;  ///< of the row in the result and its gradient
+
+  __device__ explicit Row(const Slots& all) : Row(all, of_block(all)) {}
+
+ private:
+  __device__ Row(const Slots& all, int place)
+      : slot(all.slots[place]),
+        row(static_cast<int>(blockIdx.x) - all.first[place]),
+        network(blockIdx.y),
+        r(slot.mix + network * slot.mix_stride + (slot.by_row ? row * slot.count : 0)),
+        apart(std::int64_t{slot.rows} * slot.columns),
+        begin(network * slot.count * apart + row * slot.columns),
+        merged((network * slot.rows + row) * slot.columns) {}
+
+  __device__ static int of_block(const Slots& all) {
+    int low = 0, high = all.size;
+    while (high - low > 1) {
+      const int middle = (low + high) / 2;
+      (all.first[middle] <= static_cast<int>(blockIdx.x) ? low : high) = middle;
+    }
+    return low;
+  }
+};
 
 /// The sum over a block's threads, for thread 0.
 __device__ float sum_of_block(float value) {
@@ -53,43 +72,33 @@ __device__ float sum_of_block(float value) {
 
 /// A block for each (row, network).
 __global__ void forward(const Slots all) {
-  const int place = all.of_block(static_cast<int>(blockIdx.x));
-  const MixedSlot& slot = all.slots[place];
-  const int row = static_cast<int>(blockIdx.x) - all.first[place];
-  const std::int64_t network = blockIdx.y;
-  const float* r = coefficients(slot, network, row);
-  const std::int64_t apart = std::int64_t{slot.rows} * slot.columns;  // from expert to expert
-  const float* own = slot.experts + network * slot.count * apart + row * slot.columns;
-  float* result = slot.result + (network * slot.rows + row) * slot.columns;
+  const Row at(all);
+  const MixedSlot& slot = at.slot;
+  const float* own = slot.experts + at.begin;
   for (int c = static_cast<int>(threadIdx.x); c < slot.columns; c += kThreads) {
     float sum = 0;
-    for (int i = 0; i < slot.count; ++i) sum = fmaf(r[i], own[i * apart + c], sum);
-    result[c] = sum;
+    for (int i = 0; i < slot.count; ++i) sum = fmaf(at.r[i], own[i * at.apart + c], sum);
+    slot.result[at.merged + c] = sum;
   }
 }
 
 __global__ void backward(const Slots all) {
-  const int place = all.of_block(static_cast<int>(blockIdx.x));
-  const MixedSlot& slot = all.slots[place];
-  const int row = static_cast<int>(blockIdx.x) - all.first[place];
-  const std::int64_t network = blockIdx.y;
-  const float* r = coefficients(slot, network, row);
-  const std::int64_t apart = std::int64_t{slot.rows} * slot.columns;
-  const std::int64_t begin = network * slot.count * apart + row * slot.columns;
-  const float* of_row = slot.gradient + (network * slot.rows + row) * slot.columns;
+  const Row at(all);
+  const MixedSlot& slot = at.slot;
+  const float* of_row = slot.gradient + at.merged;
   float squares = 0;
-  for (int i = 0; i < slot.count; ++i) squares = fmaf(r[i], r[i], squares);
+  for (int i = 0; i < slot.count; ++i) squares = fmaf(at.r[i], at.r[i], squares);
   for (int i = 0; i < slot.count; ++i) {
-    const float share = r[i] / squares;
+    const float share = at.r[i] / squares;
     float product = 0;
     for (int c = static_cast<int>(threadIdx.x); c < slot.columns; c += kThreads) {
-      const std::int64_t at = begin + i * apart + c;
-      slot.expert_gradient[at] = of_row[c] * share;
-      product = fmaf(of_row[c], slot.experts[at], product);
+      const std::int64_t entry = at.begin + i * at.apart + c;
+      slot.expert_gradient[entry] = of_row[c] * share;
+      product = fmaf(of_row[c], slot.experts[entry], product);
     }
     const float total = sum_of_block(product);
     if (threadIdx.x == 0)
-      slot.products[network * slot.products_stride + row * slot.count + i] = total;
+      slot.products[at.network * slot.products_stride + at.row * slot.count + i] = total;
   }
 }
 
