@@ -206,6 +206,7 @@ class Training {
   /// Gradients of one step: the mean over its passes and pieces.
   void accumulate(const tasks::Batch& batch) {
     PassResult sum;
+    std::vector<at::Tensor> errors;  // of each piece
     const auto inputs = batch.inputs.chunk(pieces_);
     const auto targets = batch.targets.chunk(pieces_, -1);
     const auto passes = trainee_.passes(step_);
@@ -215,11 +216,12 @@ class Training {
       for (const auto& pass : passes)
         sum.add(gradients_->run(pass, {inputs[piece], targets[piece]}, share),
                 inputs.size() * passes.size() > 1);
+      if (trainee_.look) errors.push_back(sum.errors.clone());
     }
     sum.give(trainee_.parameters);
     if (trainee_.look) {
       const Turn now{0, step_, steps_, per_epoch_, batch_size_, task_, settings_};
-      trainee_.look({now, trainee_.parameters, sum.errors});
+      trainee_.look({now, trainee_.parameters, at::cat(errors, -1)});
     }
     loss_window_ += sum.loss;
     correct_window_ += sum.correct;

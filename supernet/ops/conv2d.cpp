@@ -12,14 +12,15 @@
 namespace mosaic::supernet {
 namespace {
 
-/// Groups of few channels are slow on a GPU: how many networks to put into each. Its convolutions
-/// compute tiles of 64 channels anyhow.
+/// How many networks to put into each group on a GPU: narrow groups are slow there. Groups with as
+/// many channels out as in are fastest at 32 of them, others as one dense convolution
+/// (bench/results/joint_training.md).
 std::int64_t networks_a_group(const at::Tensor& weight) {
   if (!weight.is_cuda()) return 1;
-  const std::int64_t networks = weight.size(0), channels = weight.size(2);
-  const std::int64_t widest = channels < 16 ? 128 : 64;
+  const std::int64_t networks = weight.size(0), out = weight.size(1), in = weight.size(2);
+  const std::int64_t widest = out == in ? 32 : 128;
   std::int64_t most = 1;
-  for (std::int64_t count = 2; count <= networks && count * channels <= widest; ++count)
+  for (std::int64_t count = 2; count <= networks && count * in <= widest; ++count)
     if (networks % count == 0) most = count;
   return most;
 }

@@ -115,6 +115,46 @@ TEST_CASE("errors of a step are those of its images") {
   REQUIRE(at::allclose(found.errors, off.square().sum(1).sqrt(), 1e-4, 1e-5));
 }
 
+TEST_CASE("errors of a batch that is taken in pieces are those of all its images") {
+  const auto task = small_task();
+  if (!task) return;
+  const auto space = cell_space();
+  auto settings = training("importance");
+  settings.epochs = 1;
+  for (const bool joint : {false, true}) {
+    Supernet a(space, {.kind = "plain", .experts = 1}, 1),
+        b(space, {.kind = "plain", .experts = 1}, 2);
+    const std::vector<Supernet*> members{&a, &b};
+    auto trainee =
+        joint ? joint_supernets(members, settings, 7, {0, 1}) : supernet_trainee(a, settings, 7);
+    std::vector<at::Tensor> logits;  // of the pieces of a step
+    trainee.passes = [&, passes = trainee.passes](std::int64_t step) {
+      logits.clear();
+      auto result = passes(step);
+      for (auto& pass : result)
+        pass.forward = [&, forward = pass.forward](const at::Tensor& inputs) {
+          if (inputs.size(0) > 16) throw std::bad_alloc();
+          logits.push_back(forward(inputs));
+          return logits.back();
+        };
+      return result;
+    };
+    std::int64_t steps = 0;
+    trainee.look = [&, look = trainee.look](const StepFindings& found) {
+      look(found);
+      const auto batch = training_batch(trainee, *task, found.now.step / found.now.per_epoch,
+                                        found.now.step % found.now.per_epoch, 40);
+      REQUIRE(logits.size() == 4);
+      const at::Tensor shares = at::softmax(at::cat(logits, joint ? 1 : 0).detach(), -1);
+      const at::Tensor off = shares - at::one_hot(batch.targets, 10);
+      REQUIRE(at::allclose(found.errors, off.square().sum(-1).sqrt(), 1e-4, 1e-5));
+      ++steps;
+    };
+    train(trainee, *task, settings, {});
+    REQUIRE(steps == task->size(tasks::Split::train) / 40);
+  }
+}
+
 TEST_CASE("training with importance sampling goes on bit for bit, alone and jointly") {
   const auto task = small_task();
   if (!task) return;
