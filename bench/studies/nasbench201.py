@@ -21,8 +21,8 @@ import json
 import os
 import sys
 
-from ranking import (GRID, SPARE_SEED, agreement, choose_rates, interval, mean_rank, plot_taus, read_rates, regret, rows,
-                     tau_b, text_of, top)
+from ranking import (GRID, SPARE_SEED, agreement, arm_of, choose_rates, in_order, interval, label_of, mean_rank, plot_taus,
+                     read_rates, regret, rows, tau_b, text_of, top)
 
 # name: the [supernet] keys that make the arm
 ARMS = {
@@ -82,13 +82,12 @@ best = {best}
 def losses_of_grid(paths):
     """arm -> rate -> mean inherited cross-entropy on validation images over the networks of the grid."""
     losses = {}
-    for name, loss in rows(
-        paths, "SELECT j.name, avg(m.value) FROM measurements m JOIN jobs j ON j.id = m.job "
+    for name, config, loss in rows(
+        paths, "SELECT j.name, j.config, avg(m.value) FROM measurements m JOIN jobs j ON j.id = m.job "
         "WHERE m.status = 'ok' AND m.metric = 'loss' AND m.seed = ? GROUP BY j.name", (SPARE_SEED,)
     ):
-        arm, _, rate = name.partition("@")
-        if rate:
-            losses.setdefault(arm, {})[float(rate)] = loss
+        arm, rate = arm_of(name, config)
+        losses.setdefault(arm, {})[rate] = loss
     return losses
 
 
@@ -114,29 +113,29 @@ def of_job(state):
 
 
 def read(paths):
-    """arm -> rows, from databases of finished jobs and from CSV files that `scores` wrote."""
+    """(arm, learning rate) -> rows, from databases of finished jobs and from CSV files that `scores` wrote."""
     arms = {}
     for path in paths:
         if path.endswith(".csv.gz"):
             with gzip.open(path, "rt", newline="") as f:
                 for row in csv.DictReader(f):
-                    arms.setdefault(row.pop("arm"), []).append(row)
+                    arms.setdefault((row.pop("arm"), float(row.pop("rate"))), []).append(row)
             continue
-        for name, state in rows([path], "SELECT j.name, s.state FROM states s JOIN jobs j ON j.id = s.job "
-                                "WHERE s.phase = 'rank'"):
-            arms[name] = of_job(json.loads(state))
+        for name, config, state in rows([path], "SELECT j.name, j.config, s.state FROM states s JOIN jobs j ON j.id = s.job "
+                                        "WHERE s.phase = 'rank'"):
+            arms[arm_of(name, config)] = of_job(json.loads(state))
     if not arms:
         sys.exit("none of these files holds a finished job of `mosaic rank`")
-    return dict(sorted(arms.items(), key=lambda item: list(ARMS).index(item[0]) if item[0] in ARMS else len(ARMS)))
+    return dict(in_order(arms, ARMS))
 
 
 def write_scores(paths, out):
     arms = read(paths)
     with gzip.GzipFile(out, "w", mtime=0) as packed, io.TextIOWrapper(packed, newline="") as f:
-        writer = csv.DictWriter(f, ["arm", *next(iter(arms.values()))[0]], lineterminator="\n")
+        writer = csv.DictWriter(f, ["arm", "rate", *next(iter(arms.values()))[0]], lineterminator="\n")
         writer.writeheader()
-        for arm, cells in arms.items():
-            writer.writerows({"arm": arm} | cell for cell in cells)
+        for (arm, rate), cells in arms.items():
+            writer.writerows({"arm": arm, "rate": rate} | cell for cell in cells)
 
 
 def scores_of(cells):
@@ -166,50 +165,59 @@ def texts_of(columns):
 
 def table(paths, out):
     arms = read(paths)
-    drawn, best = ({name: [c for c in cells if c["set"] == part] for name, cells in arms.items()}
-                   for part in ("random", "best"))
-    lines = ["| score | sharing | tau | upper half | upper tenth | accuracy of the pick | tau among the best "
-             "| tau - plain's | tau - FLOPs' |", "|---" * 9 + "|"]
+    drawn, best = ({arm: [c for c in cells if c["set"] == part] for arm, cells in arms.items()} for part in ("random", "best"))
+    lines = ["| score | sharing | rate | tau | upper half | upper tenth | accuracy of the pick | tau among the best "
+             "| tau - plain's | tau - FLOPs' |", "|---" * 10 + "|"]
     first = next(iter(arms))
     baselines = {}
     for name in BASELINES:
         of, of_best = ([[float(cell[column_of(name)]) for cell in cells]] for cells in (drawn[first], best[first]))
         columns = statistics(drawn[first], of, best[first], of_best if best[first] else [])
         baselines[name] = columns[0][0]
-        lines.append(f"| {name} | | " + " | ".join(texts_of(columns)) + " | | |")
+        lines.append(f"| {name} | | | " + " | ".join(texts_of(columns)) + " | | |")
 
-    scores = {name: scores_of(cells) for name, cells in drawn.items()}
+    scores = {arm: scores_of(cells) for arm, cells in drawn.items()}
     columns_of = {}
-    for name in arms:
-        of_best = scores_of(best[name]) if best[name] else {}
-        columns_of[name] = {score: statistics(drawn[name], values, best[name], of_best.get(score, []))
-                            for score, values in scores[name].items()}
+    for arm in arms:
+        of_best = scores_of(best[arm]) if best[arm] else {}
+        columns_of[arm] = {score: statistics(drawn[arm], values, best[arm], of_best.get(score, []))
+                           for score, values in scores[arm].items()}
 
     @functools.cache
-    def taus_of_plain(archs):
+    def taus_of(arm, archs):
         """By score and seed, on the cells of an arm that may have been stopped early."""
-        same = [cell for cell in drawn.get("plain", []) if cell["arch"] in archs]
-        return {s: [tau_b(truth_of(same), v) for v in values] for s, values in scores_of(same).items()} if same else {}
+        same = [cell for cell in drawn[arm] if cell["arch"] in archs]
+        return {s: [tau_b(truth_of(same), v) for v in values] for s, values in scores_of(same).items()}
 
-    others = {name: (taus_of_plain(frozenset(cell["arch"] for cell in cells)),
-                     tau_b(truth_of(cells), [float(cell["flops"]) for cell in cells])) for name, cells in drawn.items()}
+    plain_rates = [rate for name, rate in arms if name == "plain"]
+
+    def less_plain(arm, score, taus):
+        """Plain supernets at the arm's learning rate, or, said so, at the first that they ran with."""
+        others = [rate for rate in plain_rates if rate == arm[1]] or plain_rates[:1]
+        if not others or arm[0] == "plain":
+            return ""
+        plain = taus_of(("plain", others[0]), frozenset(cell["arch"] for cell in drawn[arm]))[score]
+        text = text_of(interval([a - b for a, b in zip(taus, plain)]), difference=True)
+        return text if others[0] == arm[1] else f"{text} (at {others[0]:g})"
+
     for score in scores[first]:
-        for name in arms:
-            taus = columns_of[name][score][0]
-            plain, flops = others[name]
-            less = lambda values: text_of(interval([a - b for a, b in zip(taus, values)]), difference=True)
-            label = name if len(drawn[name]) == len(drawn[first]) else f"{name} ({len(drawn[name])} cells)"
-            lines.append(f"| {score} | {label} | " + " | ".join(
-                texts_of(columns_of[name][score]) +
-                [less(plain[score]) if plain and name != "plain" else "", less([flops] * len(taus))]) + " |")
+        for arm in arms:
+            taus = columns_of[arm][score][0]
+            flops = tau_b(truth_of(drawn[arm]), [float(cell["flops"]) for cell in drawn[arm]])
+            label = arm[0] if len(drawn[arm]) == len(drawn[first]) else f"{arm[0]} ({len(drawn[arm])} cells)"
+            less_flops = text_of(interval([tau - flops for tau in taus]), difference=True)
+            lines.append(f"| {score} | {label} | {arm[1]:g} | " +
+                         " | ".join(texts_of(columns_of[arm][score]) + [less_plain(arm, score, taus), less_flops]) + " |")
     text = "\n".join(lines)
     print(f"{len(drawn[first])} cells, the best {max(truth_of(drawn[first])):.2f}%\n{text}")
-    for name in arms:
-        print(f"{name}: seeds agree by a tau of {agreement(scores[name]['inherited cross-entropy']) or 0:.2f} (cross-entropy)")
+    for arm in arms:
+        loss = interval([-sum(values) / len(values) for values in scores[arm]["inherited cross-entropy"]])
+        print(f"{label_of(arm)}: validation loss {text_of(loss)}, seeds agree by a tau of "
+              f"{agreement(scores[arm]['inherited cross-entropy']) or 0:.2f} (cross-entropy)")
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/nasbench201-table.md", "w") as f:
         f.write(text + "\n")
-    plot_taus({name: [interval(columns[0]) for columns in of_arm.values()] for name, of_arm in columns_of.items()},
+    plot_taus({label_of(arm): [interval(columns[0]) for columns in of_arm.values()] for arm, of_arm in columns_of.items()},
               list(scores[first]), {"FLOPs": baselines["FLOPs"], "parameters": baselines["parameters"]},
               "200 epochs alone", f"{out}/nasbench201.svg")
 

@@ -19,10 +19,9 @@ import json
 import os
 import random
 import sys
-import tomllib
 
-from ranking import (GRID, SPARE_SEED, agreement, bootstrap, choose_rates, interval, mean_rank, plot_taus, read_rates, regret,
-                     rows, tau_b, text_of, top)
+from ranking import (GRID, SPARE_SEED, agreement, arm_of, bootstrap, choose_rates, in_order, interval, label_of, mean_rank,
+                     plot_taus, read_rates, regret, rows, tau_b, text_of, top)
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 
@@ -144,11 +143,6 @@ def read_csv(path, truth, arms):
                 of_seed[arch] = float(row["inherited_" + metric])
 
 
-def arm_of(name, config):
-    """Arm and learning rate of a job: those of a grid are called arm@rate."""
-    return name.partition("@")[0], tomllib.loads(config)["supernet"]["learning_rate"]
-
-
 def read(paths):
     """truth: arch -> {seed: accuracy}; arms: (name, rate) -> metric -> seed -> arch -> value; speed: (name, rate) -> images/s."""
     truth, arms = {}, {}
@@ -176,18 +170,11 @@ def write_scores(paths, out):
     with open(out, "w", newline="") as f:
         writer = csv.writer(f, lineterminator="\n")
         writer.writerow(["arm", "rate", "seed", "arch", "inherited_accuracy", "inherited_loss"])
-        for (arm, rate), by_metric in sorted(arms.items(), key=place):
+        for (arm, rate), by_metric in in_order(arms, ARMS):
             for seed, of_arch in sorted(by_metric["loss"].items()):
                 if seed != SPARE_SEED and len(of_arch) == 36:
                     for arch in sorted(of_arch):
                         writer.writerow([arm, rate, seed, arch, f"{by_metric['accuracy'][seed][arch]:.3f}", f"{of_arch[arch]:.6f}"])
-
-
-def place(item):
-    """Order of the arms in tables: that of ARMS, then by learning rate."""
-    name, rate = item[0]
-    order = list(ARMS)
-    return (order.index(name) if name in order else len(order), name, rate)
 
 
 # Differences of tau shown besides those from one-shot and FLOPs.
@@ -243,7 +230,7 @@ def table(paths, out, flops, published):
     results = {}
     for metric, label in LABELS.items():
         scores = {}  # (arm, rate) -> seed -> a score a network, the greater the better
-        for arm, by_metric in sorted(arms.items(), key=place):
+        for arm, by_metric in in_order(arms, ARMS):
             by_seed = by_metric.get("accuracy" if metric == "accuracy" else "loss", {})
             sign = 1 if metric == "accuracy" else -1
             whole = {s: [sign * by_seed[s][a] for a in archs] for s in sorted(by_seed) if s != SPARE_SEED and len(by_seed[s]) == 36}
@@ -285,20 +272,19 @@ def table(paths, out, flops, published):
                                   " | ".join(text_of(difference(arm, other, t), difference=True) for t in truths) + " |")
     text = "\n".join(lines) + "\n\n" + "\n".join(pair_lines)
     print(text)
-    named = {arm: f"{arm[0]}, rate {arm[1]:g}" for arm in results}
     for arm, of_metric in results.items():
         losses = [sum(of_arch.values()) / 36 for seed, of_arch in arms[arm]["loss"].items() if seed != SPARE_SEED]
-        print(f"{named[arm]}: validation loss {text_of(interval(losses))}, seeds agree by a tau of "
+        print(f"{label_of(arm)}: validation loss {text_of(interval(losses))}, seeds agree by a tau of "
               f"{of_metric['loss']['between_seeds'] or 0:.2f} (cross-entropy), "
               f"{speed.get(arm, 0):.0f} images/s, summed over supernets")
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/poolings.json", "w") as f:
         json.dump({"archs": archs, "truth": own, "truth_by_seed": truth_by_seed,
-                   "arms": {named[arm]: r for arm, r in results.items()},
-                   "images_per_second": {named[arm]: v for arm, v in speed.items() if arm in named}}, f, indent=1)
+                   "arms": {label_of(arm): r for arm, r in results.items()},
+                   "images_per_second": {label_of(arm): v for arm, v in speed.items() if arm in results}}, f, indent=1)
     with open(f"{out}/poolings-table.md", "w") as f:
         f.write(text + "\n")
-    plotted = {named[arm]: [r[metric]["tau"] for metric in LABELS] for arm, r in results.items() if len(r) == len(LABELS)}
+    plotted = {label_of(arm): [r[metric]["tau"] for metric in LABELS] for arm, r in results.items() if len(r) == len(LABELS)}
     plot_taus(plotted, list(LABELS.values()), {"FLOPs": next(iter(flops_taus.values()))},
               "networks trained alone", f"{out}/poolings.svg")
 

@@ -5,6 +5,7 @@ import json
 import math
 import random
 import sqlite3
+import tomllib
 
 # Learning rates that each arm may choose from, and the seed that it chooses with.
 GRID = (0.1, 0.2, 0.4)
@@ -18,6 +19,21 @@ def rows(paths, sql, parameters=()):
     """Rows of a query, from each database in turn."""
     for path in paths:
         yield from sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute(sql, parameters)
+
+
+def arm_of(name, config):
+    """Arm and learning rate of a job: those of a grid are called arm@rate."""
+    return name.partition("@")[0], tomllib.loads(config)["supernet"]["learning_rate"]
+
+
+def in_order(by_arm, names):
+    """Items of a dict by (arm, learning rate): in the order of `names`, then by rate."""
+    order = list(names)
+    return sorted(by_arm.items(), key=lambda item: (order.index(item[0][0]) if item[0][0] in order else len(order), *item[0]))
+
+
+def label_of(arm):
+    return f"{arm[0]}, rate {arm[1]:g}"
 
 
 def tau_b(truth, score):
