@@ -21,8 +21,8 @@ import json
 import os
 import sys
 
-from ranking import (GRID, SPARE_SEED, agreement, arm_of, choose_rates, in_order, interval, label_of, mean_rank, plot_taus,
-                     read_rates, regret, rows, tau_b, text_of, top)
+from ranking import (GRID, SPARE_SEED, agreement, arm_of, at_best_rates, choose_rates, in_order, interval, label_of,
+                     mean_rank, plot_taus, read_rates, regret, rows, tau_b, text_of, top)
 
 # name: the [supernet] keys that make the arm
 ARMS = {
@@ -210,14 +210,16 @@ def table(paths, out):
                          " | ".join(texts_of(columns_of[arm][score]) + [less_plain(arm, score, taus), less_flops]) + " |")
     text = "\n".join(lines)
     print(f"{len(drawn[first])} cells, the best {max(truth_of(drawn[first])):.2f}%\n{text}")
+    losses = {}
     for arm in arms:
         loss = interval([-sum(values) / len(values) for values in scores[arm]["inherited cross-entropy"]])
+        losses[arm] = loss[0]
         print(f"{label_of(arm)}: validation loss {text_of(loss)}, seeds agree by a tau of "
               f"{agreement(scores[arm]['inherited cross-entropy']) or 0:.2f} (cross-entropy)")
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/nasbench201-table.md", "w") as f:
         f.write(text + "\n")
-    plot_taus({label_of(arm): [interval(columns[0]) for columns in of_arm.values()] for arm, of_arm in columns_of.items()},
+    plot_taus({label_of(arm): [interval(columns[0]) for columns in columns_of[arm].values()] for arm in at_best_rates(losses)},
               list(scores[first]), {"FLOPs": baselines["FLOPs"], "parameters": baselines["parameters"]},
               "200 epochs alone", f"{out}/nasbench201.svg")
 

@@ -20,8 +20,8 @@ import os
 import random
 import sys
 
-from ranking import (GRID, SPARE_SEED, agreement, arm_of, bootstrap, choose_rates, in_order, interval, label_of, mean_rank,
-                     plot_taus, read_rates, regret, rows, tau_b, text_of, top)
+from ranking import (GRID, SPARE_SEED, agreement, arm_of, at_best_rates, bootstrap, choose_rates, in_order, interval, label_of,
+                     mean_rank, plot_taus, read_rates, regret, rows, tau_b, text_of, top)
 
 SPACE = '[space]\nname = "resnet-pooling"\nlayers = 10\npoolings = 2\nwidth = 8\n'
 
@@ -272,9 +272,11 @@ def table(paths, out, flops, published):
                                   " | ".join(text_of(difference(arm, other, t), difference=True) for t in truths) + " |")
     text = "\n".join(lines) + "\n\n" + "\n".join(pair_lines)
     print(text)
+    losses = {}
     for arm, of_metric in results.items():
-        losses = [sum(of_arch.values()) / 36 for seed, of_arch in arms[arm]["loss"].items() if seed != SPARE_SEED]
-        print(f"{label_of(arm)}: validation loss {text_of(interval(losses))}, seeds agree by a tau of "
+        of_seeds = interval([sum(of_arch.values()) / 36 for seed, of_arch in arms[arm]["loss"].items() if seed != SPARE_SEED])
+        losses[arm] = of_seeds[0]
+        print(f"{label_of(arm)}: validation loss {text_of(of_seeds)}, seeds agree by a tau of "
               f"{of_metric['loss']['between_seeds'] or 0:.2f} (cross-entropy), "
               f"{speed.get(arm, 0):.0f} images/s, summed over supernets")
     os.makedirs(out, exist_ok=True)
@@ -284,7 +286,8 @@ def table(paths, out, flops, published):
                    "images_per_second": {label_of(arm): v for arm, v in speed.items() if arm in results}}, f, indent=1)
     with open(f"{out}/poolings-table.md", "w") as f:
         f.write(text + "\n")
-    plotted = {label_of(arm): [r[metric]["tau"] for metric in LABELS] for arm, r in results.items() if len(r) == len(LABELS)}
+    plotted = {label_of(arm): [results[arm][metric]["tau"] for metric in LABELS] for arm in at_best_rates(losses)
+               if len(results[arm]) == len(LABELS)}
     plot_taus(plotted, list(LABELS.values()), {"FLOPs": next(iter(flops_taus.values()))},
               "networks trained alone", f"{out}/poolings.svg")
 

@@ -36,6 +36,15 @@ def label_of(arm):
     return f"{arm[0]}, rate {arm[1]:g}"
 
 
+def at_best_rates(losses):
+    """The (arm, learning rate) of the least validation loss of each arm. losses: (arm, rate) -> loss."""
+    best = {}
+    for arm, loss in losses.items():
+        if arm[0] not in best or loss < losses[best[arm[0]]]:
+            best[arm[0]] = arm
+    return list(best.values())
+
+
 def tau_b(truth, score):
     concordant = untied_truth = untied_score = 0
     for i, j in itertools.combinations(range(len(truth)), 2):
@@ -142,8 +151,8 @@ def read_rates(path, arms, otherwise=0.2):
 
 
 def plot_taus(arms, scores, baselines, truth, path):
-    """Kendall's tau by arm, best on top. arms: name -> (mean, half of the 95% interval) of each of the `scores`; baselines:
-    label -> tau, as lines. Left out, with a word, where matplotlib is not installed."""
+    """Kendall's tau by arm, best by the second score on top. arms: name -> (mean, half of the 95% interval) of each of the
+    `scores`; baselines: label -> tau, as lines. Left out, with a word, where matplotlib is not installed."""
     try:
         import matplotlib
 
@@ -152,7 +161,7 @@ def plot_taus(arms, scores, baselines, truth, path):
     except ImportError:
         print("no plot: matplotlib is not installed")
         return
-    names = sorted(arms, key=lambda name: arms[name][0][0])
+    names = sorted(arms, key=lambda name: arms[name][1][0])
     figure, axis = pyplot.subplots(figsize=(6.4, 0.9 + 0.32 * len(names)))
     for i, (score, shift, colour) in enumerate(zip(scores, (0.2, 0, -0.2), ("#1f5fa8", "#c8642b", "#2e8b57"))):
         axis.errorbar([arms[name][i][0] for name in names], [place + shift for place in range(len(names))],
