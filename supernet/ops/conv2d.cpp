@@ -13,15 +13,20 @@ namespace mosaic::supernet {
 namespace {
 
 /// How many networks to put into each group on a GPU: narrow groups are slow there. Groups with as
-/// many channels out as in are fastest at 32 of them, others as one dense convolution
+/// many channels out as in are fastest at 32 of them, and only where a power of two of networks
+/// makes one (or all of them do); others as one dense convolution
 /// (bench/results/joint_training.md).
 std::int64_t networks_a_group(const at::Tensor& weight) {
   if (!weight.is_cuda()) return 1;
   const std::int64_t networks = weight.size(0), out = weight.size(1), in = weight.size(2);
-  const std::int64_t widest = out == in ? 32 : 128;
+  const bool square = out == in;
+  const auto fast = [&](std::int64_t count) {
+    const bool power_of_two = (count & (count - 1)) == 0;
+    return networks % count == 0 && (!square || power_of_two || count == networks);
+  };
   std::int64_t most = 1;
-  for (std::int64_t count = 2; count <= networks && count * in <= widest; ++count)
-    if (networks % count == 0) most = count;
+  for (std::int64_t count = 2; count <= networks && count * in <= (square ? 32 : 128); ++count)
+    if (fast(count)) most = count;
   return most;
 }
 
