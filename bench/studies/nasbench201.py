@@ -200,12 +200,12 @@ def table(paths, out):
         text = text_of(interval([a - b for a, b in zip(taus, plain)]), difference=True)
         return text if others[0] == arm[1] else f"{text} (at {others[0]:g})"
 
+    tau_of_flops = {arm: tau_b(truth_of(cells), [float(cell["flops"]) for cell in cells]) for arm, cells in drawn.items()}
     for score in scores[first]:
         for arm in arms:
             taus = columns_of[arm][score][0]
-            flops = tau_b(truth_of(drawn[arm]), [float(cell["flops"]) for cell in drawn[arm]])
             label = arm[0] if len(drawn[arm]) == len(drawn[first]) else f"{arm[0]} ({len(drawn[arm])} cells)"
-            less_flops = text_of(interval([tau - flops for tau in taus]), difference=True)
+            less_flops = text_of(interval([tau - tau_of_flops[arm] for tau in taus]), difference=True)
             lines.append(f"| {score} | {label} | {arm[1]:g} | " +
                          " | ".join(texts_of(columns_of[arm][score]) + [less_plain(arm, score, taus), less_flops]) + " |")
     text = "\n".join(lines)

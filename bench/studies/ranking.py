@@ -39,9 +39,8 @@ def label_of(arm):
 def at_best_rates(losses):
     """The (arm, learning rate) of the least validation loss of each arm. losses: (arm, rate) -> loss."""
     best = {}
-    for arm, loss in losses.items():
-        if arm[0] not in best or loss < losses[best[arm[0]]]:
-            best[arm[0]] = arm
+    for arm in sorted(losses, key=losses.get):
+        best.setdefault(arm[0], arm)
     return list(best.values())
 
 

@@ -12,6 +12,7 @@
 
 using namespace mosaic;
 using namespace mosaic::supernet;
+using mosaic::supernet::test::of_little_memory;
 using mosaic::supernet::test::small_task;
 
 namespace {
@@ -28,6 +29,12 @@ TrainSettings training(const std::string& sampler) {
   settings.precision = "float32";
   settings.sampler = sampler;
   return settings;
+}
+
+/// `a` alone, or both.
+Trainee trainee_of(bool joint, Supernet& a, Supernet& b, const TrainSettings& settings) {
+  const std::vector<Supernet*> members{&a, &b};
+  return joint ? joint_supernets(members, settings, 7, {0, 1}) : supernet_trainee(a, settings, 7);
 }
 
 }  // namespace
@@ -124,21 +131,9 @@ TEST_CASE("errors of a batch that is taken in pieces are those of all its images
   for (const bool joint : {false, true}) {
     Supernet a(space, {.kind = "plain", .experts = 1}, 1),
         b(space, {.kind = "plain", .experts = 1}, 2);
-    const std::vector<Supernet*> members{&a, &b};
-    auto trainee =
-        joint ? joint_supernets(members, settings, 7, {0, 1}) : supernet_trainee(a, settings, 7);
     std::vector<at::Tensor> logits;  // of the pieces of a step
-    trainee.passes = [&, passes = trainee.passes](std::int64_t step) {
-      logits.clear();
-      auto result = passes(step);
-      for (auto& pass : result)
-        pass.forward = [&, forward = pass.forward](const at::Tensor& inputs) {
-          if (inputs.size(0) > 16) throw std::bad_alloc();
-          logits.push_back(forward(inputs));
-          return logits.back();
-        };
-      return result;
-    };
+    auto trainee = of_little_memory(trainee_of(joint, a, b, settings), 16,
+                                    [&](const at::Tensor& piece) { logits.push_back(piece); });
     std::int64_t steps = 0;
     trainee.look = [&, look = trainee.look](const StepFindings& found) {
       look(found);
@@ -148,6 +143,7 @@ TEST_CASE("errors of a batch that is taken in pieces are those of all its images
       const at::Tensor shares = at::softmax(at::cat(logits, joint ? 1 : 0).detach(), -1);
       const at::Tensor off = shares - at::one_hot(batch.targets, 10);
       REQUIRE(at::allclose(found.errors, off.square().sum(-1).sqrt(), 1e-4, 1e-5));
+      logits.clear();
       ++steps;
     };
     train(trainee, *task, settings, {});
@@ -165,10 +161,7 @@ TEST_CASE("training with importance sampling goes on bit for bit, alone and join
       (std::filesystem::temp_directory_path() / "mosaic_importance.safetensors").string();
   for (const bool joint : {false, true}) {
     const auto run = [&](Supernet& a, Supernet& b, const TrainHooks& hooks) {
-      const std::vector<Supernet*> members{&a, &b};
-      train(
-          joint ? joint_supernets(members, settings, 7, {0, 1}) : supernet_trainee(a, settings, 7),
-          *task, settings, hooks);
+      train(trainee_of(joint, a, b, settings), *task, settings, hooks);
     };
     const RouterSettings plain{.kind = "plain", .experts = 1};
     Supernet a(space, plain, 1), b(space, plain, 2), c(space, plain, 1), d(space, plain, 2),

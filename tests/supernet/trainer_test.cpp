@@ -14,6 +14,7 @@
 
 using namespace mosaic;
 using namespace mosaic::supernet;
+using mosaic::supernet::test::of_little_memory;
 using mosaic::supernet::test::small_task;
 
 namespace {
@@ -126,19 +127,10 @@ TEST_CASE("a batch that does not fit in memory is halved and accumulated") {
   if (!task) return;
   Run run("sgd");
   run.settings.epochs = 1;
-  auto trainee = supernet_trainee(run.net, run.settings, 1);
   std::int64_t largest = 0;
-  const auto inner = trainee.passes;
-  trainee.passes = [&](std::int64_t step) {
-    auto forwards = inner(step);
-    for (auto& pass : forwards)
-      pass.forward = [&, forward = pass.forward](const at::Tensor& inputs) {
-        if (inputs.size(0) > 16) throw std::bad_alloc();
-        largest = std::max(largest, inputs.size(0));
-        return forward(inputs);
-      };
-    return forwards;
-  };
+  const auto trainee = of_little_memory(
+      supernet_trainee(run.net, run.settings, 1), 16,
+      [&](const at::Tensor& logits) { largest = std::max(largest, logits.size(0)); });
   std::int64_t steps = 0;
   run.hooks.report = [&](const TrainProgress& progress) { steps = progress.step; };
   train(trainee, *task, run.settings, run.hooks);
