@@ -1,7 +1,7 @@
 #include <cctype>
 #include <cmath>
 
-#include "describe.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 
@@ -51,9 +51,9 @@ std::vector<std::string_view> split_arguments(std::string_view inside, std::stri
 double Call::number(const std::string& key, double fallback, double lo, double hi) const {
   const auto found = arguments.find(key);
   if (found == arguments.end()) return fallback;
-  const auto value = detail::parse_double(found->second);
+  const auto value = parse_number(found->second);
   if (!value || !std::isfinite(*value) || *value < lo || *value > hi)
-    wrong_value(*this, key, found->second, detail::expected_number(lo, hi));
+    wrong_value(*this, key, found->second, expected_number(lo, hi));
   return *value;
 }
 
@@ -61,9 +61,9 @@ long long Call::integer(const std::string& key, long long fallback, long long lo
                         long long hi) const {
   const auto found = arguments.find(key);
   if (found == arguments.end()) return fallback;
-  const auto value = detail::parse_integer(found->second);
+  const auto value = parse_integer(found->second);
   if (!value || *value < lo || *value > hi)
-    wrong_value(*this, key, found->second, detail::expected_integer(lo, hi));
+    wrong_value(*this, key, found->second, expected_integer(lo, hi));
   return *value;
 }
 
@@ -81,7 +81,7 @@ void Call::expect_only(std::span<const std::string> known) const {
       throw UsageError(name + " takes no arguments, but got " + key + "=" + value,
                        "write just " + name);
     throw UsageError(name + " has no argument '" + key + "'",
-                     detail::did_you_mean(key, known) + "known: " + join(known));
+                     did_you_mean(key, known) + "known: " + join(known));
   }
 }
 

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <utility>
 
-#include "describe.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/hash.hpp"
@@ -173,7 +173,7 @@ struct Config::Document {
     if (value.is_table()) what = "unknown table [" + full + "]";
     if (tables) what = "unknown table [[" + full + "]]";
     const std::vector<std::string> names(known.begin(), known.end());
-    std::string advice = detail::did_you_mean(key, names) + "known keys here: " + join(names);
+    std::string advice = did_you_mean(key, names) + "known keys here: " + join(names);
     if (names.empty()) advice = "no keys are known here, remove it";
     return {line, place(line) + ": " + what, advice};
   }
@@ -241,7 +241,7 @@ std::int64_t Section::integer(const std::string& key, std::int64_t fallback, std
                               std::int64_t hi) {
   const auto* node = impl_->find(key);
   if (node == nullptr) return fallback;
-  const std::string expected = "must be " + detail::expected_integer(lo, hi);
+  const std::string expected = "must be " + expected_integer(lo, hi);
   const std::string standard = fallback >= lo && fallback <= hi ? std::to_string(fallback) : "";
   const auto* value = node->as_integer();
   if (value == nullptr) fail(key, expected + not_a(*node), value_advice(*node, false, standard));
@@ -253,7 +253,7 @@ std::int64_t Section::integer(const std::string& key, std::int64_t fallback, std
 double Section::number(const std::string& key, double fallback, double lo, double hi) {
   const auto* node = impl_->find(key);
   if (node == nullptr) return fallback;
-  const std::string expected = "must be " + detail::expected_number(lo, hi);
+  const std::string expected = "must be " + expected_number(lo, hi);
   const std::string standard = fallback >= lo && fallback <= hi ? format_double(fallback) : "";
   if (!node->is_number()) fail(key, expected + not_a(*node), value_advice(*node, false, standard));
   const double value = node->is_integer() ? static_cast<double>(node->as_integer()->get())
@@ -295,7 +295,7 @@ std::string Section::one_of(const std::string& key, const std::string& fallback,
   if (impl_->peek(key) == nullptr) return value;
   for (const auto& choice : choices)
     if (choice == value) return value;
-  fail(key, "unknown choice", detail::did_you_mean(value, choices) + "choices: " + join(choices));
+  fail(key, "unknown choice", did_you_mean(value, choices) + "choices: " + join(choices));
 }
 
 namespace {
@@ -352,7 +352,7 @@ std::vector<double> Section::numbers(const std::string& key, const std::vector<d
     result.push_back(element.is_integer() ? static_cast<double>(element.as_integer()->get())
                                           : element.as_floating_point()->get());
     if (!std::isfinite(result.back()) || result.back() < lo || result.back() > hi)
-      fail(key, which + "must be " + detail::expected_number(lo, hi), advice);
+      fail(key, which + "must be " + expected_number(lo, hi), advice);
   }
   return result;
 }

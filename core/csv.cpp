@@ -6,7 +6,7 @@
 #include <set>
 #include <string_view>
 
-#include "describe.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 
@@ -94,12 +94,12 @@ std::size_t CsvTable::column(const std::string& name) const {
   const auto found = std::find(columns.begin(), columns.end(), name);
   if (found != columns.end()) return static_cast<std::size_t>(found - columns.begin());
   throw UsageError(origin + " has no column '" + name + "'",
-                   detail::did_you_mean(name, columns) + "columns: " + join(columns));
+                   did_you_mean(name, columns) + "columns: " + join(columns));
 }
 
 double CsvTable::number(std::size_t row, std::size_t column) const {
   const std::string& cell = rows.at(row).at(column);
-  const auto value = detail::parse_double(trim(cell));
+  const auto value = parse_number(trim(cell));
   if (value && std::isfinite(*value)) return *value;
   throw Error(place(origin, lines.at(row)) + "column '" + columns.at(column) + "' is '" + cell +
                   "', not a finite number",

@@ -8,7 +8,7 @@
 #include <sstream>
 #include <thread>
 
-#include "describe.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/process.hpp"
 
 namespace mosaic::core {
@@ -22,7 +22,7 @@ std::optional<double> kernel_number(const fs::path& path) {
   std::ifstream file(path);
   std::string word;
   if (!(file >> word)) return std::nullopt;
-  return detail::parse_double(word);
+  return parse_number(word);
 }
 
 /// The number behind `key` in a file of "key number" lines.

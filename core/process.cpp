@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "describe.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 
 namespace mosaic::core {
@@ -53,7 +53,7 @@ std::atomic<long long> crash_points{0};
 long long crash_at() {
   const char* text = std::getenv("MOSAIC_CRASH_AT");
   if (text == nullptr) return 0;
-  const auto value = detail::parse_integer(text);
+  const auto value = parse_integer(text);
   if (!value || *value < 1)
     throw UsageError(
         "MOSAIC_CRASH_AT = '" + std::string(text) + "' is not an integer of at least 1",

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <numeric>
 
-#include "describe.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 
 namespace mosaic::core {
@@ -45,12 +45,20 @@ std::optional<Number> parse_all(std::string_view text) {
 
 }  // namespace
 
-namespace detail {
-
-std::optional<double> parse_double(std::string_view text) { return parse_all<double>(text); }
-std::optional<long long> parse_integer(std::string_view text) { return parse_all<long long>(text); }
-
-}  // namespace detail
+/// Bytes of the UTF-8 character that `text` begins with; 0 where it begins with none.
+std::size_t character_size(std::string_view text) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = at(0);
+  if (lead < 0x80) return 1;
+  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return 0;
+  for (std::size_t i = 1; i < size; ++i)
+    if ((at(i) & 0xC0) != 0x80) return 0;
+  const bool overlong = (lead == 0xE0 && at(1) < 0xA0) || (lead == 0xF0 && at(1) < 0x90);
+  const bool surrogate = lead == 0xED && at(1) > 0x9F;
+  const bool beyond = lead == 0xF4 && at(1) > 0x8F;
+  return overlong || surrogate || beyond ? 0 : size;
+}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -141,6 +149,48 @@ std::string format_double(double value) {
   std::array<char, 64> buffer{};
   const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
   return {buffer.data(), result.ptr};
+}
+
+std::optional<double> parse_number(std::string_view text) {
+  const auto value = parse_all<double>(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  return parse_all<std::int64_t>(text);
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = character_size(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+std::string as_utf8(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t size = character_size(text);
+    result += size > 0 ? text.substr(0, size) : "\xEF\xBF\xBD";
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return result;
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char c : as_utf8(text)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7F)
+      result += c;
+    else if (c == '\n' || c == '\t' || c == '\r')
+      result += c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r";
+    else
+      result += print("\\x%02x", byte);
+  }
+  return result;
 }
 
 }  // namespace mosaic::core

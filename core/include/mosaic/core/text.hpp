@@ -1,7 +1,9 @@
 /// Small text helpers shared by all rooms.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +37,19 @@ std::string human_seconds(double seconds);
 
 /// Shortest text that reads back as the same double.
 std::string format_double(double value);
+
+/// The number that the whole of `text` is, in decimal digits ("-3", "2.5e-3"); nothing for other
+/// text, what does not fit, and NaN and infinity.
+std::optional<double> parse_number(std::string_view text);
+std::optional<std::int64_t> parse_integer(std::string_view text);
+
+/// Whether `text` is well-formed UTF-8 (no overlong forms, no surrogates; RFC 3629).
+bool is_utf8(std::string_view text);
+/// `text` with U+FFFD for every byte that belongs to no character: what JSON and pages can hold.
+std::string as_utf8(std::string_view text);
+/// as_utf8() with control characters escaped ("\n", "\x1b"), so that text from outside neither
+/// breaks lines nor reaches the terminal as a command.
+std::string printable(std::string_view text);
 
 /// A named call with keyword arguments as written in a job file: `nsga2(cr=0.9, m=0.02)` or
 /// `random`.

@@ -1,4 +1,4 @@
-/// Wording shared by the messages of config.cpp and text.cpp. Private to this folder.
+/// Wording that messages share: what was expected of a number, and the nearest known name.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 #include "mosaic/core/text.hpp"
 
-namespace mosaic::core::detail {
+namespace mosaic::core {
 
 /// "an integer from 4 to 100", "an integer of at least 4", "an integer".
 inline std::string expected_integer(std::int64_t lo, std::int64_t hi) {
@@ -31,14 +31,10 @@ inline std::string expected_number(double lo, double hi) {
   return "a finite number";
 }
 
-/// The whole text as a number (a leading '+' is fine); nothing else counts.
-std::optional<double> parse_double(std::string_view text);
-std::optional<long long> parse_integer(std::string_view text);
-
 /// "did you mean 'epochs'? " or "".
 inline std::string did_you_mean(std::string_view name, std::span<const std::string> known) {
   const auto nearest = nearest_name(name, known);
   return nearest.empty() ? "" : "did you mean '" + nearest + "'? ";
 }
 
-}  // namespace mosaic::core::detail
+}  // namespace mosaic::core
