@@ -4,9 +4,12 @@
 #include <iostream>
 
 #include "command.hpp"
+#include "job_state.hpp"
 #include "mosaic/core/error.hpp"
+#include "numbers.hpp"
 #include "output.hpp"
 #include "report.hpp"
+#include "selection.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -21,12 +24,14 @@ void setup_jobs(CLI::App& app) {
     db::Table table;
     table.columns = {"job",         "status", "phase",   "space",  "task",
                      "evaluations", "device", "created", "message"};
-    for (const auto& job : reader.jobs())
+    for (const auto& recorded : reader.jobs()) {
+      const auto job = as_it_stands(reader, recorded);
       table.rows.push_back(
           {text_cell(job.name), text_cell(job.status), text_cell(job.phase), text_cell(job.space),
            text_cell(job.task),
            number_cell(static_cast<double>(reader.evaluation_count(job.id)), "%.0f"),
            text_cell(job.device), text_cell(job.created), text_cell(job.message)});
+    }
     print_table(table, *output);
   });
 }
@@ -57,10 +62,10 @@ void setup_front(CLI::App& app) {
   add_output_options(app, options->output);
   auto* at_option =
       app.add_option("--at", options->at, "the front as it was after so many evaluations")
-          ->check(CLI::PositiveNumber);
+          ->check(count());
   auto* generation_option =
       app.add_option("--generation", options->generation, "the front as it was after a generation")
-          ->check(CLI::PositiveNumber)
+          ->check(count())
           ->excludes(at_option);
   app.add_flag("--wide", options->wide, "print the architectures too");
   app.add_flag("--all", options->all, "every network of the job, not only the front")
@@ -70,14 +75,19 @@ void setup_front(CLI::App& app) {
       "The front holds the networks for which every objective was measured, that keep the job's\n"
       "constraints, and that no other such network beats. Predicted and measured values stand side "
       "by\n"
-      "side. Example: mosaic front --db results.db --job fashion-front --at 100 --json");
+      "side. What it does not show (failed candidates, suspect timings, a job that is not done) is "
+      "said on\n"
+      "standard error; status 1 where there is no front. Example: mosaic front --job fashion-front "
+      "--at 100 --json");
   app.callback([options] {
     const db::Reader reader(options->database.db);
     const db::Job job = reader.job(options->database.job_name());
     auto at = options->at > 0 ? std::optional(options->at) : std::nullopt;
     if (options->generation > 0) at = evaluations_at(reader, job, options->generation);
-    print_networks(options->all ? reader.networks(job.id) : reader.front(job, at), job,
-                   options->output, options->wide);
+    const auto networks = options->all ? reader.networks(job.id) : reader.front(job, at);
+    if (networks.empty()) throw empty_front(reader, job);
+    print_networks(networks, job, options->output, options->wide);
+    if (!at) comment_on(reader, job, networks);
   });
 }
 
@@ -104,15 +114,19 @@ void setup_query(CLI::App& app) {
 void setup_report(CLI::App& app) {
   struct Options {
     DatabaseOptions database;
-    std::string out = "report.html";
+    std::string out;
   };
   auto options = std::make_shared<Options>();
   add_database_options(app, options->database);
-  app.add_option("--out", options->out, "file to write")->capture_default_str();
+  app.add_option("--out", options->out,
+                 "file to write (default: report-JOB.html beside the database)");
   app.callback([options] {
     const db::Reader reader(options->database.db);
-    write_report(reader, reader.job(options->database.job_name()), options->out);
-    std::cout << "written to " << options->out << "\n";
+    const auto job = reader.job(options->database.job_name());
+    const auto out =
+        options->out.empty() ? default_report(job.name, options->database.db) : options->out;
+    write_report(reader, job, out);
+    std::cout << "written to " << out << "\n";
   });
 }
 

@@ -13,6 +13,7 @@
 #include "mosaic/supernet/router.hpp"
 #include "mosaic/supernet/sampler.hpp"
 #include "mosaic/tasks/task.hpp"
+#include "numbers.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
@@ -118,10 +119,9 @@ void setup_spaces(CLI::App& app) {
   app.add_option("--set", options->set, "an option of the space, key=value; may be repeated");
   app.add_option("--input", options->input, "channels height width")
       ->expected(3)
-      ->capture_default_str();
-  app.add_option("--classes", options->classes, "outputs")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1, 1'000'000));
+  app.add_option("--classes", options->classes, "outputs")->capture_default_str()->check(count());
   app.add_option("--arch", options->arch, "explain one architecture, layer by layer");
   app.callback([options] {
     if (!options->name.empty()) {

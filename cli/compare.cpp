@@ -6,6 +6,7 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/db/analysis.hpp"
+#include "numbers.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
@@ -49,7 +50,7 @@ void setup(CLI::App& app) {
       ->expected(2, 1000);
   app.add_option("--db", options->db, "results database")->capture_default_str();
   app.add_option("--at", options->at, "each job as it was after so many evaluations")
-      ->check(CLI::PositiveNumber);
+      ->check(count());
   add_output_options(app, options->output);
   app.footer(
       "Objectives are scaled by ideal and nadir of the front of all jobs together, and the "

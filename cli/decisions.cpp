@@ -36,19 +36,23 @@ void run(const DatabaseOptions& database, const std::string& given, const Output
   const auto networks = reader.measured_networks(job.id);
   const auto space = space_of_job(job);
   Effects effects(space.genes());
-  std::size_t counted = 0;
+  std::optional<std::int64_t> counted;
   for (std::size_t i = 0; i < std::min(networks.size(), values.columns[0].size()); ++i) {
     if (std::isnan(values.columns[0][i])) continue;
     core::check_interrupt();
     const auto genotype = space.parse(networks[i].arch);
     effects.add(genotype, space.active_genes(genotype), values.columns[0][i]);
-    ++counted;
+    counted = networks[i].architecture;
   }
-  if (counted == 0)
+  if (!counted)
     throw core::UsageError("job '" + job.name + "' has no good measurement of '" + metric + "'",
                            "measured: " + core::join(reader.metrics(job.id)));
   db::Table table;
   table.columns = {"decision", "explained", "option", "networks", "mean", "low", "high"};
+  if (!output.json && !output.csv) {
+    const auto unit = reader.networks(job.id, {*counted}).at(0).metrics.at(metric).unit;
+    table.columns[4] += " " + metric + (unit.empty() ? "" : " (" + unit + ")");
+  }
   for (const auto& decision : effects.decisions()) {
     for (const auto& option : decision.options) add_row(table, decision, option, false);
     if (decision.inactive) add_row(table, decision, *decision.inactive, true);
@@ -77,7 +81,8 @@ void setup(CLI::App& app) {
       "A\n"
       "search looks where networks are good, so these are averages over what it saw, not over the "
       "space.\n"
-      "Example: mosaic decisions --job fashion-front --metric accuracy");
+      "An interval needs three networks. Example: mosaic decisions --job fashion-front --metric "
+      "accuracy");
   app.callback([options] { run(options->database, options->metric, options->output); });
 }
 

@@ -25,7 +25,7 @@ void Effects::add(const spaces::Genotype& genotype, const std::vector<bool>& act
 
 OptionEffect Effects::effect(const std::string& option, const Moments& moments) {
   OptionEffect result{option, moments.count, moments.mean, std::nullopt};
-  if (moments.count < 2) return result;
+  if (moments.count < 3) return result;
   const double freedom = static_cast<double>(moments.count - 1);
   const boost::math::students_t student(freedom);
   result.half_width = boost::math::quantile(student, 0.975) *

@@ -16,7 +16,8 @@ struct OptionEffect {
   std::int64_t networks = 0;
   double mean = 0;
   /// Half the width of the 95% interval of the mean (Student's t with networks - 1 degrees of
-  /// freedom, the option's own variance); none for fewer than two networks.
+  /// freedom, the option's own variance); none for fewer than three
+  /// networks: of two the interval tells nothing.
   std::optional<double> half_width;
 };
 

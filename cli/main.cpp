@@ -1,12 +1,22 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <iostream>
 
 #include "command.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 
 namespace {
+
+using namespace mosaic;
 
 constexpr const char* kDescription =
     "Mosaic: train one mixture-of-supernets, search it for the best networks of a device,\n"
@@ -15,23 +25,60 @@ constexpr const char* kFooter =
     "A first job:   mosaic run examples/fashion.toml --db results.db\n"
     "Its front:     mosaic front --db results.db\n"
     "A network:     mosaic extract --db results.db --max latency_ms=2 --best accuracy --out model\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage.";
+    "Exit status: 0 done, 1 failed or nothing to show, 2 wrong usage.";
 
-void print_error(const mosaic::core::Error& error) {
-  std::cerr << "mosaic: " << error.message() << "\n";
-  if (!error.advice().empty()) std::cerr << "        " << error.advice() << "\n";
+void print_error(const core::Error& error) {
+  std::cerr << "mosaic: " << core::printable(error.message()) << "\n";
+  if (!error.advice().empty()) std::cerr << "        " << core::printable(error.advice()) << "\n";
 }
 
-}  // namespace
+/// Opens the three standard streams where the caller closed them: the next file opened, a database
+/// perhaps, would take their place and be written over. Nothing can be written to a closed standard
+/// output, as before.
+void hold_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(stream, F_GETFD) == -1 && errno == EBADF)
+      (void)::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
 
-int main(int argc, char** argv) {
-  using namespace mosaic;
-  core::install_interrupt_handler();
+/// Throws unless all that was printed has arrived.
+void finish_output() {
+  errno = 0;
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::cout.good() && std::ferror(stdout) == 0) return;
+  throw core::Error(
+      std::string("cannot write standard output: ") + std::strerror(errno == 0 ? EIO : errno),
+      "what was printed is not complete: make room, or print to another place");
+}
+
+/// A first word that is no subcommand: the nearest one.
+void check_command(const std::vector<std::string>& words) {
+  const auto word = std::find_if(words.begin(), words.end(),
+                                 [](const std::string& text) { return !text.starts_with("-"); });
+  if (word == words.end() || cli::commands().contains(*word)) return;
+  const auto known = cli::commands().names();
+  throw core::UsageError("unknown command '" + *word + "'",
+                         core::did_you_mean(*word, known) + "commands: " + core::join(known) +
+                             " (mosaic --help says what they do)");
+}
+
+/// `mosaic help`, `mosaic help COMMAND`: as --help.
+std::vector<std::string> with_help(std::vector<std::string> words) {
+  if (words.empty() || words[0] != "help") return words;
+  words.erase(words.begin());
+  words.resize(std::min<std::size_t>(words.size(), 1));
+  words.emplace_back("--help");
+  return words;
+}
+
+int run(int argc, char** argv) {
   CLI::App app{kDescription};
   app.name("mosaic");
   app.footer(kFooter);
   app.require_subcommand(1);
-  app.set_version_flag("--version", "mosaic " + core::version() + " (" + core::revision() + ")");
+  const auto revision = core::revision();
+  app.set_version_flag("--version", "mosaic " + core::version() +
+                                        (revision == "unknown" ? "" : " (" + revision + ")"));
   bool quiet = false;
   bool verbose = false;
   app.add_flag("-q,--quiet", quiet, "print warnings and errors only");
@@ -46,23 +93,43 @@ int main(int argc, char** argv) {
     cli::commands().at(name)(*command);
   }
   try {
-    app.parse(argc, argv);
+    auto words = with_help({argv + 1, argv + argc});
+    check_command(words);
+    std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    app.parse(words);
     return 0;
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
     app.exit(error);
     return 2;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  hold_standard_streams();
+  core::install_interrupt_handler();
+  try {
+    const int status = run(argc, argv);
+    finish_output();
+    return status;
   } catch (const core::UsageError& error) {
     print_error(error);
     return 2;
   } catch (const core::Error& error) {
     print_error(error);
     return 1;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "mosaic: there is not enough memory\n"
+                 "        close other programs, or make the work smaller (batch_size, population, "
+                 "rows)\n";
+    return 1;
   } catch (const std::exception& error) {
     // LibTorch adds a C++ back trace after the first line.
     const std::string what = error.what();
-    std::cerr << "mosaic: " << what.substr(0, what.find('\n')) << "\n"
+    std::cerr << "mosaic: " << core::printable(what.substr(0, what.find('\n'))) << "\n"
               << "        this is unexpected: please report it with the command and the job file\n";
     return 1;
   }

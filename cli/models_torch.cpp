@@ -1,4 +1,5 @@
 // Extraction of a subnet from a trained supernet, and what is done with it afterwards.
+#include "job_state.hpp"
 #include "models.hpp"
 
 #include <torch/torch.h>
@@ -25,13 +26,21 @@ using nlohmann::json;
 
 std::string task_text(const tasks::TaskSettings& task) {
   return json({{"name", task.name},
-               {"path", task.path},
+               {"path", task.path.empty() ? "" : std::filesystem::absolute(task.path).string()},
                {"seed", task.seed},
                {"validation", task.validation},
                {"limit", task.limit},
                {"augment", task.augment},
                {"image_size", task.image_size}})
       .dump();
+}
+
+/// Data that a job or a network names must be there; the folder may be another one now.
+void expect_data(const std::string& path) {
+  if (path.empty() || std::filesystem::exists(path)) return;
+  throw core::Error(
+      "the data are not in '" + path + "': there is no " + std::filesystem::absolute(path).string(),
+      "name the folder or file that they are in now with --path");
 }
 
 /// The task a subnet was made for, with the same split.
@@ -47,6 +56,7 @@ std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const s
   settings.limit = kept.at("limit");
   settings.augment = kept.at("augment");
   settings.image_size = kept.at("image_size");
+  expect_data(settings.path);
   auto task = tasks::tasks().at(settings.name)(settings);
   const auto expected = json::parse(info.provenance).at("data_checksum").get<std::string>();
   if (task->checksum() != expected)
@@ -61,37 +71,6 @@ tasks::Split split_of(const std::string& name) {
   for (const auto split : {tasks::Split::train, tasks::Split::validation, tasks::Split::test})
     if (tasks::to_string(split) == name) return split;
   throw core::UsageError("unknown split '" + name + "'", "use train, validation or test");
-}
-
-bool within(const db::Network& network, const std::vector<Bound>& bounds) {
-  return std::all_of(bounds.begin(), bounds.end(), [&](const Bound& bound) {
-    const auto found = network.metrics.find(bound.metric);
-    return found != network.metrics.end() &&
-           (bound.upper ? found->second.value <= bound.value : found->second.value >= bound.value);
-  });
-}
-
-/// The network that has the best measured value of `metric` within all bounds.
-db::Network pick(const db::Database& database, const db::Job& job, const ExtractOptions& options,
-                 bool maximise, const std::string& metric) {
-  const auto networks = database.networks(job.id);
-  const db::Network* best = nullptr;
-  for (const auto& network : networks) {
-    if (!network.metrics.count(metric) || !within(network, options.bounds)) continue;
-    const double value = network.metrics.at(metric).value;
-    if (!best || (maximise ? value > best->metrics.at(metric).value
-                           : value < best->metrics.at(metric).value))
-      best = &network;
-  }
-  if (best) return *best;
-  std::string rule;
-  for (const auto& bound : options.bounds)
-    rule += (rule.empty() ? "" : " and ") + bound.metric + (bound.upper ? " <= " : " >= ") +
-            core::format_double(bound.value);
-  throw core::Error("no network of job '" + job.name + "' with a measured " + metric + " meets " +
-                        (rule.empty() ? "no bounds at all" : rule),
-                    "loosen the bounds; mosaic front --job " + job.name + " --db " + options.db +
-                        " shows what there is");
 }
 
 supernet::NormStats calibrated(const supernet::Supernet& net,
@@ -129,6 +108,24 @@ std::string provenance(const db::Job& job) {
       .dump();
 }
 
+/// Throws where the supernet is not there, or not trained to the end.
+void expect_supernet(const db::Reader& database, const db::Job& job, const JobFile& file,
+                     const std::string& checkpoint) {
+  if (!std::filesystem::exists(checkpoint) && database.state(job.id, "trained")) {
+    const std::string beside =
+        std::filesystem::absolute(job_folder(file, database.path())).string();
+    throw core::Error("the supernet of job '" + job.name +
+                          "' was trained, and its file is not there: neither " +
+                          supernet_path(job.folder) +
+                          (beside == job.folder ? "" : " nor " + supernet_path(beside)) + " exists",
+                      "copy the folder of the job too: " + job.folder +
+                          " of the machine that trained it, as " + beside);
+  }
+  if (!supernet::training_complete(checkpoint))
+    throw core::Error("the supernet of job '" + job.name + "' is not trained to the end",
+                      "go on with: " + way_on(job, database.path()));
+}
+
 }  // namespace
 
 void extract_subnet(const ExtractOptions& options) {
@@ -138,33 +135,30 @@ void extract_subnet(const ExtractOptions& options) {
                            "give the one of the job: --db FILE");
   if (std::filesystem::exists(options.out + "/config.json"))
     throw core::UsageError(options.out + " holds a network already", "choose another --out");
-  db::Database database(options.db);
+  const db::Reader database(options.db);
   const db::Job job = database.job(options.job);
-  const JobFile file = JobFile::from_text(job.config, job.config_path);
+  JobFile file = JobFile::from_text(job.config, job.config_path);
   if (!file.router)
     throw core::Error("job '" + job.name + "' has no supernet to extract from",
                       "run a job with a [supernet] section");
-  const std::string metric = options.best.empty() ? job.objectives[0].metric : options.best;
-  bool maximise = evaluators::evaluators().at(metric).maximise;
-  for (const auto& objective : job.objectives)
-    if (objective.metric == metric) maximise = objective.maximise;
+  const std::string arch = options.arch.empty()
+                               ? choose(database, job, options.selection).front().arch
+                               : arch_of(database, job, options.arch);
 
   // The network may be extracted on another machine than the one that trained it.
+  if (!options.path.empty()) file.task->path = options.path;
+  expect_data(file.task->path);
   Workplace work = Workplace::open(file, job.threads, "auto");
+  if (work.data_checksum() != job.data_checksum)
+    throw core::Error("the data of task '" + job.task + "' are not those that job '" + job.name +
+                          "' was trained on",
+                      "restore them, or name the folder of the same data with --path");
   work.trained_device = job.device.substr(0, job.device.find(':'));
-  spaces::Genotype genotype;
-  if (!options.arch.empty()) {
-    const auto known = database.network(job.id, options.arch);
-    genotype = work.space->parse(known ? known->arch : options.arch);
-  } else {
-    genotype = work.space->parse(pick(database, job, options, maximise, metric).arch);
-  }
+  const auto genotype = work.space->parse(arch);
   const auto candidate = evaluators::make_candidate(*work.space, genotype);
   const auto net = work.make_supernet();
   const std::string checkpoint = supernet_path(existing_folder(job, file, options.db));
-  if (!supernet::training_complete(checkpoint))
-    throw core::Error("the supernet of job '" + job.name + "' is not trained to the end",
-                      "go on with: mosaic resume " + job.name + " --db " + options.db);
+  expect_supernet(database, job, file, checkpoint);
   supernet::load_checkpoint(checkpoint, *net, work.training_identity());
 
   std::int64_t calibration = evaluators::MeasureSettings().calibration;
@@ -270,18 +264,17 @@ void finetune_subnet(const FinetuneOptions& options) {
   subnet.to(device);
   const auto validate = [&] {
     return supernet::evaluate([&](const at::Tensor& inputs) { return subnet.forward(inputs); },
-                              *task, tasks::Split::validation, 0)
-        .accuracy;
+                              *task, tasks::Split::validation, 0);
   };
-  const double before = validate();
+  const auto before = validate();
   supernet::TrainSettings settings;
   settings.epochs = options.epochs;
   settings.batch_size = options.batch_size;
   settings.learning_rate = options.learning_rate;
   supernet::TrainHooks hooks;
   hooks.label = "finetune";
-  hooks.checkpoint = options.out + "/finetune.safetensors";
   hooks.identity = finetune_identity(subnet, settings);
+  hooks.checkpoint = options.out + "/finetune-" + hooks.identity.substr(0, 12) + ".safetensors";
   hooks.resumed = [](std::int64_t step) {
     core::log_info("fine-tuning goes on from the checkpoint at step " + std::to_string(step));
   };
@@ -297,13 +290,18 @@ void finetune_subnet(const FinetuneOptions& options) {
         return subnet.forward(inputs, supernet::NormMode::calibrate, stats);
       },
       *task, 2048);
-  const double after = validate();
+  const auto after = validate();
+  if (!std::isfinite(after.loss))
+    throw core::Error("after fine-tuning, the loss on validation images is " +
+                          core::format_double(after.loss) + ", not a finite number",
+                      "lower --learning-rate (now " + core::format_double(options.learning_rate) +
+                          "); no network was written");
   subnet.info().passes +=
       ", finetune(" + std::to_string(options.epochs) + " epochs), calibrate(2048 images)";
   subnet.save(options.out);
   std::filesystem::remove(hooks.checkpoint);
-  std::printf("validation accuracy %.2f%% -> %.2f%%; written to %s\n", before, after,
-              options.out.c_str());
+  std::printf("validation accuracy %.2f%% -> %.2f%%; written to %s\n", before.accuracy,
+              after.accuracy, options.out.c_str());
 }
 
 }  // namespace mosaic::cli

@@ -9,7 +9,9 @@
 #include "job_space.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
+#include "numbers.hpp"
 #include "output.hpp"
+#include "selection.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -39,8 +41,7 @@ Near distance(const std::vector<spaces::Gene>& genes, const spaces::Genotype& a,
 std::vector<Near> nearest(const db::Reader& reader, const db::Job& job, const std::string& network,
                           std::size_t count) {
   const auto space = space_of_job(job);
-  const auto known = reader.network(job.id, network);
-  const auto wanted = space.parse(known ? known->arch : network);
+  const auto wanted = space.parse(arch_of(reader, job, network));
   std::vector<Near> all;
   for (const auto& named : reader.measured_networks(job.id)) {
     core::check_interrupt();
@@ -64,6 +65,9 @@ db::Table table_of(const std::vector<Near>& near, const std::vector<db::Network>
   table.columns = {"differing", "steps"};
   table.columns.insert(table.columns.end(), metrics.begin(), metrics.end());
   table.columns.insert(table.columns.end(), {"hash", "arch"});
+  const bool noted = std::any_of(networks.begin(), networks.end(),
+                                 [](const auto& network) { return !note_of(network).empty(); });
+  if (noted) table.columns.emplace_back("note");
   for (std::size_t i = 0; i < networks.size(); ++i) {
     auto& row = table.rows.emplace_back();
     row.push_back(number_cell(static_cast<double>(near[i].differing), "%.0f"));
@@ -75,6 +79,7 @@ db::Table table_of(const std::vector<Near>& near, const std::vector<db::Network>
     }
     row.push_back(text_cell(networks[i].hash));
     row.push_back(text_cell(networks[i].arch));
+    if (noted) row.push_back(text_cell(note_of(networks[i])));
   }
   return table;
 }
@@ -93,7 +98,7 @@ void setup(CLI::App& app) {
   add_output_options(app, options->output);
   app.add_option("--count", options->count, "so many networks, nearest first")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(count());
   app.footer(
       "Networks of the job of which something was measured, by the number of decisions that "
       "differ\n"

@@ -18,7 +18,8 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
     const auto value = core::parse_integer(text);
     const std::size_t sign = text.find_first_of("+-") == 0 ? 1 : 0;
     if (text.size() > sign + 1 && text[sign] == '0')
-      return refusal(text, expected + " (leading zeros are octal to some programs: leave them out)");
+      return refusal(text,
+                     expected + " (leading zeros are octal to some programs: leave them out)");
     return value && *value >= low && *value <= high ? "" : refusal(text, expected);
   };
   return {check, "", "whole number"};

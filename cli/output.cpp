@@ -1,8 +1,12 @@
 #include "output.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -21,7 +25,7 @@ bool is_number(const Cell& cell) { return cell.type == Type::integer || cell.typ
 
 json json_of(const Cell& cell) {
   if (cell.type == Type::null) return nullptr;
-  if (!is_number(cell)) return cell.text;
+  if (!is_number(cell)) return core::as_utf8(cell.text);
   const json parsed = json::parse(cell.text, nullptr, false);
   return parsed.is_number() ? parsed : json(nullptr);  // inf and nan are no JSON
 }
@@ -46,19 +50,94 @@ json predicted_json(const db::Network& network, double db::Network::Predicted::*
   return predicted;
 }
 
-/// Heading and text of a metric in a table.
+/// Heading and number format of a metric in a table for people.
 struct Style {
   std::string heading;
-  double scale;
-  const char* format;
+  double scale = 1;
+  int decimals = 0;
+
+  Cell cell(double value) const {
+    char text[400];
+    if (decimals < 0)
+      std::snprintf(text, sizeof text, "%.4g", scale * value);
+    else
+      std::snprintf(text, sizeof text, "%.*f", decimals, scale * value);
+    return {Type::real, text};
+  }
 };
-Style style_of(const std::string& metric) {
-  if (metric == "accuracy") return {"accuracy %", 1, "%.2f"};
-  if (metric == "latency_ms") return {"latency ms", 1, "%.3f"};
-  if (metric == "params") return {"params K", 1e-3, "%.1f"};
-  if (metric == "flops") return {"FLOPs M", 1e-6, "%.2f"};
-  if (metric == "activation_bytes") return {"activations KiB", 1.0 / 1024, "%.0f"};
-  return {metric, 1, "%.6g"};
+
+/// Four digits of the least value of a column, at least; whole numbers stay whole.
+void set_decimals(Style& style, const std::vector<double>& values) {
+  double least = std::numeric_limits<double>::infinity();
+  double greatest = 0;
+  bool whole = true;
+  for (const double value : values) {
+    const double magnitude = std::abs(style.scale * value);
+    if (!std::isfinite(magnitude) || magnitude == 0) continue;
+    least = std::min(least, magnitude);
+    greatest = std::max(greatest, magnitude);
+    whole = whole && style.scale * value == std::floor(style.scale * value);
+  }
+  if (greatest >= 1e15 || (greatest > 0 && greatest / least > 1e7))
+    style.decimals = -1;
+  else if (greatest > 0 && !whole)
+    style.decimals = std::clamp(3 - static_cast<int>(std::floor(std::log10(least))), 1, 9);
+}
+
+Style style_of(const std::string& metric, const std::vector<db::Network>& networks) {
+  std::string unit;
+  std::vector<double> values;
+  for (const auto& network : networks) {
+    if (const auto found = network.metrics.find(metric); found != network.metrics.end()) {
+      unit = found->second.unit;
+      values.push_back(found->second.value);
+    }
+    if (const auto found = network.predicted.find(metric); found != network.predicted.end())
+      values.push_back(found->second.mean);
+  }
+  Style style{metric};
+  const bool large = !values.empty() && std::all_of(values.begin(), values.end(),
+                                                    [](double value) { return value >= 100; });
+  if (metric == "params" && unit == "count" && large)
+    style = {"params K", 1e-3};
+  else if (metric == "flops" && unit == "count" && large)
+    style = {"FLOPs M", 1e-6};
+  else if (metric == "activation_bytes" && large)
+    style = {"activations KiB", 1.0 / 1024};
+  else if (metric == "latency_ms")
+    style = {"latency ms"};
+  else if (unit == "%")
+    style = {metric + " %"};
+  set_decimals(style, values);
+  return style;
+}
+
+/// The names of columns, each made one of its own.
+std::vector<std::string> distinct(std::vector<std::string> names) {
+  std::set<std::string> taken(names.begin(), names.end());
+  std::set<std::string> seen;
+  for (auto& name : names) {
+    if (seen.insert(name).second) continue;
+    int number = 2;
+    while (taken.contains(name + "_" + std::to_string(number))) ++number;
+    name += "_" + std::to_string(number);
+    taken.insert(name);
+    seen.insert(name);
+  }
+  return names;
+}
+
+/// A cell as it stands in a table for people.
+std::string shown(const Cell& cell) {
+  if (cell.type == Type::real && cell.text.size() > 7) {
+    // The digits of a number, without sign, point and exponent.
+    const auto digits =
+        std::count_if(cell.text.begin(), std::find(cell.text.begin(), cell.text.end(), 'e'),
+                      [](char c) { return c >= '0' && c <= '9'; });
+    const auto value = core::parse_number(cell.text);
+    if (value && digits > 7) return rounded(*value);
+  }
+  return core::printable(cell.text);
 }
 
 }  // namespace
@@ -71,7 +150,39 @@ Cell number_cell(double value, const char* format) {
   return {Type::real, text};
 }
 
-std::string table_text(const db::Table& table) {
+std::string rounded(double value) {
+  char text[64];
+  const double magnitude = std::abs(value);
+  const bool whole = magnitude >= 1e5 && magnitude < 1e15;
+  std::snprintf(text, sizeof text, whole ? "%.0f" : "%.6g", value);
+  return text;
+}
+
+std::string note_of(const db::Network& network) {
+  std::vector<std::string> notes;
+  for (const auto& [metric, measurement] : network.metrics)
+    if (measurement.suspect()) notes.push_back(metric + ": " + measurement.message);
+  return core::join(notes, "; ");
+}
+
+std::string quoted(const std::string& word) {
+  const bool plain =
+      !word.empty() && word[0] != '-' && std::all_of(word.begin(), word.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+               std::string_view("_-./:,+@%").find(c) != std::string_view::npos ||
+               static_cast<unsigned char>(c) >= 0x80;
+      });
+  if (plain) return word;
+  std::string result = "'";
+  for (const char c : word) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return result + "'";
+}
+
+std::string table_text(const db::Table& given) {
+  db::Table table = given;
+  for (auto& column : table.columns) column = core::printable(column);
+  for (auto& row : table.rows)
+    for (auto& cell : row) cell.text = shown(cell);
   std::vector<std::size_t> widths;
   for (const auto& column : table.columns) widths.push_back(width_of(column));
   for (const auto& row : table.rows)
@@ -99,12 +210,15 @@ std::string table_text(const db::Table& table) {
   return text.str();
 }
 
-void print_table(const db::Table& table, const OutputOptions& options) {
+void print_table(const db::Table& given, const OutputOptions& options) {
+  db::Table table = given;
+  table.columns = distinct(std::move(table.columns));
   if (options.json) {
     auto rows = nlohmann::ordered_json::array();
     for (const auto& row : table.rows) {
       nlohmann::ordered_json object;
-      for (std::size_t i = 0; i < row.size(); ++i) object[table.columns[i]] = json_of(row[i]);
+      for (std::size_t i = 0; i < row.size(); ++i)
+        object[core::as_utf8(table.columns[i])] = json_of(row[i]);
       rows.push_back(object);
     }
     std::cout << rows.dump(1) << "\n";
@@ -131,8 +245,9 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
            {"evaluation", network.evaluation ? json(*network.evaluation) : json(nullptr)},
            {"metrics", metrics_json(network)},
            {"predicted", predicted_json(network, &db::Network::Predicted::mean)},
-           {"deviation", predicted_json(network, &db::Network::Predicted::deviation)}});
-    std::cout << result.dump(1) << "\n";
+           {"deviation", predicted_json(network, &db::Network::Predicted::deviation)},
+           {"note", note_of(network)}});
+    std::cout << result.dump(1, ' ', false, json::error_handler_t::replace) << "\n";
     return;
   }
   // Objectives first, then whatever else was measured.
@@ -151,10 +266,14 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
   for (const auto& name : others)
     if (std::find(metrics.begin(), metrics.end(), name) == metrics.end()) metrics.push_back(name);
 
+  std::map<std::string, Style> styles;
+  for (const auto& metric : metrics) styles[metric] = style_of(metric, networks);
+  const bool noted = std::any_of(networks.begin(), networks.end(),
+                                 [](const auto& network) { return !note_of(network).empty(); });
   db::Table table;
   table.columns = {"evaluation"};
   for (const auto& metric : metrics) {
-    const std::string heading = options.csv ? metric : style_of(metric).heading;
+    const std::string heading = options.csv ? metric : styles[metric].heading;
     if (predicted.count(metric))
       table.columns.push_back((options.csv ? "predicted_" : "predicted ") + heading);
     table.columns.push_back(predicted.count(metric) && !options.csv ? "measured " + heading
@@ -162,25 +281,25 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
   }
   table.columns.emplace_back("hash");
   if (wide || options.csv) table.columns.emplace_back("arch");
+  if (noted) table.columns.emplace_back("note");
   for (const auto& network : networks) {
     std::vector<Cell> row;
     row.push_back(network.evaluation ? number_cell(static_cast<double>(*network.evaluation), "%.0f")
                                      : null_cell());
     for (const auto& metric : metrics) {
-      const Style style = options.csv ? Style{metric, 1, "%.10g"} : style_of(metric);
+      const auto cell = [&](double value) {
+        return options.csv ? number_cell(value, "%.10g") : styles[metric].cell(value);
+      };
       if (predicted.count(metric)) {
         const auto found = network.predicted.find(metric);
-        row.push_back(found == network.predicted.end()
-                          ? null_cell()
-                          : number_cell(style.scale * found->second.mean, style.format));
+        row.push_back(found == network.predicted.end() ? null_cell() : cell(found->second.mean));
       }
       const auto found = network.metrics.find(metric);
-      row.push_back(found == network.metrics.end()
-                        ? null_cell()
-                        : number_cell(style.scale * found->second.value, style.format));
+      row.push_back(found == network.metrics.end() ? null_cell() : cell(found->second.value));
     }
     row.push_back(text_cell(network.hash));
     if (wide || options.csv) row.push_back(text_cell(network.arch));
+    if (noted) row.push_back(text_cell(note_of(network)));
     table.rows.push_back(std::move(row));
   }
   print_table(table, options);

@@ -12,7 +12,9 @@ namespace mosaic::cli {
 /// Aligned text, as print_table shows it by default: text cells flush left, numbers flush right.
 std::string table_text(const db::Table& table);
 
-/// Prints a result as the options say.
+/// Prints a result as the options say. Of columns with one name the second is called NAME_2, and so
+/// on. Text rounds numbers that are given with more than six digits and escapes control characters;
+/// CSV and JSON keep them, but for bytes that are no UTF-8, which JSON cannot hold.
 void print_table(const db::Table& table, const OutputOptions& options);
 
 db::Table::Cell text_cell(const std::string& text);
@@ -21,9 +23,19 @@ db::Table::Cell text_cell(const std::string& text);
 db::Table::Cell number_cell(double value, const char* format = "%.6g");
 db::Table::Cell null_cell();
 
+/// A number as people read it: six significant digits, no exponent below 10^15.
+std::string rounded(double value);
+
+/// What is to be known of a network's values before they are trusted ("latency_ms: device slow:
+/// reference network at 9.42x of its best"); empty for most.
+std::string note_of(const db::Network& network);
+
+/// A word as a shell takes it: in quotes where it needs them.
+std::string quoted(const std::string& word);
+
 /// A front: one row a network, measured and predicted values side by side. JSON: one object a
-/// network with `arch`, `hash`, `evaluation`, `metrics` (measured), `predicted` and `deviation` (of
-/// the prediction).
+/// network with `arch`, `hash`, `evaluation`, `metrics` (measured), `predicted`, `deviation` (of
+/// the prediction) and `note`. Text and CSV have a column `note` where some network has one.
 void print_networks(const std::vector<db::Network>& networks, const db::Job& job,
                     const OutputOptions& options, bool wide);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mosaic/db/database.hpp"
+#include "selection.hpp"
 
 namespace mosaic::cli {
 
@@ -26,6 +27,9 @@ void run_job(const RunOptions& options, Goal goal);
 void resume_job(const std::string& db, const std::optional<std::string>& name,
                 const std::string& report);
 
+/// Measures again, for the same job on the same device, what was taken while the device was slow.
+void remeasure_job(const std::string& db, const std::optional<std::string>& name);
+
 /// What `mosaic measure JOB --archs FILE --out CSV` does: latencies of given networks, to a CSV of
 /// arch, latency_ms, standard_error, note, reference_ms (what the reference network took then).
 /// Rows are written as soon as they are final. `resume`: rows that `out` has stay, and are not
@@ -33,19 +37,12 @@ void resume_job(const std::string& db, const std::optional<std::string>& name,
 void measure_list(const RunOptions& options, const std::string& archs, const std::string& out,
                   bool resume = false);
 
-/// "latency_ms<=2" style bounds of `mosaic extract`.
-struct Bound {
-  std::string metric;
-  double value;
-  bool upper;
-};
-
 struct ExtractOptions {
   std::string db = "results.db";
   std::optional<std::string> job;
-  std::vector<Bound> bounds;
-  std::string best;  ///< metric; empty: the job's first objective
-  std::string arch;  ///< text or hash of one network, instead of bounds
+  Selection selection;
+  std::string arch;  ///< text or hash of one network, instead of a selection
+  std::string path;  ///< of the data, where it lies elsewhere than when the job began
   std::string out;
 };
 void extract_subnet(const ExtractOptions& options);

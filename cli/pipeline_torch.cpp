@@ -8,12 +8,14 @@
 #include <set>
 
 #include "begin.hpp"
+#include "job_state.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/progress.hpp"
 #include "output.hpp"
 #include "report.hpp"
+#include "selection.hpp"
 #include "session.hpp"
 #include "start.hpp"
 
@@ -63,7 +65,7 @@ class Pipeline {
       set_status("interrupted", job_.phase);
       throw core::Interrupted(
           "stopped in phase '" + job_.phase + "'; everything measured so far is kept",
-          "go on with: mosaic resume " + job_.name + " --db " + database_.path());
+          "go on with: " + way_on(job_, database_.path()));
     } catch (const core::Error& error) {
       fail(error.what());
       throw;
@@ -71,15 +73,53 @@ class Pipeline {
       fail(error.what());
       throw;
     }
-    OutputOptions plain;
-    print_networks(database_.front(job_), job_, plain, false);
     if (goal == Goal::run && !report.empty()) {
       write_report(database_, database_.job(job_.name), report);
       core::log_info("report: " + report);
     }
+    show_front();
+  }
+
+  /// Measures again what was taken while the device was slow, and shows the front as it is then.
+  void remeasure() {
+    const auto suspects = database_.suspects(job_.id);
+    if (suspects.empty())
+      core::log_info("no timing of job '" + job_.name + "' was taken while the device was slow");
+    for (const auto& objective : work_.file.objectives) {
+      std::vector<Candidate> candidates;
+      for (const auto& suspect : suspects)
+        if (suspect.measurement.metric == objective.metric)
+          candidates.push_back(
+              evaluators::make_candidate(*work_.space, work_.space->parse(suspect.arch)));
+      if (!candidates.empty()) remeasure(objective, candidates);
+    }
+    show_front();
   }
 
  private:
+  void show_front() {
+    const auto front = database_.front(job_);
+    if (front.empty()) throw empty_front(database_, job_);
+    print_networks(front, job_, {}, false);
+    comment_on(database_, job_, front);
+  }
+
+  void remeasure(const ObjectiveFile& objective, const std::vector<Candidate>& candidates) {
+    const auto made =
+        evaluators::evaluators().at(objective.metric).make(context(objective.measure));
+    core::Progress progress("measure " + objective.metric + " again",
+                            static_cast<std::int64_t>(candidates.size()));
+    std::int64_t done = 0;
+    made->evaluate(candidates, [&](std::size_t i, const core::Measurement& measurement) {
+      database_.add_measurement(
+          job_.id,
+          database_.architecture(work_.space->hash(), candidates[i].arch, candidates[i].hash),
+          measurement);
+      progress.update(++done);
+    });
+    progress.finish();
+  }
+
   void set_status(const std::string& status, const std::string& phase) {
     job_.status = status;
     if (status == "running") job_.message.clear();
@@ -152,6 +192,7 @@ class Pipeline {
     result.supernet = supernet_.get();
     result.task = work_.task.get();
     if (work_.file.router) result.checkpoint = work_.training_identity().substr(0, 12);
+    result.inherited = inherited_;
     result.settings = settings;
     result.seed = work_.file.seed;
     result.best_reference = [this](const std::string& fidelity) {
@@ -343,6 +384,8 @@ class Pipeline {
   db::Database& database_;
   db::Job job_;
   std::unique_ptr<supernet::Supernet> supernet_;
+  std::shared_ptr<evaluators::InheritedScores> inherited_ =
+      std::make_shared<evaluators::InheritedScores>();
   std::map<std::string, std::shared_ptr<predictors::Predictor>> predictors_;
 };
 
@@ -353,11 +396,6 @@ void say_done(const db::Job& job, const std::string& db) {
                  db);
 }
 
-std::string report_path(const std::string& given, const std::string& db) {
-  if (!given.empty()) return given;
-  return (std::filesystem::path(db).parent_path() / "report.html").string();
-}
-
 }  // namespace
 
 void run_job(const RunOptions& options, Goal goal) {
@@ -365,13 +403,11 @@ void run_job(const RunOptions& options, Goal goal) {
   // What a table tells costs nothing to get again: its searches need not wait for the disk.
   db::Database database(options.db,
                         {.survive_power_failure = file.table == nullptr, .libraries = libraries()});
-  const auto known = database.find_job(file.name);
-  if (known && known->config_hash != file.hash)
-    throw core::UsageError(
-        "job '" + file.name + "' in " + options.db + " was begun with other settings than " +
-            options.job_file + " has now",
-        "give the changed job another name, or go on as it began: mosaic resume " + file.name +
-            " --db " + options.db);
+  const auto known = begun_job(
+      database, file,
+      "give the changed job another name (start_job = \"" + file.name +
+          "\" in its [search] begins from this one's front), or go on as it began: mosaic resume " +
+          quoted(file.name) + " --db " + quoted(options.db));
   // A job that was begun by a single step (train, measure, search) may be taken further by any
   // command.
   if (known && goal == Goal::run && database.state(known->id, "goal").value_or("run") == "run")
@@ -379,20 +415,36 @@ void run_job(const RunOptions& options, Goal goal) {
         "job '" + file.name + "' is in " + options.db + " already (" + known->status + ")",
         is_done(*known) ? "see it with: mosaic front --job " + file.name + " --db " + options.db +
                               "; to run it again give it another name"
-                        : "go on with: mosaic resume " + file.name + " --db " + options.db);
+                        : "go on with: " + way_on(*known, options.db));
   if (known && is_done(*known)) {
     say_done(*known, options.db);
     return;
   }
   Workplace work = known ? reopen(file, *known) : Workplace::open(file);
   db::Job job = known ? *known : new_job(work, options.db);
+  job.folder = existing_folder(job, work.file, options.db);
   if (!known) database.create_job(job);
   core::log_info("job '" + job.name + "': space " + job.space + " (" +
                  core::human_count(work.space->size().architectures) + " networks)" +
                  (job.task.empty() ? "" : ", task " + job.task) + ", " + job.device +
                  ", database " + options.db);
   Pipeline(std::move(work), database, std::move(job))
-      .run(goal, report_path(options.report, options.db));
+      .run(goal, options.report.empty() ? default_report(file.name, options.db) : options.report);
+}
+
+void remeasure_job(const std::string& db, const std::optional<std::string>& name) {
+  if (!std::filesystem::exists(db))
+    throw core::UsageError("there is no database " + db,
+                           "give the one that the job was begun with: --db FILE");
+  db::Database database(db, {.libraries = libraries()});
+  const db::Job job = database.job(name);
+  Workplace work = reopen(JobFile::from_text(job.config, job.config_path), job);
+  try {
+    Pipeline(std::move(work), database, job).remeasure();
+  } catch (const core::Interrupted&) {
+    throw core::Interrupted("stopped; everything measured so far is kept",
+                            "the same command goes on with what is left");
+  }
 }
 
 void resume_job(const std::string& db, const std::optional<std::string>& name,
@@ -401,7 +453,8 @@ void resume_job(const std::string& db, const std::optional<std::string>& name,
     throw core::UsageError("there is no database " + db,
                            "give the one that the job was begun with: --db FILE");
   db::Database database(db, {.libraries = libraries()});
-  const db::Job job = database.job(name);
+  settle_killed_jobs(database);
+  db::Job job = database.job(name);
   if (is_done(job)) {
     say_done(job, db);
     return;
@@ -415,12 +468,17 @@ void resume_job(const std::string& db, const std::optional<std::string>& name,
       core::Config::from_file(job.config_path).hash() != job.config_hash)
     core::log_warning(job.config_path + " changed since job '" + job.name +
                       "' began: going on as it began");
+  if (job.phase == "rank")
+    throw core::UsageError("job '" + job.name + "' is a ranking",
+                           "go on with: " + way_on(job, db));
   const JobFile file = JobFile::from_text(job.config, job.config_path);
   database.survive_power_failure(file.table == nullptr);
   core::log_info("job '" + job.name + "' goes on in phase '" + job.phase + "'");
+  job.folder = existing_folder(job, file, db);
   Workplace work = reopen(file, job);
   const Goal goal = goal_of(database.state(job.id, "goal").value_or("run"));
-  Pipeline(std::move(work), database, job).run(goal, report_path(report, db));
+  Pipeline(std::move(work), database, job)
+      .run(goal, report.empty() ? default_report(job.name, db) : report);
 }
 
 }  // namespace mosaic::cli

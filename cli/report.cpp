@@ -1,5 +1,6 @@
 #include "report.hpp"
 
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,7 @@ std::string date_text(std::string date) {
 }
 
 /// Name and value of everything needed to know where the numbers come from; without what is empty.
-std::string facts(const db::Job& job) {
+std::string facts(const db::Job& job, bool has_models) {
   const std::vector<std::pair<const char*, std::string>> all = {
       {"Space", job.space},
       {"Task", job.task},
@@ -44,7 +45,7 @@ std::string facts(const db::Job& job) {
       {"Data checksum", job.data_checksum},
       {"Space hash", job.space_hash},
       {"Job hash", job.config_hash},
-      {"Models", job.folder},
+      {"Models", has_models ? job.folder : ""},
   };
   std::string html = "<dl class=\"facts\">\n";
   for (const auto& [name, value] : all) {
@@ -54,12 +55,12 @@ std::string facts(const db::Job& job) {
   return html + "</dl>\n";
 }
 
-std::string header(const db::Job& job) {
+std::string header(const db::Job& job, bool has_models) {
   std::string html = "<header>\n<p class=\"kind\">Mosaic report</p>\n<h1>" + escape_html(job.name) +
                      " <span class=\"status\" data-status=\"" + escape_html(job.status) + "\">" +
                      escape_html(job.status) + "</span></h1>\n<p id=\"summary\"></p>\n";
   if (!job.message.empty()) html += "<p class=\"message\">" + escape_html(job.message) + "</p>\n";
-  html += facts(job) + "<details class=\"config\"><summary>Job file" +
+  html += facts(job, has_models) + "<details class=\"config\"><summary>Job file" +
           (job.config_path.empty() ? "" : " <code>" + escape_html(job.config_path) + "</code>") +
           "</summary>\n";
   if (job.config.empty())
@@ -77,7 +78,7 @@ std::string render_report(const db::Reader& database, const db::Job& job) {
   page += escape_html(job.name) + " – Mosaic report</title>\n";
   page += kReportHead;
   page += "</head>\n<body>\n<main>\n";
-  page += header(job);
+  page += header(job, database.state(job.id, "trained").has_value());
   page += kReportSections;
   page += "</main>\n<script type=\"application/json\" id=\"data\">";
   page += report_json(database, job);
@@ -87,6 +88,10 @@ std::string render_report(const db::Reader& database, const db::Job& job) {
   page += kReportScript;
   page += "</script>\n</body>\n</html>\n";
   return page;
+}
+
+std::string default_report(const std::string& job, const std::string& db) {
+  return (std::filesystem::path(db).parent_path() / ("report-" + job + ".html")).string();
 }
 
 void write_report(const db::Reader& database, const db::Job& job, const std::string& path) {

@@ -9,6 +9,7 @@
 
 #include "html.hpp"
 #include "mosaic/predictors/predictor.hpp"
+#include "selection.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -93,6 +94,7 @@ Json metric_json(const Networks& networks, const std::string& name) {
   Json errors = Json::array();
   Json predicted = Json::array();
   Json deviations = Json::array();
+  Json notes = Json::object();  // of suspect values, by index
   bool has_errors = false;
   bool has_predicted = false;
   for (const auto& network : networks.all()) {
@@ -101,6 +103,8 @@ Json metric_json(const Networks& networks, const std::string& name) {
     values.push_back(has_value ? number(measured->second.value) : Json(nullptr));
     errors.push_back(has_value ? uncertainty(measured->second.standard_error) : Json(nullptr));
     if (has_value && unit.empty()) unit = measured->second.unit;
+    if (has_value && measured->second.suspect())
+      notes[std::to_string(&network - networks.all().data())] = measured->second.message;
     has_errors = has_errors || (has_value && measured->second.standard_error > 0);
     const auto guess = network.predicted.find(name);
     const bool has_guess = guess != network.predicted.end();
@@ -111,6 +115,7 @@ Json metric_json(const Networks& networks, const std::string& name) {
   if (unit.empty() && name.ends_with("_ms")) unit = "ms";
   if (unit.empty() && name == "accuracy") unit = "%";
   Json json{{"name", name}, {"unit", unit}, {"values", std::move(values)}};
+  if (!notes.empty()) json["notes"] = std::move(notes);
   if (has_errors) json["errors"] = std::move(errors);
   if (has_predicted) {
     json["predicted"] = std::move(predicted);
@@ -257,6 +262,13 @@ std::string report_json(const db::Reader& database, const db::Job& job) {
   for (const auto& objective : job.objectives)
     json["job"]["objectives"].push_back(
         {{"metric", objective.metric}, {"maximise", objective.maximise}});
+
+  json["job"]["constraints"] = Json::array();
+  for (const auto& constraint : job.constraints)
+    json["job"]["constraints"].push_back({{"metric", constraint.metric},
+                                          {"upper", constraint.upper},
+                                          {"bound", number(constraint.bound)}});
+  json["remarks"] = remarks(database, job, front);
 
   auto& columns = json["networks"] = {{"arch", Json::array()}, {"evaluation", Json::array()}};
   for (const auto& network : networks.all()) {

@@ -244,9 +244,12 @@ const Mosaic = (() => {
       plots.push(this);
     }
 
-    /** content: {series, x: {label, unit, whole?}, y: ..., tip(series, i), equal?, summary} */
+    /**
+     * content: {series, x: {label, unit, whole?}, y: ..., tip(series, i), equal?, summary, bounds?}
+     * bounds: [{axis: 'x' or 'y', at}], drawn as dashed lines where they lie in view.
+     */
     set(content) {
-      Object.assign(this, content);
+      Object.assign(this, {bounds: []}, content);
       this.view = null;
       this.reset.hidden = true;
       this.host.setAttribute(
@@ -342,6 +345,7 @@ const Mosaic = (() => {
       pen.rect(this.left - 1, this.top - 6, this.right - this.left + 7, this.bottom - this.top + 7);
       pen.clip();
       if (this.equal) this.diagonal(pen);
+      this.bound_lines(pen);
       this.drawn = {};
       for (const series of this.visible())
         this.drawn[series.name] = (this.drawn[series.name] || 0) +
@@ -396,6 +400,19 @@ const Mosaic = (() => {
       pen.fillText(this.axis_label(this.x, this.xs), this.right, this.height - 16);
       pen.textAlign = 'left';
       pen.fillText(this.axis_label(this.y, this.ys), 2, 4);
+    }
+
+    bound_lines(pen) {
+      pen.strokeStyle = this.colour('warn');
+      pen.setLineDash([5, 4]);
+      pen.beginPath();
+      for (const {axis, at} of this.bounds || []) {
+        pen.moveTo(axis === 'x' ? this.px(at) : this.left, axis === 'x' ? this.top : this.py(at));
+        pen.lineTo(
+            axis === 'x' ? this.px(at) : this.right, axis === 'x' ? this.bottom : this.py(at));
+      }
+      pen.stroke();
+      pen.setLineDash([]);
     }
 
     diagonal(pen) {

@@ -46,6 +46,25 @@ const char* const kReportScript = R"js('use strict';
     for (let i = 0; i < count; ++i)
       complete[i] = job.objectives.every((o) => !missing(measured(o.metric, i))) ? 1 : 0;
 
+  /** The bounds that a network breaks: a value that was not measured keeps none. */
+  const sign = (c) => c.upper ? ' ≤ ' : ' ≥ ';
+  const bound_text = (c) => {
+    const m = metrics.get(c.metric);
+    return label(c.metric) + sign(c) + (m ? text(c.bound, m.unit) : digits(c.bound));
+  };
+  function broken(i) {
+    return job.constraints.filter((c) => {
+      const value = measured(c.metric, i);
+      return missing(value) || (c.upper ? value > c.bound : value < c.bound);
+    });
+  }
+  const infeasible = new Uint8Array(count);
+  if (job.constraints.length)
+    for (let i = 0; i < count; ++i) infeasible[i] = complete[i] && broken(i).length ? 1 : 0;
+
+  /** Marks a value that its own note calls too long. */
+  const suspect = (metric, i) => metric && metric.notes && metric.notes[i] || '';
+
   /** All that is known of a network. */
   function network_tip(i) {
     const rows = [];
@@ -58,8 +77,10 @@ const char* const kReportScript = R"js('use strict';
         rows.push([
           label(metric.name),
           text(value, metric.unit) +
-              (missing(error) || error === 0 ? '' : ' ± ' + error_text(error, metric.unit))
+              (missing(error) || error === 0 ? '' : ' ± ' + error_text(error, metric.unit)) +
+              (suspect(metric, i) ? ' ⚠' : '')
         ]);
+        if (suspect(metric, i)) rows.push(['⚠', suspect(metric, i)]);
       }
       const guess = predicted(metric.name, i);
       if (!missing(guess)) {
@@ -73,6 +94,7 @@ const char* const kReportScript = R"js('use strict';
       }
     }
     const note = front[i] ? 'On the front' :
+        infeasible[i]     ? 'Breaks ' + list(broken(i).map(bound_text)) :
         complete[i]       ? 'Dominated' :
                             'Not measured in every objective';
     return {arch: data.networks.arch[i], rows: rows, note: job.objectives.length ? note : ''};
@@ -90,13 +112,13 @@ const char* const kReportScript = R"js('use strict';
       {title: 'Architecture', arch: true, value: (i) => data.networks.arch[i]},
     ];
     for (const metric of data.metrics) {
-      const column = (title, values, errors) => {
+      const column = (title, values, errors, marked) => {
         const show = column_text(values, metric.unit);
         return {
           title: title,
           number: true,
           value: (i) => values[i],
-          show: (i) => show(values[i]),
+          show: (i) => show(values[i]) + (marked && suspect(metric, i) ? ' ⚠' : ''),
           error: (i) =>
               errors && errors[i] ? error_text(errors[i], metric.unit).replace(/[^0-9]+$/, '') : ''
         };
@@ -108,7 +130,7 @@ const char* const kReportScript = R"js('use strict';
       if (some)
         columns.push(column(
             label(metric.name) + (metric.predicted ? '\nmeasured' : ''), metric.values,
-            metric.errors));
+            metric.errors, true));
     }
     return columns;
   }
@@ -132,6 +154,8 @@ const char* const kReportScript = R"js('use strict';
       parts.push(plural(data.generations.number.length, 'generation'));
     section('summary').textContent =
         parts.length ? parts.join(' · ') : 'No network has been evaluated yet.';
+    for (const remark of data.remarks)
+      section('summary').after(make('p', {class: 'message', text: '⚠ ' + remark}));
   }
 
   // ---------------------------------------------------------------- front
@@ -185,12 +209,16 @@ const char* const kReportScript = R"js('use strict';
               list(job.objectives.map(
                   (o) => label(o.metric).toLowerCase() + ' (' + (o.maximise ? 'higher' : 'lower') +
                       ' is better)')) +
+              (job.constraints.length ? ', of those with ' + list(job.constraints.map(bound_text)) :
+                                        '') +
               '. Point at a network to see it',
           make('span', {class: 'mouse', text: ', drag to zoom'}), '.');
       if (!data.front.length)
         nothing(
             'front',
-            'No network has a measured value of every objective yet' +
+            (infeasible.some((broken) => broken) ?
+                 'No network that was measured keeps ' + list(job.constraints.map(bound_text)) :
+                 'No network has a measured value of every objective yet') +
                 (lacking.length ? ': none at all for ' + list(lacking) : '') +
                 '. What is known is shown below.');
     }
@@ -217,12 +245,21 @@ const char* const kReportScript = R"js('use strict';
         has: (i) => !front[i] && !complete[i]
       },
       {
+        name: 'infeasible',
+        label: 'Breaks a bound',
+        colour: 'warn',
+        shape: 'ring',
+        size: 3,
+        has: (i) => infeasible[i] && !front[i],
+        unused: !job.constraints.length
+      },
+      {
         name: 'dominated',
         label: 'Dominated',
         colour: 'dots',
         shape: 'disc',
         size: 3,
-        has: (i) => !front[i] && complete[i]
+        has: (i) => !front[i] && !infeasible[i] && complete[i]
       },
       {
         name: 'front',
@@ -233,7 +270,7 @@ const char* const kReportScript = R"js('use strict';
         main: true,
         has: (i) => front[i]
       },
-    ];
+    ].filter((group) => !group.unused);
     const hidden = new Set();
 
     function points(group) {
@@ -285,12 +322,15 @@ const char* const kReportScript = R"js('use strict';
       const series = groups.map(points);
       const drawn = series.reduce((sum, s) => sum + s.x.length, 0);
       plot.set({
-        series: [series[0], series[1], ...border(series[2]), series[2]],
+        series: [...series.slice(0, -1), ...border(series.at(-1)), series.at(-1)],
         x: chosen.x,
         y: chosen.y,
+        bounds: job.constraints.flatMap(
+            (c) => ['x', 'y'].filter((axis) => chosen[axis].key === c.metric)
+                       .map((axis) => ({axis: axis, at: c.bound}))),
         tip: (s, i) => network_tip(s.id[i]),
         summary: chosen.y.label + ' against ' + chosen.x.label + ' of ' + plural(drawn, 'network') +
-            ', ' + series[2].x.length + ' of them on the front.',
+            ', ' + series.at(-1).x.length + ' of them on the front.',
       });
       note.textContent = drawn < count ? plural(count - drawn, 'network') +
               (count - drawn === 1 ? ' has' : ' have') + ' no value of ' +

@@ -19,7 +19,7 @@ void setup_run(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   job_options(app, *options);
   app.add_option("--report", options->report,
-                 "HTML page to write at the end (default: report.html beside the database)");
+                 "HTML page to write at the end (default: report-JOB.html beside the database)");
   app.footer(
       "Trains the supernet, measures latencies and fits their predictor, searches, re-measures the "
       "front,\n"
@@ -70,7 +70,7 @@ void setup_resume(CLI::App& app) {
   app.add_option("JOB", *name, "name of the job (default: the only one, or the latest)");
   app.add_option("--db", options->db, "results database of the job")->capture_default_str();
   app.add_option("--report", options->report,
-                 "HTML page to write at the end (default: report.html beside the database)");
+                 "HTML page to write at the end (default: report-JOB.html beside the database)");
   app.footer(
       "The job goes on as it began, whatever happened to its job file: same settings, seed, "
       "threads and device.\n"
@@ -80,6 +80,23 @@ void setup_resume(CLI::App& app) {
   });
 }
 
+void setup_remeasure(CLI::App& app) {
+  auto options = std::make_shared<DatabaseOptions>();
+  app.add_option("JOB", options->job, "name of the job (default: the only one, or the latest)");
+  app.add_option("--db", options->db, "results database of the job")->capture_default_str();
+  app.footer(
+      "Timings that were taken while the device was slower than at its best are marked so when "
+      "they "
+      "are\n"
+      "stored. This measures just those again, on the device of the job, and prints the front as "
+      "it "
+      "is then.");
+  app.callback([options] { remeasure_job(options->db, options->job_name()); });
+}
+
+const core::Registered kRemeasure{commands(), "remeasure",
+                                  "measure again what was timed while the device was slow",
+                                  CommandSetup(setup_remeasure)};
 const core::Registered kRun{commands(), "run",
                             "the whole job: train, measure, search, re-measure, report",
                             CommandSetup(setup_run)};

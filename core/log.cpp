@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "mosaic/core/text.hpp"
 #include "status_line.hpp"
 
 namespace mosaic::core {
@@ -26,10 +27,13 @@ spdlog::logger& logger() {
 void log(spdlog::level::level_enum level, const std::string& message) {
   if (!logger().should_log(level)) return;
   detail::erase_status_line();
-  logger().log(level, spdlog::string_view_t(message.data(), message.size()));
+  const auto line = printable(message);  // names in it come from outside
+  logger().log(level, spdlog::string_view_t(line.data(), line.size()));
 }
 
 }  // namespace
+
+bool detail::shows_progress() { return logger().should_log(spdlog::level::info); }
 
 void set_log_level(LogLevel level) {
   switch (level) {

@@ -212,6 +212,20 @@ void Database::update_job(const Job& job) {
   });
 }
 
+bool Database::discard_job(std::int64_t job) {
+  bool gone = false;
+  transaction([&] {
+    auto& connection = *impl_->connection;
+    std::string empty;
+    for (const auto* table : {"measurements", "predictions", "evaluations", "training"})
+      empty += " AND NOT EXISTS (SELECT 1 FROM " + std::string(table) + " WHERE job = ?1)";
+    connection.run("DELETE FROM jobs WHERE id = ?1" + empty, job);
+    gone = sqlite3_changes(connection.handle()) > 0;
+    if (gone) impl_->sessions.erase(job);
+  });
+  return gone;
+}
+
 std::int64_t Database::architecture(const std::string& space_hash, const std::string& arch,
                                     const std::string& hash) {
   constexpr std::size_t kRemembered = 20'000;

@@ -271,13 +271,30 @@ std::vector<Network> Reader::best(const Job& job, const Best& wanted) const {
     std::erase_if(places,
                   [&](std::size_t i) { return i >= bounded.size() || !keeps(bound, bounded[i]); });
   }
-  const double sign = wanted.maximise ? -1 : 1;
+  // What decides, in this order; among equals what is unknown comes last.
+  std::vector<Objective> order = {{wanted.metric, wanted.maximise}};
+  for (const auto& objective : job.objectives)
+    if (objective.metric != wanted.metric) order.push_back(objective);
+  order.push_back({"params", false});
+  std::vector<std::vector<double>> costs;
+  for (const auto& criterion : order) {
+    if (std::find(known.begin(), known.end(), criterion.metric) == known.end()) continue;
+    auto& cost = costs.emplace_back(read_column(connection, job.id, criterion.metric));
+    cost.resize(values.size(), std::numeric_limits<double>::quiet_NaN());
+    for (double& value : cost)
+      value = std::isnan(value)    ? std::numeric_limits<double>::infinity()
+              : criterion.maximise ? -value
+                                   : value;
+  }
+  std::vector<std::int64_t> numbers(values.size(), kNeverNumbered);
+  for (const auto& evaluation : read_numbered(connection, job.id, kNeverNumbered).evaluations)
+    if (evaluation.place < numbers.size()) numbers[evaluation.place] = evaluation.number;
   const auto count = static_cast<std::ptrdiff_t>(std::min(wanted.count, places.size()));
   std::partial_sort(places.begin(), places.begin() + count, places.end(),
                     [&](std::size_t a, std::size_t b) {
-                      const double left = sign * values[a];
-                      const double right = sign * values[b];
-                      return left != right ? left < right : a < b;
+                      for (const auto& cost : costs)
+                        if (cost[a] != cost[b]) return cost[a] < cost[b];
+                      return std::pair(numbers[a], a) < std::pair(numbers[b], b);
                     });
   std::vector<std::int64_t> ids;
   for (std::ptrdiff_t i = 0; i < count; ++i) {

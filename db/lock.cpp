@@ -11,6 +11,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/db/writer.hpp"
 
 namespace mosaic::db {
 
@@ -19,31 +20,61 @@ std::string folder_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
-WriterLock::WriterLock(const std::string& path) {
-  // Two names of one file (a link, a relative path) must lead to one lock.
+namespace {
+
+/// Two names of one file (a link, a relative path) must lead to one lock.
+std::string lock_file(const std::string& path) {
   std::error_code ignored;
   const auto real = std::filesystem::weakly_canonical(path, ignored).string();
-  const std::string name = (real.empty() ? path : real) + ".lock";
+  return (real.empty() ? path : real) + ".lock";
+}
+
+/// flock(), not waiting: 0, or why not.
+int try_lock(int descriptor, int operation) {
+  while (::flock(descriptor, operation | LOCK_NB) != 0)
+    if (errno != EINTR) return errno;
+  return 0;
+}
+
+/// Number of the process that the lock file names; empty where it names none.
+std::string holder_of(int descriptor) {
+  char text[32] = {};
+  const auto size = ::pread(descriptor, text, sizeof text - 1, 0);
+  return std::string(
+      core::trim(std::string_view(text, size > 0 ? static_cast<std::size_t>(size) : 0)));
+}
+
+}  // namespace
+
+std::optional<std::int64_t> writer_of(const std::string& path) {
+  const int descriptor = ::open(lock_file(path).c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return errno == ENOENT ? std::nullopt : std::optional<std::int64_t>(0);
+  const int error = try_lock(descriptor, LOCK_SH);
+  const auto holder = core::parse_integer(holder_of(descriptor)).value_or(0);
+  ::close(descriptor);
+  return error == 0 ? std::nullopt : std::optional(holder);
+}
+
+WriterLock::WriterLock(const std::string& path) {
+  const std::string name = lock_file(path);
   // Closed on exec: a program that this process starts must not keep the lock alive.
   descriptor_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0)
     throw core::Error("cannot write to " + path + ": its lock file " + name + " cannot be made (" +
                           std::strerror(errno) + ")",
                       "make the folder writable, or choose another place with --db");
-  int result = 0;
-  do {
-    result = ::flock(descriptor_, LOCK_EX | LOCK_NB);
-  } while (result != 0 && errno == EINTR);
-  if (result != 0) {
-    const int error = errno;
-    char holder[32] = {};
-    const auto size = ::pread(descriptor_, holder, sizeof holder - 1, 0);
+  int error = try_lock(descriptor_, LOCK_EX);
+  // Who asks whether there is a writer holds the lock for an instant.
+  for (int tries = 0; error == EWOULDBLOCK && tries < 5; ++tries) {
+    ::usleep(20'000);
+    error = try_lock(descriptor_, LOCK_EX);
+  }
+  if (error != 0) {
+    const std::string pid = holder_of(descriptor_);
     ::close(descriptor_);
     if (error != EWOULDBLOCK)
       throw core::Error("cannot lock " + name + " (" + std::strerror(error) + ")",
                         "put the database on a local disk with --db");
-    const std::string pid(
-        core::trim(std::string_view(holder, size > 0 ? static_cast<std::size_t>(size) : 0)));
     throw core::Error(
         path + " is being written by process " + (pid.empty() ? "(unknown)" : pid),
         "wait until it has finished or stop it (kill " + (pid.empty() ? "PID" : pid) +

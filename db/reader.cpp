@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
 #include "impl.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
@@ -136,6 +140,54 @@ std::vector<Reader::Timed> Reader::measurements(std::int64_t job, const std::str
       job, metric);
   while (rows.step())
     result.push_back({rows.integer(0), rows.text(1), rows.text(2), read_measurement(rows, 3)});
+  return result;
+}
+
+std::vector<Failure> Reader::failures(std::int64_t job) const {
+  const std::lock_guard guard(impl_->mutex);
+  std::vector<Failure> result;
+  std::map<std::pair<std::string, std::string>, std::size_t>
+      kinds;  // metric, message without numbers
+  auto rows = impl_->connection->prepare(
+      "SELECT f.metric, f.message FROM measurements f WHERE f.job = ?1 AND f.status = 'failed' "
+      "AND f.id = (SELECT max(l.id) FROM measurements l WHERE l.job = ?1 AND l.metric = f.metric "
+      "  AND l.architecture = f.architecture AND l.status = 'failed') "
+      "AND NOT EXISTS (SELECT 1 FROM measurements g WHERE g.job = ?1 AND g.metric = f.metric "
+      "  AND g.architecture = f.architecture AND g.status = 'ok' AND g.value IS NOT NULL) "
+      "ORDER BY f.id",
+      job);
+  while (rows.step()) {
+    std::string kind;
+    for (const char c : rows.text(1))
+      if (c < '0' || c > '9')
+        kind += c;
+      else if (!kind.ends_with('#'))
+        kind += '#';
+    const auto [found, fresh] = kinds.emplace(std::pair(rows.text(0), kind), result.size());
+    if (fresh) result.push_back({0, rows.text(0), rows.text(1)});
+    ++result[found->second].networks;
+  }
+  std::stable_sort(result.begin(), result.end(),
+                   [](const Failure& a, const Failure& b) { return a.networks > b.networks; });
+  return result;
+}
+
+std::vector<Suspect> Reader::suspects(std::int64_t job) const {
+  const std::lock_guard guard(impl_->mutex);
+  std::vector<Suspect> result;
+  auto rows = impl_->connection->prepare(
+      std::string("SELECT a.id, a.arch, a.hash, ") + kMeasurementColumns +
+          " FROM measurements m JOIN architectures a ON a.id = m.architecture "
+          "WHERE m.job = ?1 AND m.status = 'ok' AND m.message <> '' AND m.value IS NOT NULL "
+          "AND m.metric <> 'latency_reference_ms' AND m.id = (SELECT max(l.id) FROM measurements l "
+          "  WHERE l.job = ?1 AND l.metric = m.metric AND l.architecture = m.architecture "
+          "  AND l.status = 'ok' AND l.value IS NOT NULL) ORDER BY m.id",
+      job);
+  while (rows.step()) {
+    auto measurement = read_measurement(rows, 3);
+    if (measurement.suspect())
+      result.push_back({rows.integer(0), rows.text(1), rows.text(2), std::move(measurement)});
+  }
   return result;
 }
 

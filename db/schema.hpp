@@ -19,6 +19,8 @@ int stored_version(Connection& connection);
 
 /// Adds to version 1.
 extern const char* const kVersion2;
+/// Adds to version 2.
+extern const char* const kVersion3;
 
 /// SQL that turns version `from` into `from` + 1.
 const char* migration(int from);

@@ -68,8 +68,8 @@ double SteadyMeasuring::measure_block(std::size_t begin, std::size_t end, double
     for (std::size_t i = begin; i < end; ++i) {
       core::Measurement& measurement = held[i - begin];
       if (off)
-        append(measurement,
-               ratio_text("device slow: reference network at %.2fx of its best", slowest));
+        append(measurement, core::kDeviceSlow + ratio_text(": reference network at %.2fx of its "
+                                                           "best", slowest));
       else if (attempt > 1)
         append(measurement,
                ratio_text("taken again: before, the reference network was at %.2fx of its best",

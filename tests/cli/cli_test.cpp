@@ -67,7 +67,7 @@ TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
   REQUIRE_THAT(run.errors, Contains("latency_ms predictor 'ridge' on records it did not see"));
   REQUIRE_THAT(run.errors, Contains("20 networks in"));
   REQUIRE_THAT(run.output, Contains("predicted latency ms") && Contains("measured latency ms"));
-  REQUIRE_THAT(slurp(folder / "report.html"), Contains("tiny"));
+  REQUIRE_THAT(slurp(folder / "report-tiny.html"), Contains("tiny"));
 
   const auto front = json::parse(folder.run({"front", "--db", "r.db", "--json"}).output);
   REQUIRE_FALSE(front.empty());
@@ -112,7 +112,7 @@ TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
     const auto none =
         folder.run({"extract", "--db", "r.db", "--max", "latency_ms=0", "--out", "other"});
     REQUIRE(none.status == 1);
-    REQUIRE_THAT(none.errors, Contains("meets latency_ms <= 0") && Contains("loosen the bounds"));
+    REQUIRE_THAT(none.errors, Contains("keeps latency_ms <= 0") && Contains("loosen the bounds"));
     const auto resumed = folder.run({"resume", "--db", "r.db"});
     REQUIRE(resumed.status == 0);
     REQUIRE_THAT(resumed.errors, Contains("is finished"));

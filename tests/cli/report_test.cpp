@@ -249,6 +249,32 @@ TEST_CASE("a report draws and explains all that a small job has") {
   CHECK(seen["plots"][6]["reference points"] == 3);  // of the reference network
 }
 
+TEST_CASE("a report tells networks that break a bound from dominated ones") {
+  auto job = sample_job("bounded");
+  job.constraints = {{"latency_ms", true, 1.5}};
+  Filled filled(job);
+  fill(filled);
+  const auto page = filled.render();
+  const auto data = data_of(page);
+  CHECK(data["job"]["constraints"] ==
+        Json({{{"metric", "latency_ms"}, {"upper", true}, {"bound", 1.5}}}));
+  const auto browser = chromium();
+  if (browser.empty()) return;
+  const auto seen = selftest(browser, filled, page, 2);
+  check_clean(seen);
+  CHECK(seen["front"]["infeasible"] == 2);
+  CHECK(seen["front"]["front"] == 1);
+  CHECK(seen["front"]["dominated"] == 0);
+  CHECK_THAT(seen["hovered"].get<std::string>(), Catch::Contains("Breaks Latency \u2264 1.5"));
+}
+
+TEST_CASE("a report names models only where a job has some") {
+  Filled filled(sample_job("models"));
+  CHECK_THAT(filled.render(), !Catch::Contains("<dt>Models</dt>"));
+  filled.database.save_state(filled.job.id, "trained", "c0ffee");
+  CHECK_THAT(filled.render(), Catch::Contains("<dt>Models</dt>"));
+}
+
 TEST_CASE("a report says what a job does not have") {
   const auto browser = chromium();
   if (browser.empty()) return;

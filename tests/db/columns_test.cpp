@@ -220,9 +220,14 @@ TEST_CASE("constrained best is what a look at every network finds") {
           kept.push_back(&network);
       }
       std::stable_sort(kept.begin(), kept.end(), [&](const Network* a, const Network* b) {
-        const double left = a->metrics.at("accuracy").value;
-        const double right = b->metrics.at("accuracy").value;
-        return maximise ? left > right : left < right;
+        const auto value = [](const Network* network, const char* metric) {
+          return network->metrics.at(metric).value;
+        };
+        // Of equal accuracy the faster one, then the smaller one, then the one evaluated first.
+        for (const char* metric : {"accuracy", "latency_ms", "params"})
+          if (const double difference = value(a, metric) - value(b, metric); difference != 0)
+            return std::string(metric) == "accuracy" && maximise ? difference > 0 : difference < 0;
+        return *a->evaluation < *b->evaluation;
       });
       Names expected;
       for (std::size_t i = 0; i < std::min<std::size_t>(7, kept.size()); ++i)
@@ -236,4 +241,50 @@ TEST_CASE("constrained best is what a look at every network finds") {
              }),
              Contains("job 'first' has no good measurement of 'acuracy': measured: accuracy, "
                       "latency_ms, params"));
+}
+
+TEST_CASE("failures are told by kind, and a value had in the end is none") {
+  const Folder folder;
+  Database database(folder.file());
+  Job job = sample_job("first");
+  database.create_job(job);
+  const auto fail = [&](const std::string& arch, const std::string& why) {
+    auto failed = measured("accuracy", std::nan(""));
+    failed.status = core::Status::failed;
+    failed.message = why;
+    database.add_measurement(job.id, add_network(database, job, arch), failed);
+  };
+  fail("a", "out of memory");
+  fail("b", "row 7 is empty");
+  fail("c", "row 12 is empty");
+  fail("d", "out of memory");
+  fail("d", "row 13 is empty");  // the last reason counts
+  fail("e", "out of memory");
+  database.add_measurement(job.id, add_network(database, job, "e"), measured("accuracy", 90));
+  const auto failures = database.failures(job.id);
+  REQUIRE(failures.size() == 2);
+  CHECK(failures[0].networks == 3);
+  CHECK(failures[0].message == "row 7 is empty");
+  CHECK(failures[1].networks == 1);
+  CHECK(failures[1].message == "out of memory");
+}
+
+TEST_CASE("suspect is what was timed last while the device was slow") {
+  const Folder folder;
+  Database database(folder.file());
+  Job job = sample_job("first");
+  database.create_job(job);
+  const auto time = [&](const std::string& arch, double value, const std::string& note) {
+    auto timed = measured("latency_ms", value);
+    timed.message = note;
+    database.add_measurement(job.id, add_network(database, job, arch), timed);
+  };
+  time("a", 9, "device slow: reference network at 9.42x of its best");
+  time("b", 9, "device slow: reference network at 9.42x of its best");
+  time("b", 1, "");
+  time("c", 1, "taken again: before, the reference network was at 3.00x of its best");
+  const auto suspects = database.suspects(job.id);
+  REQUIRE(suspects.size() == 1);
+  CHECK(suspects[0].arch == "a");
+  CHECK(suspects[0].measurement.value == 9);
 }

@@ -10,6 +10,9 @@ namespace mosaic::core {
 
 enum class Status { ok, failed };
 
+/// Begins the note on a timing that was taken while the device was slower than at its best.
+inline constexpr const char* kDeviceSlow = "device slow";
+
 /// A metric of one network. Predicted values are never stored as a Measurement.
 struct Measurement {
   std::string metric;  ///< "accuracy", "latency_ms", "params" ...
@@ -25,6 +28,8 @@ struct Measurement {
   std::string message;  ///< why it failed, or a note ("device slow: reference 1.24x")
 
   bool ok() const { return status == Status::ok && std::isfinite(value); }
+  /// A good value that its own note calls too long: another network may have been the better one.
+  bool suspect() const { return ok() && message.find(kDeviceSlow) != std::string::npos; }
 };
 
 }  // namespace mosaic::core

@@ -73,9 +73,11 @@ class Reader {
   };
   std::vector<Named> measured_networks(std::int64_t job) const;
 
-  /// Best first; of equal ones the one measured first. Only the latest good measurements count;
-  /// fewer networks than asked for where fewer keep the bounds. A metric that was never measured in
-  /// the job: UsageError that lists those that were.
+  /// Best first; of equal ones the one that is better in the job's other objectives, in their
+  /// order, then the one with fewer parameters, then the one evaluated first: never one that
+  /// another of equal value dominates. Only the latest good measurements count; fewer networks than
+  /// asked for where fewer keep the bounds. A metric that was never measured in the job: UsageError
+  /// that lists those that were.
   std::vector<Network> best(const Job& job, const Best& wanted) const;
 
   /// What the measured front was made of at each of some numbers of evaluations: points as costs
@@ -90,6 +92,11 @@ class Reader {
       std::optional<std::int64_t> job, const std::string& space_hash, const std::string& arch_hash,
       const std::string& metric, const std::string& fidelity,
       const std::optional<std::string>& device = std::nullopt) const;
+  /// Why networks of a job have no good value of a metric, the most frequent kind first.
+  std::vector<Failure> failures(std::int64_t job) const;
+  /// Networks whose latest good value was taken while the device was slow, in the order taken.
+  std::vector<Suspect> suspects(std::int64_t job) const;
+
   /// All measurements of one metric in the order in which they were made.
   struct Timed {
     std::int64_t id;
@@ -162,6 +169,9 @@ class Database : public Reader {
   /// Rewrites status, phase, message, device, threads, folder, data_checksum and versions; the rest
   /// is fixed.
   void update_job(const Job& job);
+  /// Removes a job that has nothing yet: no measurement, prediction or evaluation, and no step of
+  /// training. False, and nothing is changed, where it has.
+  bool discard_job(std::int64_t job);
 
   /// Id of an architecture (made at the first call). Architectures belong to a space, not a job.
   std::int64_t architecture(const std::string& space_hash, const std::string& arch,

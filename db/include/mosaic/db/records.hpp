@@ -68,6 +68,21 @@ struct Network {
   std::map<std::string, Predicted> predicted;  ///< latest prediction of each metric
 };
 
+/// A kind of failure: networks of a job that were tried and have no good value of some metric.
+struct Failure {
+  std::int64_t networks = 0;
+  std::string metric;
+  std::string message;  ///< of the first of them; messages that differ in numbers only are one kind
+};
+
+/// A network whose latest good value of a metric is a suspect one (core::Measurement::suspect()).
+struct Suspect {
+  std::int64_t architecture = 0;
+  std::string arch;
+  std::string hash;
+  core::Measurement measurement;
+};
+
 /// A constrained best: of the networks that keep every bound, the `count` best of one metric.
 struct Best {
   std::string metric;

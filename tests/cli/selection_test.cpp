@@ -1,0 +1,243 @@
+// What best, front and query hand over, and what they say where there is nothing to hand over.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "mosaic/core/measurement.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/db/database.hpp"
+#include "program.hpp"
+
+using namespace mosaic::cli::test;
+using namespace mosaic;
+using Catch::Contains;
+using nlohmann::json;
+
+namespace {
+
+struct Row {
+  const char* arch;
+  double accuracy;
+  double latency;
+  const char* note = "";
+};
+
+core::Measurement measured(const std::string& metric, double value, const std::string& note = "") {
+  core::Measurement m;
+  m.metric = metric;
+  m.value = value;
+  m.unit = metric == "accuracy" ? "%" : metric == "latency_ms" ? "ms" : "count";
+  m.fidelity = "test";
+  m.message = note;
+  return m;
+}
+
+/// A finished job "job" in r.db.
+db::Job fill(const Folder& folder, const std::vector<Row>& rows,
+             std::vector<db::Constraint> constraints = {}) {
+  db::Database database((folder / "r.db").string(), {.survive_power_failure = false});
+  db::Job job;
+  job.name = "job";
+  job.status = "finished";
+  job.phase = "done";
+  job.space = "nasbench201";
+  job.space_hash = "5bace";
+  job.config = "[job]\nname = \"job\"\n";
+  job.objectives = {{"accuracy", true}, {"latency_ms", false}};
+  job.constraints = std::move(constraints);
+  database.create_job(job);
+  for (const auto& row : rows) {
+    const auto id = database.architecture(job.space_hash, row.arch, std::string("of-") + row.arch);
+    database.add_measurement(job.id, id, measured("accuracy", row.accuracy));
+    database.add_measurement(job.id, id, measured("latency_ms", row.latency, row.note));
+    database.number_evaluation(job.id, id);
+  }
+  return job;
+}
+
+Outcome shell(const Folder& folder, const std::string& command) {
+  const std::string line = "cd '" + (folder / ".").string() + "' && { " + command +
+                           "; } 2> errors.txt; echo $? > status.txt";
+  REQUIRE(std::system(line.c_str()) == 0);
+  return {std::stoi(slurp(folder / "status.txt")), "", slurp(folder / "errors.txt")};
+}
+
+}  // namespace
+
+TEST_CASE("of equally good networks best hands over one that no other dominates") {
+  const Folder folder("selection_ties");
+  fill(folder, {{"slow", 90, 9}, {"fast", 90, 2}, {"worse", 80, 1}});
+  const auto best = folder.run({"best", "--db", "r.db", "--wide"});
+  CHECK(best.status == 0);
+  CHECK_THAT(best.output, Contains("fast") && !Contains("slow"));
+}
+
+TEST_CASE("where no network keeps a bound, the nearest one and what it misses are said") {
+  const Folder folder("selection_nothing");
+  fill(folder, {{"a", 90, 3}, {"b", 80, 2.5}}, {{"latency_ms", true, 1}});
+  for (const auto& command :
+       std::vector<std::vector<std::string>>{{"front", "--db", "r.db"},
+                                             {"front", "--db", "r.db", "--json"},
+                                             {"best", "--db", "r.db"}}) {
+    const auto outcome = folder.run(command);
+    CHECK(outcome.status == 1);
+    CHECK(outcome.output.empty());
+    CHECK_THAT(outcome.errors,
+               Contains("no network of 2 keeps latency_ms <= 1: the nearest, b, has "
+                        "latency_ms = 2.5, beyond it by 1.5"));
+  }
+  CHECK(folder.run({"best", "--db", "r.db", "--max", "latency_ms=3"}).status == 0);
+  const auto none = folder.run({"best", "--db", "r.db", "--min", "latency_ms=8"});
+  CHECK(none.status == 1);
+  CHECK_THAT(none.errors, Contains("the nearest, a, has latency_ms = 3, beyond it by 5"));
+}
+
+TEST_CASE("a job that has evaluated nothing has no front, and says in which phase it is") {
+  const Folder folder("selection_empty");
+  {
+    auto job = fill(folder, {});
+    db::Database database((folder / "r.db").string());
+    job.status = "interrupted";
+    job.phase = "train";
+    database.update_job(job);
+  }
+  const auto outcome = folder.run({"front", "--db", "r.db"});
+  CHECK(outcome.status == 1);
+  CHECK_THAT(outcome.errors, Contains("no network is evaluated yet (phase 'train', interrupted)"));
+}
+
+TEST_CASE("failed candidates are counted with their reasons, the most frequent first") {
+  const Folder folder("selection_failures");
+  {
+    const auto job = fill(folder, {{"a", 90, 3}});
+    db::Database database((folder / "r.db").string());
+    const auto fail = [&](const std::string& arch, const std::string& why) {
+      auto failed = measured("accuracy", std::nan(""), why);
+      failed.status = core::Status::failed;
+      const auto id = database.architecture(job.space_hash, arch, "of-" + arch);
+      database.add_measurement(job.id, id, failed);
+      database.number_evaluation(job.id, id);
+    };
+    fail("b", "out of memory");
+    fail("c", "t.csv:7: 'x' is no number");
+    fail("d", "t.csv:12: 'x' is no number");
+  }
+  const auto front = folder.run({"front", "--db", "r.db"});
+  CHECK(front.status == 0);
+  CHECK_THAT(
+      front.errors,
+      Contains("3 networks have no accuracy: t.csv:7: 'x' is no number (2), out of memory (1)"));
+}
+
+TEST_CASE("a timing taken while the device was slow is marked wherever it is shown") {
+  const Folder folder("selection_suspect");
+  fill(folder,
+       {{"a", 90, 28, "device slow: reference network at 9.42x of its best"}, {"b", 80, 2.5}});
+  const auto text = folder.run({"front", "--db", "r.db"});
+  CHECK_THAT(text.output, Contains("latency_ms: device slow: reference network at 9.42x"));
+  CHECK_THAT(text.errors, Contains("1 timings, of them 1 on the front of 2") &&
+                              Contains("mosaic remeasure job --db r.db"));
+  CHECK_THAT(folder.run({"front", "--db", "r.db", "--csv"}).output, Contains("device slow"));
+  const auto rows = json::parse(folder.run({"front", "--db", "r.db", "--json"}).output);
+  CHECK_THAT(rows.at(0).at("note").get<std::string>(), Contains("device slow"));
+  CHECK(rows.at(1).at("note") == "");
+  // A bound that shuts such a network out says so, and so does its being chosen.
+  CHECK_THAT(folder.run({"best", "--db", "r.db", "--max", "latency_ms=5"}).errors,
+             Contains("1 networks were left out for timings taken while the device was slow"));
+  CHECK_THAT(folder.run({"best", "--db", "r.db"}).errors,
+             Contains("latency_ms of a is not to be trusted"));
+  CHECK(folder.run({"report", "--db", "r.db"}).status == 0);
+  CHECK_THAT(
+      slurp(folder / "report-job.html"),
+      Contains("1 timings, of them 1 on the front of 2, were taken while the device was slow"));
+}
+
+TEST_CASE("small and large values are shown with digits that tell them apart") {
+  const Folder folder("selection_digits");
+  fill(folder, {{"a", 90.5, 0.0004}, {"b", 80.25, 0.0001}});
+  CHECK_THAT(folder.run({"front", "--db", "r.db"}).output,
+             Contains("0.0004000") && Contains("0.0001000"));
+}
+
+TEST_CASE("query keeps columns of one name apart, and any byte") {
+  const Folder folder("selection_query");
+  fill(folder, {});
+  const auto query = [&](const std::string& sql, const std::string& how) {
+    return folder.run({"query", "--db", "r.db", sql, how});
+  };
+  const auto both = query("SELECT 1 AS a, 2 AS a, 3 AS a_2", "--json");
+  CHECK(json::parse(both.output) == json::parse(R"([{"a": 1, "a_3": 2, "a_2": 3}])"));
+  CHECK_THAT(query("SELECT 1 AS a, 2 AS a", "--csv").output, Contains("a,a_2\n1,2"));
+  const auto latin = query("SELECT CAST(x'636166e9' AS TEXT) AS t", "--json");
+  CHECK(latin.status == 0);
+  CHECK(json::parse(latin.output)[0]["t"] == "caf\xEF\xBF\xBD");
+  CHECK_THAT(folder.run({"query", "--db", "r.db", "SELECT char(27) || '[31m' AS t"}).output,
+             Contains("\\x1b[31m"));
+  CHECK_THAT(
+      folder.run({"query", "--db", "r.db", "SELECT 1.0/3 AS t, 91.30000305175781 AS u"}).output,
+      Contains("0.333333") && Contains("91.3\n") && !Contains("0.3333333"));
+  CHECK_THAT(query("SELECT 1.0/3 AS t", "--csv").output, Contains("0.3333333333333333"));
+}
+
+TEST_CASE("numbers on the command line are read as in job files") {
+  const Folder folder("selection_numbers");
+  fill(folder, {{"a", 90, 3}});
+  for (const auto& [given, why] :
+       std::map<std::string, std::string>{{"-1", "'-1' is not an integer from 1 to 1000000000"},
+                                          {"0", "'0' is not an integer from 1"},
+                                          {"99999999999999999999", "is not an integer from 1"},
+                                          {"1e3", "is not an integer from 1"},
+                                          {"010", "leading zeros"}}) {
+    const auto wrong = folder.run({"best", "--db", "r.db", "--count=" + given});
+    CHECK(wrong.status == 2);
+    CHECK_THAT(wrong.errors, Contains(why));
+  }
+  for (const char* bound : {"nan", "inf", "-inf", "0x5A", "1,5", "5ms", ""}) {
+    const auto wrong =
+        folder.run({"best", "--db", "r.db", "--max", std::string("accuracy=") + bound});
+    CHECK(wrong.status == 2);
+    CHECK_THAT(wrong.errors, Contains("is no bound"));
+  }
+}
+
+TEST_CASE("a command that there is not gets the nearest one") {
+  const Folder folder("selection_command");
+  const auto wrong = folder.run({"fron"});
+  CHECK(wrong.status == 2);
+  CHECK_THAT(wrong.errors, Contains("unknown command 'fron'") && Contains("did you mean 'front'?"));
+  CHECK_THAT(folder.run({"delete"}).errors, Contains("unknown command 'delete'"));
+  CHECK_THAT(folder.run({"help", "front"}).output, Contains("Usage: mosaic front"));
+}
+
+TEST_CASE("a hash that the job does not know is said to be one") {
+  const Folder folder("selection_hash");
+  fill(folder, {{"a", 90, 3}});
+  const auto wrong = folder.run({"nearest", "0123456789abcdef", "--db", "r.db"});
+  CHECK(wrong.status == 2);
+  CHECK_THAT(wrong.errors,
+             Contains("job 'job' knows no network with hash 0123456789abcdef"));
+}
+
+TEST_CASE("output that cannot be written is no success") {
+  const Folder folder("selection_output");
+  fill(folder, {{"a", 90, 3}});
+  const std::string program = "\"$MOSAIC_BINARY\" ";
+  for (const char* command :
+       {"front --db r.db --csv", "query --db r.db 'SELECT 1'", "spaces", "--help", "--version"}) {
+    INFO(command);
+    const auto full = shell(folder, program + command + " > /dev/full");
+    CHECK(full.status == 1);
+    CHECK_THAT(full.errors, Contains("cannot write standard output: No space left on device"));
+    const auto closed = shell(folder, program + command + " >&-");
+    CHECK(closed.status == 1);
+    CHECK_THAT(closed.errors, Contains("cannot write standard output: Bad file descriptor"));
+  }
+  // What is closed does not become the database.
+  CHECK(folder.run({"query", "--db", "r.db", "PRAGMA integrity_check"}).status == 0);
+  const auto piped = shell(folder, program +
+                                       "query --db r.db --csv \"WITH RECURSIVE n(i) AS (SELECT "
+                                       "1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT i "
+                                       "FROM n\" | head -1 > /dev/null");
+  CHECK(piped.status == 0);
+  CHECK(piped.errors.empty());
+}
