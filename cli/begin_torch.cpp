@@ -2,11 +2,43 @@
 
 #include <filesystem>
 
+#include "job_state.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 
 namespace mosaic::cli {
+
+void settle_killed_jobs(db::Database& database) {
+  for (auto& job : database.jobs())
+    if (job.status == "running") {
+      job.status = "interrupted";
+      job.message = kKilled;
+      database.update_job(job);
+    }
+}
+
+std::optional<db::Job> begun_job(db::Database& database, const JobFile& file,
+                                 const std::string& advice) {
+  settle_killed_jobs(database);
+  const auto known = database.find_job(file.name);
+  if (!known || known->config_hash == file.hash) return known;
+  if (known->status != "finished" && database.discard_job(known->id)) {
+    core::log_info("job '" + file.name + "' had not come to its first step (" + known->status +
+                   "): it begins anew with " + file.path + " as it is now");
+    return std::nullopt;
+  }
+  constexpr std::size_t kMost = 5;
+  auto changes = core::Config::from_text(file.text, file.path)
+                     .changes_since(core::Config::from_text(known->config, known->config_path));
+  const auto more = changes.size() > kMost ? changes.size() - kMost : 0;
+  changes.resize(changes.size() - more);
+  if (more > 0) changes.push_back(std::to_string(more) + " more");
+  throw core::UsageError("job '" + file.name + "' in " + database.path() +
+                             " was begun with other settings than " + file.path +
+                             " has now: " + core::join(changes),
+                         advice);
+}
 
 db::Job new_job(const Workplace& work, const std::string& db) {
   db::Job job;

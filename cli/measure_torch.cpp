@@ -1,11 +1,14 @@
 // What `mosaic measure JOB --archs FILE --out CSV` does: latencies of given networks, to a CSV
 // file.
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <set>
+#include <sstream>
 
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/error.hpp"
@@ -66,6 +69,45 @@ Earlier read_earlier(const std::string& path, const std::vector<std::string>& co
   return earlier;
 }
 
+/// Refuses to write over what was measured before: timings cost hours.
+void expect_new(const std::string& path) {
+  if (std::filesystem::is_regular_file(path) && std::filesystem::file_size(path) > 0)
+    throw core::UsageError(
+        path + " is there already, and may hold measurements",
+        "add --resume to keep its rows and measure the other networks, or choose "
+        "another --out");
+}
+
+/// Rows, each in the file as soon as it is final.
+class Rows {
+ public:
+  Rows(const std::string& path, const std::vector<std::string>& columns, const Earlier& earlier)
+      : path_(path) {
+    std::ostringstream text;
+    core::write_csv_row(text, columns);
+    for (const auto& row : earlier.rows) core::write_csv_row(text, row);
+    const bool plain = !std::filesystem::exists(path) || std::filesystem::is_regular_file(path);
+    if (plain) core::write_file_atomic(path, text.view());  // what was measured is never gone
+    file_.open(path, std::ios::app);
+    if (!plain) file_ << text.view();
+    flush();
+  }
+  void add(const std::vector<std::string>& row) {
+    core::write_csv_row(file_, row);
+    flush();
+  }
+
+ private:
+  void flush() {
+    file_.flush();
+    if (!file_)
+      throw core::Error("cannot write '" + path_ + "': " + std::strerror(errno == 0 ? EIO : errno),
+                        "make room or choose another place; --resume keeps what was measured");
+  }
+  std::string path_;
+  std::ofstream file_;
+};
+
 /// Takes those out that were measured before, each as often as it was.
 void drop_measured(std::vector<Candidate>& candidates, std::multiset<std::string> measured) {
   std::erase_if(candidates, [&](const Candidate& candidate) {
@@ -78,8 +120,10 @@ void drop_measured(std::vector<Candidate>& candidates, std::multiset<std::string
 
 const ObjectiveFile& timed_objective(const JobFile& file) {
   const auto found =
-      std::find_if(file.objectives.begin(), file.objectives.end(),
-                   [](const auto& o) { return evaluators::evaluators().at(o.metric).timed; });
+      std::find_if(file.objectives.begin(), file.objectives.end(), [&](const auto& o) {
+        return !(file.table && evaluators::Table::has_metric(*file.table, o.metric)) &&
+               evaluators::evaluators().at(o.metric).timed;
+      });
   if (found == file.objectives.end())
     throw core::UsageError(file.path + " has no objective that is timed",
                            "add an [[objective]] with metric = \"latency_ms\"");
@@ -97,17 +141,16 @@ void measure_list(const RunOptions& options, const std::string& archs, const std
   const std::vector<std::string> columns{"arch", objective.metric, "standard_error", "note",
                                          "reference_ms"};
   Earlier earlier;
-  if (resume && std::filesystem::exists(out)) earlier = read_earlier(out, columns);
+  if (!resume)
+    expect_new(out);
+  else if (std::filesystem::is_regular_file(out))
+    earlier = read_earlier(out, columns);
   drop_measured(candidates, earlier.archs);
   const auto done = all - static_cast<std::int64_t>(candidates.size());
   if (done > 0)
     core::log_info(std::to_string(done) + " of " + std::to_string(all) + " networks are in " + out);
 
-  std::ofstream file(out);
-  if (!file) throw core::Error("cannot write " + out, "choose another --out");
-  core::write_csv_row(file, columns);
-  for (const auto& row : earlier.rows) core::write_csv_row(file, row);
-  file.flush();
+  Rows rows(out, columns, earlier);
 
   double reference = std::numeric_limits<double>::quiet_NaN();
   evaluators::EvaluatorContext context;
@@ -119,15 +162,12 @@ void measure_list(const RunOptions& options, const std::string& archs, const std
   const auto evaluator = evaluators::evaluators().at(objective.metric).make(context);
   core::Progress progress("measure " + objective.metric, all, done);
   evaluator->evaluate(candidates, [&](std::size_t i, const core::Measurement& m) {
-    core::write_csv_row(file, std::vector<std::string>{
-                                  candidates[i].arch, m.ok() ? core::format_double(m.value) : "",
-                                  core::format_double(m.standard_error), m.message,
-                                  std::isnan(reference) ? "" : core::format_double(reference)});
-    file.flush();
+    rows.add({candidates[i].arch, m.ok() ? core::format_double(m.value) : "",
+              core::format_double(m.standard_error), m.message,
+              std::isnan(reference) ? "" : core::format_double(reference)});
     progress.update(done + static_cast<std::int64_t>(i) + 1);
   });
   progress.finish();
-  if (!file) throw core::Error("cannot write " + out, "is the disk full, or the folder read-only?");
 }
 
 }  // namespace mosaic::cli

@@ -338,7 +338,8 @@ class Pipeline {
     std::vector<std::shared_ptr<Evaluator>> extra;
     for (const auto& metric : {"params", "flops"})
       if (std::none_of(objectives.begin(), objectives.end(),
-                       [&](const auto& o) { return o.metric == metric; }))
+                       [&](const auto& o) { return o.metric == metric; }) &&
+          (!in_table(metric) || work_.table->has_numbers(metric)))
         extra.push_back(evaluator(metric, {}));
     announce_search();
     auto settings = work_.file.search;
@@ -371,13 +372,18 @@ class Pipeline {
         seconds += watch.seconds();
       }
     const auto done = database_.evaluations(job_.id).size();
-    const double most = std::min(static_cast<double>(work_.file.search.evaluations),
-                                 work_.space->size().architectures);
+    const auto& candidates = work_.file.search.candidates;
+    const double most = std::min(
+        static_cast<double>(work_.file.search.evaluations),
+        candidates ? static_cast<double>(candidates->size()) : work_.space->size().architectures);
     const double left = most - static_cast<double>(done);
-    core::log_info("searching " + core::with_commas(static_cast<long long>(most)) + " networks" +
-                   (seconds > 0
-                        ? ": at most about " + core::human_seconds(seconds * std::max(0.0, left))
-                        : ""));
+    core::log_info(
+        "searching " + core::with_commas(static_cast<long long>(most)) + " networks" +
+        (candidates ? " of the " + core::with_commas(std::ssize(candidates->networks())) + " of " +
+                          work_.table->csv().origin
+                    : "") +
+        (seconds > 0 ? ": at most about " + core::human_seconds(seconds * std::max(0.0, left))
+                     : ""));
   }
 
   Workplace work_;
@@ -407,7 +413,7 @@ void run_job(const RunOptions& options, Goal goal) {
       database, file,
       "give the changed job another name (start_job = \"" + file.name +
           "\" in its [search] begins from this one's front), or go on as it began: mosaic resume " +
-          quoted(file.name) + " --db " + quoted(options.db));
+          cli::quoted(file.name) + " --db " + cli::quoted(options.db));
   // A job that was begun by a single step (train, measure, search) may be taken further by any
   // command.
   if (known && goal == Goal::run && database.state(known->id, "goal").value_or("run") == "run")
@@ -423,7 +429,18 @@ void run_job(const RunOptions& options, Goal goal) {
   Workplace work = known ? reopen(file, *known) : Workplace::open(file);
   db::Job job = known ? *known : new_job(work, options.db);
   job.folder = existing_folder(job, work.file, options.db);
-  if (!known) database.create_job(job);
+  if (!known) {
+    // What can be wrong with a search is found before there is a job.
+    const bool searches = goal == Goal::search || goal == Goal::run;
+    const auto start = searches ? found_networks(database, work) : given_networks(work);
+    if (searches) {
+      auto settings = work.file.search;
+      for (const auto& arch : start) settings.start.push_back(work.space->parse(arch));
+      search::check_search(*work.space, settings, job.objectives.size());
+    }
+    database.create_job(job);
+    if (searches) keep_start(database, job, start);
+  }
   core::log_info("job '" + job.name + "': space " + job.space + " (" +
                  core::human_count(work.space->size().architectures) + " networks)" +
                  (job.task.empty() ? "" : ", task " + job.task) + ", " + job.device +
@@ -469,8 +486,7 @@ void resume_job(const std::string& db, const std::optional<std::string>& name,
     core::log_warning(job.config_path + " changed since job '" + job.name +
                       "' began: going on as it began");
   if (job.phase == "rank")
-    throw core::UsageError("job '" + job.name + "' is a ranking",
-                           "go on with: " + way_on(job, db));
+    throw core::UsageError("job '" + job.name + "' is a ranking", "go on with: " + way_on(job, db));
   const JobFile file = JobFile::from_text(job.config, job.config_path);
   database.survive_power_failure(file.table == nullptr);
   core::log_info("job '" + job.name + "' goes on in phase '" + job.phase + "'");

@@ -32,6 +32,22 @@ std::string settings_text(const supernet::TrainSettings& s) {
          ", warmup=" + core::format_double(s.warmup) + ", " + s.precision;
 }
 
+/// What decides a network's training beside settings_text(), where it is not what it is by default:
+/// truths that were recorded before it was told apart stay those of the defaults.
+std::string further_settings(const supernet::TrainSettings& s, const tasks::TaskSettings& task) {
+  std::string text;
+  const auto add = [&](const std::string& what) { text += ", " + what; };
+  if (s.optimizer == "sgd" && s.momentum != supernet::TrainSettings().momentum)
+    add("momentum=" + core::format_double(s.momentum));
+  const tasks::TaskSettings standard;
+  if (!task.augment) add("not augmented");
+  if (task.seed != standard.seed) add("data of seed " + std::to_string(task.seed));
+  if (task.limit != standard.limit) add("limit=" + std::to_string(task.limit));
+  if (task.validation != standard.validation)
+    add("validation=" + core::format_double(task.validation));
+  return text;
+}
+
 /// Weights of every node that exists, dead ones too: what a plain parameter count sees.
 double parameters_with_dead_ones(const spaces::Space& space, const spaces::Genotype& genotype) {
   std::map<int, double> of_slot;
@@ -341,13 +357,27 @@ class Ranking {
     std::uint64_t seed;
   };
 
-  std::string alone_fidelity(std::uint64_t seed) const {
+  /// As earlier versions wrote it.
+  std::string former_alone_fidelity(std::uint64_t seed) const {
     return "stand-alone, " + settings_text(rank_.truth) + ", seed=" + std::to_string(seed) +
            ", split=" + tasks::to_string(rank_.truth_split) +
            ", data=" + work_.task->checksum().substr(0, 12) + ", trained on " +
            std::to_string(work_.task->size(tasks::Split::train) +
                           (rank_.all_images ? work_.task->size(tasks::Split::validation) : 0)) +
            scoring_text();
+  }
+  std::string alone_fidelity(std::uint64_t seed) const {
+    return former_alone_fidelity(seed) + further_settings(rank_.truth, *work_.file.task);
+  }
+
+  /// What a network reached alone. Of this job, whose settings never change, also what earlier
+  /// versions recorded.
+  std::optional<core::Measurement> truth(const Candidate& candidate, std::uint64_t seed) const {
+    const std::string metric = "standalone_accuracy";
+    if (auto found = recorded(candidate, metric, alone_fidelity(seed))) return found;
+    const auto former = database_.find_measurement(job_.id, work_.space->hash(), candidate.hash,
+                                                   metric, former_alone_fidelity(seed));
+    return former && former->ok() ? former : std::nullopt;
   }
 
   std::vector<std::uint64_t> truth_seeds() const {
@@ -373,8 +403,7 @@ class Ranking {
     std::vector<Alone> missing;
     for (const auto seed : truth_seeds())
       for (std::size_t i = 0; i < candidates_.size(); ++i)
-        if (!recorded(candidates_[i], "standalone_accuracy", alone_fidelity(seed)))
-          missing.push_back({i, seed});
+        if (!truth(candidates_[i], seed)) missing.push_back({i, seed});
     const auto at_once = static_cast<std::size_t>(
         rank_.together > 0 ? rank_.together : (work_.device == "cpu" ? 1 : 36));
     for (std::size_t begin = 0; begin < missing.size(); begin += at_once)
@@ -389,8 +418,7 @@ class Ranking {
                    std::to_string(rank_.truth_seeds) + " seeds";
     for (const auto& candidate : candidates_) {
       std::vector<double> values;
-      for (const auto seed : truth_seeds())
-        values.push_back(recorded(candidate, "standalone_accuracy", alone_fidelity(seed))->value);
+      for (const auto seed : truth_seeds()) values.push_back(truth(candidate, seed)->value);
       const double mean =
           std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
       double squares = 0;
@@ -464,15 +492,13 @@ std::optional<RankResult> run_rank(const RankOptions& options) {
     throw core::UsageError(options.job_file + " has no [rank] section",
                            "add one; examples/rank.toml explains every key");
   db::Database database(options.db, {.libraries = libraries()});
-  const auto known = database.find_job(file.name);
-  if (known && known->config_hash != file.hash)
-    throw core::UsageError("job '" + file.name + "' in " + options.db +
-                               " was begun with other settings than " + options.job_file +
-                               " has now",
-                           "give the changed job another name; what it shares with the earlier one "
-                           "is not done again");
+  const auto known = begun_job(
+      database, file,
+      "give the changed job another name; what it shares with the earlier one is not done "
+      "again");
   Workplace work = known ? reopen(file, *known) : Workplace::open(file);
   db::Job job = known ? *known : new_job(work, options.db);
+  job.folder = existing_folder(job, work.file, options.db);
   if (!known) database.create_job(job);
   job.status = "running";
   job.phase = "rank";

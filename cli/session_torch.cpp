@@ -29,8 +29,14 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
       spaces::Space::make(work.file.space, shape, work.file.space_options));
   if (const auto& router = work.file.router)  // a split that the space does not have is refused now
     (void)supernet::routers().at(router->kind)(work.space->graph(), 0, *router, work.file.seed);
-  if (work.file.table)
-    work.table = std::make_shared<evaluators::Table>(*work.file.table, *work.space);
+  if (const auto* csv = work.file.table.get()) {
+    std::vector<std::string> columns;
+    for (const auto& objective : work.file.objectives)
+      if (evaluators::Table::has_metric(*csv, objective.metric))
+        columns.push_back(objective.metric);
+    work.table = std::make_shared<evaluators::Table>(*csv, *work.space, columns);
+    work.file.search.candidates = std::make_shared<search::Candidates>(work.table->complete());
+  }
   return work;
 }
 
@@ -93,7 +99,12 @@ std::string job_folder(const JobFile& file, const std::string& db) {
 }
 
 std::string existing_folder(const db::Job& job, const JobFile& file, const std::string& db) {
-  return std::filesystem::exists(job.folder) ? job.folder : job_folder(file, db);
+  const auto filled = [](const std::string& folder) {
+    std::error_code ignored;
+    return std::filesystem::exists(folder, ignored) && !std::filesystem::is_empty(folder, ignored);
+  };
+  const auto beside = std::filesystem::absolute(job_folder(file, db)).string();
+  return !filled(job.folder) && filled(beside) ? beside : job.folder;
 }
 
 std::string supernet_path(const std::string& folder) { return folder + "/supernet.safetensors"; }

@@ -2,6 +2,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -108,6 +109,26 @@ void hash_node(Hasher& hasher, const toml::node& node) {
   // 1 and 1.0 are the same number to every reader that takes both, and have the same text.
   const bool number = node.is_integer() || node.is_floating_point();
   hasher.add(number ? "number" : with_article(node.type())).add(scalar_text(node));
+}
+
+/// Every value below a node, by its full name.
+void collect(const toml::node& node, const std::string& name,
+             std::map<std::string, const toml::node*>& values) {
+  const auto* array = node.as_array();
+  if (const auto* table = node.as_table())
+    for (const auto& [key, value] : *table)
+      collect(value, (name.empty() ? "" : name + ".") + std::string(key.str()), values);
+  else if (array != nullptr && !array->empty() && (*array)[0].is_table())
+    for (std::size_t i = 0; i < array->size(); ++i)
+      collect((*array)[i], name + "[" + std::to_string(i) + "]", values);
+  else
+    values[name] = &node;
+}
+
+std::string value_hash(const toml::node& node) {
+  Hasher hasher;
+  hash_node(hasher, node);
+  return hasher.hex();
 }
 
 std::int64_t line_of(const toml::source_region& region) {
@@ -465,6 +486,24 @@ std::string Config::hash() const {
   Hasher hasher;
   hash_node(hasher, document_->root);
   return hasher.hex();
+}
+
+std::vector<std::string> Config::changes_since(const Config& before) const {
+  std::map<std::string, const toml::node*> then, now;
+  collect(before.document_->root, "", then);
+  collect(document_->root, "", now);
+  auto names = then;
+  names.insert(now.begin(), now.end());
+  std::vector<std::string> changes;
+  const auto text = [](const auto& values, const std::string& name) {
+    const auto found = values.find(name);
+    return found == values.end() ? "absent" : shortened(display(*found->second));
+  };
+  for (const auto& [name, any] : names)
+    if (!then.contains(name) || !now.contains(name) ||
+        value_hash(*then.at(name)) != value_hash(*now.at(name)))
+      changes.push_back(name + " (" + text(then, name) + ", now " + text(now, name) + ")");
+  return changes;
 }
 
 }  // namespace mosaic::core

@@ -10,15 +10,19 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <vector>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/process.hpp"
+#include "mosaic/core/text.hpp"
 
 namespace mosaic::core {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::size_t kChunk = 1 << 20;
 
@@ -32,12 +36,14 @@ constexpr std::size_t kChunk = 1 << 20;
 [[noreturn]] void fail_write(const std::string& path, int code) {
   throw Error("cannot write '" + path + "': " + std::strerror(code),
               code == ENOSPC || code == EDQUOT ? "free some space on that disk"
+              : code == EFBIG                  ? "raise the limit on the size of files (ulimit -f)"
               : code == ENOENT                 ? "create the folder first"
                                                : "check the folder and its permissions");
 }
 
 class Descriptor {
  public:
+  explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(const std::string& path, int flags)
       : fd_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
   ~Descriptor() {
@@ -59,15 +65,21 @@ class Descriptor {
   int fd_;
 };
 
-void write_all(const std::string& path, std::string_view content) {
-  Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+void write_all(const std::string& path, int fd, std::span<const std::string_view> pieces) {
+  for (std::string_view piece : pieces)
+    while (!piece.empty()) {
+      const ssize_t written = write(fd, piece.data(), piece.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail_write(path, errno);
+      piece.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+/// Writes to what `flags` open, and closes it.
+void write_to(const std::string& path, int flags, std::span<const std::string_view> pieces) {
+  Descriptor file(path, flags);
   if (!file.valid()) fail_write(path, errno);
-  while (!content.empty()) {
-    const ssize_t written = write(file.get(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_write(path, errno);
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
+  write_all(path, file.get(), pieces);
   if (!file.close()) fail_write(path, errno);
 }
 
@@ -96,6 +108,41 @@ class Temporary {
  private:
   std::string path_;
 };
+
+/// What `path` leads to: the end of its chain of links, whether a file is there or not.
+struct Place {
+  fs::path path;
+  int descriptor = -1;  ///< of this process, where it leads to one ("-", /dev/stdout, /dev/fd/3)
+};
+
+Place followed(const std::string& path) {
+  if (path == "-") return {path, STDOUT_FILENO};
+  const auto own = "/proc/" + std::to_string(getpid()) + "/fd";
+  Place place{path};
+  for (int links = 0;; ++links) {
+    std::error_code error;
+    const auto number = parse_integer(place.path.filename().native());
+    if (number && fs::canonical(place.path.parent_path(), error) == own)
+      return {place.path, static_cast<int>(*number)};
+    if (!fs::is_symlink(place.path, error)) return place;
+    if (links == 40) fail_write(path, ELOOP);
+    const auto next = fs::read_symlink(place.path, error);
+    if (error) fail_write(path, error.value());
+    place.path = place.path.parent_path() / next;  // `next` alone where it begins with '/'
+  }
+}
+
+/// What one of this process's descriptors leads to, behind what was printed to it so far.
+void write_to_own(const std::string& path, int descriptor,
+                  std::span<const std::string_view> pieces) {
+  std::cout.flush();
+  std::fflush(nullptr);
+  const int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) fail_write(path, errno);
+  Descriptor file(copy);
+  write_all(path, file.get(), pieces);
+  if (!file.close()) fail_write(path, errno);
+}
 
 /// A replaced file keeps its permissions.
 void copy_mode(const std::string& from, const std::string& to) {
@@ -148,21 +195,27 @@ std::string read_gzip(const std::string& path) {
 }
 
 void write_file_atomic(const std::string& path, std::string_view content) {
-  write_file_atomic(path,
-                    [content](const std::string& temporary) { write_all(temporary, content); });
+  write_file_atomic(path, std::span(&content, 1));
 }
 
-void write_file_atomic(const std::string& path,
-                       const std::function<void(const std::string& temporary)>& write) {
-  if (std::filesystem::is_directory(path)) fail_write(path, EISDIR);
-  Temporary temporary(path);
-  write(temporary.path());
-  copy_mode(path, temporary.path());
+void write_file_atomic(const std::string& path, std::span<const std::string_view> pieces) {
+  const Place place = followed(path);
+  if (place.descriptor >= 0) return write_to_own(path, place.descriptor, pieces);
+  struct stat status {};
+  const bool there = stat(path.c_str(), &status) == 0;
+  if (!there && errno != ENOENT) fail_write(path, errno);
+  if (there && S_ISDIR(status.st_mode)) fail_write(path, EISDIR);
+  // A device or a pipe is written to: to replace it would destroy it.
+  if (there && !S_ISREG(status.st_mode)) return write_to(path, O_WRONLY, pieces);
+  const std::string target = place.path.string();
+  Temporary temporary(target);
+  write_to(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC, pieces);
+  copy_mode(target, temporary.path());
   sync(temporary.path(), O_RDONLY);
   crash_point("file written, not yet in place");
-  if (rename(temporary.path().c_str(), path.c_str()) != 0) fail_write(path, errno);
+  if (rename(temporary.path().c_str(), target.c_str()) != 0) fail_write(path, errno);
   temporary.release();
-  const auto folder = std::filesystem::path(path).parent_path().string();
+  const auto folder = place.path.parent_path().string();
   sync(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
   crash_point("file in place");
 }

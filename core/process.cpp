@@ -82,6 +82,10 @@ void install_interrupt_handler() {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  struct sigaction before {};
+  sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup: it goes on
+  std::signal(SIGXFSZ, SIG_IGN);  // the write that is too large fails, and says so
 }
 
 bool interrupted() { return interrupting_signal.load(std::memory_order_relaxed) != 0; }
@@ -89,7 +93,9 @@ bool interrupted() { return interrupting_signal.load(std::memory_order_relaxed) 
 void check_interrupt() {
   const int signal = interrupting_signal.load(std::memory_order_relaxed);
   if (signal == 0) return;
-  throw Interrupted(signal == SIGTERM ? "stopped by SIGTERM" : "stopped by Ctrl-C",
+  throw Interrupted(signal == SIGTERM  ? "stopped by SIGTERM"
+                    : signal == SIGHUP ? "stopped by SIGHUP (the terminal was closed)"
+                                       : "stopped by Ctrl-C",
                     "what was finished by then is kept");
 }
 

@@ -109,6 +109,7 @@ void Progress::finish(const std::string& note) {
 
 void Progress::draw(bool last) {
   drawn_ = Clock::now();
+  if (!detail::shows_progress()) return;
   const double elapsed = std::chrono::duration<double>(drawn_ - begin_).count();
   const double share =
       total_ > 0 ? std::clamp(static_cast<double>(done_) / static_cast<double>(total_), 0.0, 1.0)

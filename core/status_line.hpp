@@ -7,4 +7,7 @@ namespace mosaic::core::detail {
 /// back with its next update.
 void erase_status_line();
 
+/// Whether the level of messages lets progress be seen: not where only warnings are wanted.
+bool shows_progress();
+
 }  // namespace mosaic::core::detail

@@ -42,6 +42,29 @@ class Inherited : public Evaluator {
   }
 
   core::Measurement measure(const Candidate& candidate) const {
+    const InheritedScore score = context_.inherited ? shared(candidate) : scored(candidate);
+    core::Measurement result;
+    const double share = score.accuracy / 100;
+    result.value = metric_ == "loss" ? score.loss : score.accuracy;
+    if (metric_ == "accuracy")
+      result.standard_error =
+          100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
+    result.seed = context_.seed;
+    result.device = supernet::describe_device(context_.supernet->device());
+    return result;
+  }
+
+  InheritedScore shared(const Candidate& candidate) const {
+    constexpr std::size_t kKept = 50'000;  // more than a generation asks for
+    auto& known = *context_.inherited;
+    const auto key = candidate.hash + " " + std::to_string(images()) + " " +
+                     std::to_string(context_.settings.calibration);
+    if (const auto found = known.find(key); found != known.end()) return found->second;
+    if (known.size() >= kKept) known.clear();
+    return known[key] = scored(candidate);
+  }
+
+  InheritedScore scored(const Candidate& candidate) const {
     torch::NoGradGuard guard;
     const auto weights = context_.supernet->weights(candidate.genotype, candidate.graph);
     const auto forward = [&](const at::Tensor& inputs, supernet::NormMode mode,
@@ -58,15 +81,7 @@ class Inherited : public Evaluator {
           return forward(inputs, supernet::NormMode::stored, &stats);
         },
         *context_.task, tasks::Split::validation, context_.settings.images);
-    core::Measurement result;
-    const double share = score.accuracy / 100;
-    result.value = metric_ == "loss" ? score.loss : score.accuracy;
-    if (metric_ == "accuracy")
-      result.standard_error =
-          100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
-    result.seed = context_.seed;
-    result.device = supernet::describe_device(context_.supernet->device());
-    return result;
+    return {score.accuracy, score.loss, score.images};
   }
 
   EvaluatorContext context_;

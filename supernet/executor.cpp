@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "mosaic/core/error.hpp"
+#include "runnable.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -32,6 +33,20 @@ void check_input(const spaces::GraphNode& node, const at::Tensor& input, std::in
 }
 
 }  // namespace
+
+void expect_no_losses(const std::vector<spaces::AuxiliaryLoss>& losses) {
+  if (!losses.empty())
+    throw core::Error("the space adds the auxiliary loss '" + losses[0].name +
+                          "' to what is trained, and training does not add it yet",
+                      "leave auxiliary_loss() out of the space, or train it elsewhere");
+}
+
+void expect_no_states(const spaces::EntryPoint& entry) {
+  if (!entry.states.empty())
+    throw core::Error("entry point '" + entry.name + "' keeps the state '" + entry.states[0].name +
+                          "' between calls, and the executor does not keep it yet",
+                      "make the state an input and an output of the entry point");
+}
 
 void NormStats::add(const std::string& node, const at::Tensor& mean, const at::Tensor& variance) {
   Entry& entry = entries_[node];
@@ -70,6 +85,7 @@ std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& e
                                 std::span<const at::Tensor> inputs, const WeightSource& weights,
                                 NormMode mode, NormStats* stats, std::int64_t networks) {
   const auto& point = graph.entry(entry);
+  expect_no_states(point);
   if (inputs.size() != point.inputs.size())
     throw core::Error("entry point '" + entry + "' takes " + std::to_string(point.inputs.size()) +
                       " inputs, not " + std::to_string(inputs.size()));

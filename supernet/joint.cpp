@@ -12,6 +12,7 @@
 #include "mixing.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/supernet/sampler.hpp"
+#include "runnable.hpp"
 #include "structure.hpp"
 
 namespace mosaic::supernet {
@@ -313,6 +314,7 @@ Trainee joint_subnets(std::span<Subnet* const> subnets, std::vector<std::int64_t
   auto state = std::make_shared<SubnetStacks>();
   std::map<SlotShape, std::pair<std::vector<at::Tensor>, std::vector<int>>> slots;
   for (std::size_t i = 0; i < subnets.size(); ++i) {
+    expect_no_losses(subnets[i]->graph().losses);
     state->graphs.push_back(std::make_unique<spaces::Graph>(fused(subnets[i]->graph())));
     for (const auto& [slot, weight] : subnets[i]->weights()) {
       auto& [tensors, members] = slots[{slot, weight.sizes().vec()}];

@@ -10,6 +10,7 @@
 
 #include "channels.hpp"
 #include "mosaic/core/error.hpp"
+#include "runnable.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -81,7 +82,9 @@ class JointRun {
  private:
   std::string output_name(std::size_t member) const {
     const auto& graph = *graphs_[member];
-    return graph.nodes[static_cast<std::size_t>(graph.entry("forward").outputs[0])].name;
+    const auto& forward = graph.entry("forward");
+    expect_no_states(forward);
+    return graph.nodes[static_cast<std::size_t>(forward.outputs[0])].name;
   }
 
   void add(int member, const spaces::Graph& graph) {

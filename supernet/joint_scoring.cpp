@@ -69,24 +69,28 @@ std::vector<JointScore> score(Fixed networks, const std::string& device, const t
   const std::int64_t at_once =
       device == "cpu" ? kBatch
                       : std::max(kBatch, kImagesOnGpu / static_cast<std::int64_t>(networks.size()));
-  std::vector<at::Tensor> answers, correct, losses;
+  std::vector<at::Tensor> answers;
+  at::Tensor correct, loss;  // of each network, summed over batches
   for (std::int64_t begin = 0; begin < count; begin += at_once) {
     const auto batch = task.batch(scoring.split, begin, std::min(at_once, count - begin));
     const at::Tensor logits = networks(batch.inputs, NormMode::stored, &stats).to(at::kFloat);
     answers.push_back(logits.argmax(2));
-    correct.push_back(answers.back().eq(batch.targets).sum(1));
-    losses.push_back(-at::log_softmax(logits, 2)
-                          .gather(2, batch.targets.view({1, -1, 1}).expand({logits.size(0), -1, 1}))
-                          .sum({1, 2}, false, at::kDouble));
+    std::vector<at::Tensor> right, losses;
+    for (const auto& own : logits.unbind()) {
+      right.push_back(task.correct(own, batch.targets).to(at::kDouble));
+      losses.push_back(task.loss(own, batch.targets, 0.0).to(at::kDouble) * batch.targets.size(0));
+    }
+    correct = correct.defined() ? correct + at::stack(right) : at::stack(right);
+    loss = loss.defined() ? loss + at::stack(losses) : at::stack(losses);
   }
   const at::Tensor all = at::cat(answers, 1).to(at::kByte).cpu();
-  const at::Tensor right = at::stack(correct).sum(0).to(at::kDouble).cpu();
-  const at::Tensor loss = at::stack(losses).sum(0).cpu();
+  correct = correct.cpu();
+  loss = loss.cpu();
   std::vector<JointScore> result(networks.size());
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
     result[i].score.images = count;
-    result[i].score.accuracy = 100 * right[row].item<double>() / static_cast<double>(count);
+    result[i].score.accuracy = 100 * correct[row].item<double>() / static_cast<double>(count);
     result[i].score.loss = loss[row].item<double>() / static_cast<double>(count);
     result[i].answers = all[row].clone();
   }

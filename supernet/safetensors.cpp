@@ -3,8 +3,9 @@
 #include <torch/torch.h>
 
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <vector>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
@@ -70,18 +71,11 @@ void save_tensors(const std::string& path, const TensorFile& file) {
   header["__metadata__"] = metadata;
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // tensors start at a multiple of 8 bytes
-  core::write_file_atomic(path, [&](const std::string& temporary) {
-    std::ofstream out(temporary, std::ios::binary);
-    const std::uint64_t size = text.size();
-    out.write(reinterpret_cast<const char*>(&size), sizeof size);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    for (const auto& [name, tensor] : tensors)
-      out.write(static_cast<const char*>(tensor.data_ptr()),
-                static_cast<std::streamsize>(tensor.nbytes()));
-    out.close();
-    if (!out)
-      throw core::Error("cannot write " + path, "is the disk full, or the folder read-only?");
-  });
+  const std::uint64_t size = text.size();
+  std::vector<std::string_view> pieces{{reinterpret_cast<const char*>(&size), sizeof size}, text};
+  for (const auto& [name, tensor] : tensors)
+    pieces.emplace_back(static_cast<const char*>(tensor.data_ptr()), tensor.nbytes());
+  core::write_file_atomic(path, pieces);
 }
 
 TensorFile load_tensors(const std::string& path) {

@@ -8,6 +8,7 @@
 #include "mixing.hpp"
 #include "mosaic/core/error.hpp"
 #include "random_tensor.hpp"
+#include "runnable.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -89,7 +90,10 @@ Supernet::Supernet(const spaces::Space& space, const RouterSettings& router, std
       seed_(seed),
       encoding_(space.graph()),
       router_(make_router(space.graph(), encoding_.size(), router, seed)),
-      bank_(space.graph(), *router_, seed) {}
+      bank_(space.graph(), *router_, seed) {
+  expect_no_losses(space.graph().losses);
+  for (const auto& entry : space.graph().entries) expect_no_states(entry);
+}
 
 void Supernet::to(const std::string& device) {
   device_ = device;

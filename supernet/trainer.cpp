@@ -18,6 +18,7 @@
 #include "mosaic/core/text.hpp"
 #include "mosaic/supernet/sampler.hpp"
 #include "optimizer.hpp"
+#include "runnable.hpp"
 #include "structure.hpp"
 
 namespace mosaic::supernet {
@@ -429,6 +430,7 @@ Trainee supernet_trainee(Supernet& supernet, const TrainSettings& settings, std:
 }
 
 Trainee subnet_trainee(Subnet& subnet) {
+  expect_no_losses(subnet.graph().losses);
   Trainee trainee;
   for (const auto& [slot, weight] : subnet.weights()) {
     at::Tensor parameter = weight;

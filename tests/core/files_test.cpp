@@ -1,16 +1,19 @@
 #include "mosaic/core/files.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <zlib.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
-#include <fstream>
+#include <iostream>
 
 #include "capture.hpp"
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/process.hpp"
 
 namespace core = mosaic::core;
 using mosaic::test::Folder;
@@ -72,33 +75,94 @@ TEST_CASE("a replaced file keeps its permissions") {
   CHECK((status.st_mode & 07777) == 0640);
 }
 
-TEST_CASE("a writer that fails leaves the old file and nothing else") {
+TEST_CASE("a file may be written from several pieces") {
   const Folder folder;
-  const std::string path = folder / "a";
-  core::write_file_atomic(path, "old");
-  const auto failing = [](const std::string& temporary) {
-    std::ofstream(temporary) << "half of the new con";
-    throw std::runtime_error("out of ideas");
-  };
-  CHECK(message_of<std::runtime_error>([&] { core::write_file_atomic(path, failing); }) ==
-        "out of ideas");
-  CHECK(core::read_file(path) == "old");
+  const std::vector<std::string_view> pieces{"one ", "", "two"};
+  core::write_file_atomic(folder / "a", pieces);
+  CHECK(core::read_file(folder / "a") == "one two");
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("a writer may build the file piece by piece") {
+TEST_CASE("a link stays, and what it leads to is replaced in one step") {
   const Folder folder;
-  std::string used;
-  core::write_file_atomic(folder / "a", [&](const std::string& temporary) {
-    used = temporary;
-    std::ofstream out(temporary);
-    out << "one ";
-    out << "two";
-  });
-  CHECK(core::read_file(folder / "a") == "one two");
-  CHECK(std::filesystem::path(used).parent_path() ==
-        std::filesystem::path(folder / "a").parent_path());
+  std::filesystem::create_directory(folder / "shared");
+  core::write_file_atomic(folder / "shared/real", "old");
+  std::filesystem::create_symlink("shared/real", folder / "link");
+  std::filesystem::create_symlink(folder / "link", folder / "link of link");
+  struct stat before {
+  }, after{};
+  REQUIRE(stat((folder / "shared/real").c_str(), &before) == 0);
+  core::write_file_atomic(folder / "link of link", "new");
+  REQUIRE(stat((folder / "shared/real").c_str(), &after) == 0);
+  CHECK(before.st_ino != after.st_ino);
+  CHECK(core::read_file(folder / "shared/real") == "new");
+  CHECK(std::filesystem::is_symlink(folder / "link"));
+  CHECK(std::filesystem::is_symlink(folder / "link of link"));
+
+  std::filesystem::create_symlink("later", folder / "dangling");
+  core::write_file_atomic(folder / "dangling", "made");
+  CHECK(std::filesystem::is_symlink(folder / "dangling"));
+  CHECK(core::read_file(folder / "later") == "made");
+
+  std::filesystem::create_symlink("round", folder / "round");
+  CHECK(message_of<core::Error>([&] { core::write_file_atomic(folder / "round", "x"); }) ==
+        "cannot write '" + (folder / "round") +
+            "': Too many levels of symbolic links: check the folder and its permissions");
+}
+
+TEST_CASE("a pipe is written to, not replaced") {
+  const Folder folder;
+  const std::string path = folder / "pipe";
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  REQUIRE(reader >= 0);
+  core::write_file_atomic(path, "through the pipe");
+  char buffer[64] = {};
+  CHECK(read(reader, buffer, sizeof buffer) == 16);
+  CHECK(std::string(buffer) == "through the pipe");
+  close(reader);
+  struct stat status {};
+  REQUIRE(lstat(path.c_str(), &status) == 0);
+  CHECK(S_ISFIFO(status.st_mode));
   CHECK(folder.files() == 1);
+}
+
+TEST_CASE("a device is written to, not replaced, and a full one says so") {
+  const Folder folder;
+  const std::string path = folder / "full";
+  if (mknod(path.c_str(), S_IFCHR | 0600, makedev(1, 7)) != 0) {
+    WARN("skipped: only root makes devices");
+    return;
+  }
+  const int usable = open(path.c_str(), O_WRONLY);
+  if (usable < 0) {
+    WARN("skipped: devices do not work on this file system");
+    return;
+  }
+  close(usable);
+  CHECK(message_of<core::Error>([&] { core::write_file_atomic(path, "x"); }) ==
+        "cannot write '" + path + "': No space left on device: free some space on that disk");
+  struct stat status {};
+  REQUIRE(lstat(path.c_str(), &status) == 0);
+  CHECK(S_ISCHR(status.st_mode));
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("standard output is written behind what was printed, whatever it is") {
+  for (const std::string name : {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
+    CAPTURE(name);
+    const Folder folder;
+    const auto child = mosaic::test::run_child([&] {
+      const int out = open((folder / "out").c_str(), O_WRONLY | O_CREAT, 0600);
+      if (dup2(out, STDOUT_FILENO) != STDOUT_FILENO) _exit(1);
+      std::cout << "first, ";
+      core::write_file_atomic(name, "second, ");
+      std::cout << "third" << std::flush;
+    });
+    CHECK(child.exited_with(0));
+    CHECK(core::read_file(folder / "out") == "first, second, third");
+    CHECK(folder.files() == 1);
+  }
 }
 
 TEST_CASE("a full disk is reported and the old file stays") {
@@ -107,17 +171,18 @@ TEST_CASE("a full disk is reported and the old file stays") {
   core::write_file_atomic(path, "old");
   // The limit on the size of files stands in for the disk.
   const auto child = mosaic::test::run_child([&] {
-    signal(SIGXFSZ, SIG_IGN);
+    core::install_interrupt_handler();  // without it, the signal ends the process
     const rlimit limit{1000, 1000};
     setrlimit(RLIMIT_FSIZE, &limit);
     try {
       core::write_file_atomic(path, std::string(5000, 'x'));
     } catch (const core::Error& error) {
-      std::fputs(error.message().c_str(), stderr);
+      std::fputs(error.what(), stderr);
     }
   });
   CHECK_THAT(child.text, Catch::StartsWith("cannot write '" + path + ".tmp-"));
-  CHECK_THAT(child.text, Catch::EndsWith("': File too large"));
+  CHECK_THAT(child.text, Catch::EndsWith("': File too large: raise the limit on the size of files "
+                                         "(ulimit -f)"));
   CHECK(core::read_file(path) == "old");
   CHECK(folder.files() == 1);
 }

@@ -18,7 +18,8 @@ using mosaic::test::run_child;
 
 TEST_CASE("the first signal sets a flag and work stops where it checks") {
   for (const auto& [signal, text] :
-       {std::pair{SIGINT, "stopped by Ctrl-C"}, std::pair{SIGTERM, "stopped by SIGTERM"}}) {
+       {std::pair{SIGINT, "stopped by Ctrl-C"}, std::pair{SIGTERM, "stopped by SIGTERM"},
+        std::pair{SIGHUP, "stopped by SIGHUP (the terminal was closed)"}}) {
     const Child child = run_child([number = signal] {
       core::install_interrupt_handler();
       core::check_interrupt();
@@ -49,6 +50,17 @@ TEST_CASE("the second signal ends the process at once, unless it comes with the 
     });
     CHECK(child.exited_with(status));
   }
+}
+
+TEST_CASE("a process that nohup started does not heed that the terminal was closed") {
+  const Child child = run_child([] {
+    std::signal(SIGHUP, SIG_IGN);
+    core::install_interrupt_handler();
+    raise(SIGHUP);
+    if (core::interrupted()) _exit(1);
+  });
+  CHECK(child.exited_with(0));
+  CHECK(child.text.empty());
 }
 
 TEST_CASE("crash points do nothing unless asked for") {
@@ -103,17 +115,21 @@ TEST_CASE("a process counts the crash points that it reached") {
   unsetenv("MOSAIC_COUNT_CRASH_POINTS");
 }
 
+TEST_CASE("a file is written", "[.child]") {
+  core::write_file_atomic(std::getenv("MOSAIC_TEST_FILE"), "new");
+}
+
 TEST_CASE("a crash between writing a file and putting it in place keeps the old one") {
   const Folder folder;
   const std::string path = folder / "a";
   core::write_file_atomic(path, "old");
-  const Child child = run_child([&] {
-    core::write_file_atomic(path, [](const std::string& temporary) {
-      core::write_file_atomic(temporary, "new");
-      raise(SIGKILL);
-    });
-  });
+  setenv("MOSAIC_TEST_FILE", path.c_str(), 1);
+  setenv("MOSAIC_CRASH_AT", "1", 1);
+  const Child child = run_hidden("a file is written");
+  unsetenv("MOSAIC_CRASH_AT");
+  unsetenv("MOSAIC_TEST_FILE");
   CHECK(child.killed_by(SIGKILL));
+  CHECK(child.text == "crash point 1: file written, not yet in place\n");
   CHECK(core::read_file(path) == "old");
 }
 

@@ -76,6 +76,17 @@ TEST_CASE("an exception leaves no further line") {
   CHECK(stable_lines(child.text) == std::vector<std::string>{"x: 50% (1/2)"});
 }
 
+TEST_CASE("progress is not shown where only warnings are wanted") {
+  const auto child = run_child([] {
+    core::set_log_level(core::LogLevel::warning);
+    core::Progress progress("x", 2);
+    progress.update(1);
+    progress.finish();
+  });
+  CHECK(child.exited_with(0));
+  CHECK(child.text.empty());
+}
+
 TEST_CASE("a progress of nothing finishes at once") {
   const auto child = run_child([] {
     core::Progress progress("x", 0);

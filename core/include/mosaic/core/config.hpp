@@ -83,6 +83,9 @@ class Config {
   /// count).
   const std::string& text() const;
   std::string hash() const;
+  /// The values that differ from an earlier document's, by name: "search.population (30, now 60)",
+  /// "job.seed (2, now absent)".
+  std::vector<std::string> changes_since(const Config& before) const;
 
  private:
   struct Document;

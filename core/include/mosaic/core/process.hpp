@@ -6,7 +6,8 @@
 
 namespace mosaic::core {
 
-/// From now on the first Ctrl-C (SIGINT) or SIGTERM sets a flag, and a second one ends the process.
+/// From now on the first Ctrl-C (SIGINT), SIGTERM or SIGHUP sets a flag, and a second one ends the
+/// process. A file that grows beyond its limit (SIGXFSZ) is an error of its write.
 void install_interrupt_handler();
 bool interrupted();
 /// Throws Interrupted if the flag is set. Call where stopping loses nothing.

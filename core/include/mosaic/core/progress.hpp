@@ -10,8 +10,7 @@ namespace mosaic::core {
 /// A bar that redraws in place where standard error is a terminal; elsewhere plain lines, one every
 /// ten percent or every 30 s, whichever comes first. Nothing is printed after finish() or
 /// destruction by an exception. The estimate uses the speed since the start of this process's share
-/// of the work
-/// (`already` units were done by an earlier process).
+/// of the work (`already` units were done by an earlier process). Quiet below LogLevel::info.
 class Progress {
  public:
   Progress(std::string label, std::int64_t total, std::int64_t already = 0);

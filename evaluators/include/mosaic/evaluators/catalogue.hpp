@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,15 @@ struct MeasureSettings {
   std::int64_t calibration = 512;  ///< training images that calibrate batch norm
 };
 
+/// What networks scored with inherited weights, by network and settings: accuracy and loss come from
+/// one pass over the images.
+struct InheritedScore {
+  double accuracy = 0;
+  double loss = 0;
+  std::int64_t images = 0;
+};
+using InheritedScores = std::map<std::string, InheritedScore>;
+
 /// What an evaluator may need; what a metric does without may be null.
 struct EvaluatorContext {
   const spaces::Space* space = nullptr;
@@ -36,6 +46,9 @@ struct EvaluatorContext {
   const tasks::Task* task = nullptr;
   std::string
       checkpoint;  ///< identity of the supernet's weights, part of the fidelity of inherited scores
+  /// Shared by the evaluators of one supernet, while its weights stay as they are; null: each scores
+  /// for itself.
+  std::shared_ptr<InheritedScores> inherited = nullptr;
   MeasureSettings settings;
   std::uint64_t seed = 1;
   /// Least time of the reference network that is known for a fidelity (infinity: none), so that a
