@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
+#include <sstream>
 
 #include "command.hpp"
 #include "mosaic/core/describe.hpp"
@@ -99,7 +100,10 @@ int run(int argc, char** argv) {
     app.parse(words);
     return 0;
   } catch (const CLI::Success& success) {
-    return app.exit(success);
+    std::ostringstream text;  // what CLI11 prints it flushes, and nobody learns why that failed
+    const int status = app.exit(success, text, text);
+    std::cout << text.str();
+    return status;
   } catch (const CLI::ParseError& error) {
     app.exit(error);
     return 2;

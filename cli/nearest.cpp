@@ -40,8 +40,9 @@ Near distance(const std::vector<spaces::Gene>& genes, const spaces::Genotype& a,
 
 std::vector<Near> nearest(const db::Reader& reader, const db::Job& job, const std::string& network,
                           std::size_t count) {
+  const auto arch = arch_of(reader, job, network);
   const auto space = space_of_job(job);
-  const auto wanted = space.parse(arch_of(reader, job, network));
+  const auto wanted = space.parse(arch);
   std::vector<Near> all;
   for (const auto& named : reader.measured_networks(job.id)) {
     core::check_interrupt();

@@ -129,13 +129,13 @@ std::vector<std::string> distinct(std::vector<std::string> names) {
 
 /// A cell as it stands in a table for people.
 std::string shown(const Cell& cell) {
-  if (cell.type == Type::real && cell.text.size() > 7) {
-    // The digits of a number, without sign, point and exponent.
-    const auto digits =
-        std::count_if(cell.text.begin(), std::find(cell.text.begin(), cell.text.end(), 'e'),
-                      [](char c) { return c >= '0' && c <= '9'; });
+  if (cell.type == Type::real) {
+    const auto end = cell.text.find('e');
+    auto digits = cell.text.substr(0, end);
+    std::erase_if(digits, [](char c) { return c < '0' || c > '9'; });
+    digits.erase(0, digits.find_first_not_of('0'));
     const auto value = core::parse_number(cell.text);
-    if (value && digits > 7) return rounded(*value);
+    if (value && digits.size() > 7) return rounded(*value);
   }
   return core::printable(cell.text);
 }
