@@ -19,7 +19,7 @@ std::unique_ptr<SearchAlgorithm> make_algorithm(const std::string& spec, const s
   if (algorithm_rules().contains(call.name)) {
     const AlgorithmRules& rules = algorithm_rules().at(call.name);
     if (rules.arguments) rules.arguments(call);
-    if (rules.population) rules.population(settings.population);
+    if (rules.population) rules.population(call, settings.population);
   }
   return factory(call, space, settings);
 }

@@ -23,6 +23,7 @@ std::string state_identity(const core::Call& call, const spaces::Space& space,
     for (const auto& genotype : settings.start) hasher.add(space.text(genotype));
     begun += " start=" + hasher.hex().substr(16);
   }
+  if (settings.candidates) begun += " candidates=" + settings.candidates->identity();
   return text + ") on " + space.name() + " " + space.hash() +
          " population=" + std::to_string(settings.population) +
          " objectives=" + std::to_string(settings.objectives) +

@@ -63,7 +63,11 @@ struct Sorted {
 class Evolution : public SearchAlgorithm {
  public:
   Evolution(const spaces::Space& space, AlgorithmSettings settings, double cr, std::string identity)
-      : space_(space), settings_(std::move(settings)), cr_(cr), identity_(std::move(identity)) {}
+      : space_(space),
+        settings_(std::move(settings)),
+        cr_(cr),
+        identity_(std::move(identity)),
+        known_(settings_.candidates) {}
 
   void step(const BatchFitness& fitness) override {
     core::Stream stream(settings_.seed, "search/evolution", generations_);
@@ -90,7 +94,7 @@ class Evolution : public SearchAlgorithm {
   void load(const std::string& state) override {
     std::vector<Genotype> genotypes;
     std::vector<std::vector<double>> points;
-    Known known;
+    Known known(settings_.candidates);
     std::uint64_t generations = 0;
     read_json_state(identity_, state, "evolution", [&](const nlohmann::json& content) {
       content.at("generations").get_to(generations);
@@ -118,15 +122,13 @@ class Evolution : public SearchAlgorithm {
       if (stream.uniform() < cr_) cross_into(child, genotypes_[parent(sorted, stream)], stream);
       mutate_genes(child, stream);
       child = space_.canonical(std::move(child));
-      for (int attempt = 0; attempt < kPatience && known_.contains(child); ++attempt)
-        mutate_one(child, stream);
-      if (known_.add(child)) {
+      if (known_.take(child, kPatience, [&](Genotype& varied) { mutate_one(varied, stream); })) {
         batch.push_back(std::move(child));
         continue;
       }
       const std::size_t before = batch.size();
       known_.fill(batch, before + 1, space_, stream);
-      if (batch.size() == before) break;  // the space holds nothing new
+      if (batch.size() == before) break;  // there is nothing new
     }
     return batch;
   }
@@ -204,7 +206,7 @@ double crossover_rate(const core::Call& call) {
   return call.number("cr", 0.9, 0, 1);
 }
 
-void check_population(std::size_t population) {
+void check_population(const core::Call&, std::size_t population) {
   if (population < 2)
     throw core::UsageError("evolution needs a population of at least 2 (two parents), not " +
                                std::to_string(population),
@@ -217,7 +219,7 @@ const core::Registered kEntry{
     "objectives, no network twice; cr=0.9 crossover probability",
     AlgorithmFactory([](const core::Call& call, const spaces::Space& space,
                         const AlgorithmSettings& settings) -> std::unique_ptr<SearchAlgorithm> {
-      check_population(settings.population);
+      check_population(call, settings.population);
       return std::make_unique<Evolution>(space, settings, crossover_rate(call),
                                          state_identity(call, space, settings));
     })};

@@ -24,7 +24,7 @@ namespace {
 using predictors::StructureFeatures;
 
 const std::vector<std::string> kArguments = {"initial", "extremes"};
-constexpr std::size_t kListed = 20'000;    // genotypes of a space whose networks are all weighed
+constexpr std::size_t kListed = 20'000;    // genotypes, or candidates, that are all weighed
 constexpr std::size_t kMostRecords = 500;  // that the models learn from
 constexpr std::size_t kShortlist = 1500;   // candidates among which a batch is composed
 constexpr int kInnerGenerations = 8;
@@ -35,8 +35,9 @@ constexpr std::size_t kInnerPopulation = 100;
 /// notes): one model per objective and constraint is refitted on everything seen, the space is
 /// searched on the models, and the batch that is evaluated next is composed, one network after the
 /// other, by what it may be expected to add to the front, mean and uncertainty alike. A known
-/// network is never proposed. Spaces of up to 20,000 genotypes are weighed whole; larger ones are
-/// searched by evolution on the models, whose population is carried from round to round.
+/// network is never proposed. Spaces of up to 20,000 genotypes (or candidates, where there are
+/// some) are weighed whole; larger ones are searched by evolution on the models, whose population
+/// is carried from round to round.
 class Linas : public SearchAlgorithm {
  public:
   struct Arguments {
@@ -55,7 +56,8 @@ class Linas : public SearchAlgorithm {
       : space_(space),
         settings_(std::move(settings)),
         arguments_(arguments),
-        identity_(std::move(identity)) {}
+        identity_(std::move(identity)),
+        known_(settings_.candidates) {}
 
   void step(const BatchFitness& fitness) override {
     core::Stream stream(settings_.seed, "search/linas", rounds_);
@@ -129,11 +131,12 @@ class Linas : public SearchAlgorithm {
     std::vector<double> gains;
   };
 
-  /// What was given to begin with, the smallest and the largest network, and random ones.
+  /// What was given to begin with, the smallest and the largest network (or the candidates nearest
+  /// to them), and random ones.
   std::vector<spaces::Genotype> first_batch(core::Stream& stream) {
     std::vector<spaces::Genotype> batch;
-    const auto take = [&](const spaces::Genotype& genotype) {
-      if (known_.add(genotype)) batch.push_back(genotype);
+    const auto take = [&](spaces::Genotype genotype) {
+      if (known_.take(genotype, 0, [](const auto&) {})) batch.push_back(std::move(genotype));
     };
     for (const auto& genotype : settings_.start) take(genotype);
     if (arguments_.extremes) {
@@ -170,11 +173,18 @@ class Linas : public SearchAlgorithm {
     features_ = std::make_unique<StructureFeatures>(space_);
     models_.assign(settings_.objectives + settings_.constraints,
                    Surrogate(features_->groups().size()));
-    if (auto all = space_.enumerate(kListed)) {
+    if (auto all = list()) {
       listed_.emplace();
       listed_->features = features_of(*all);
       listed_->genotypes = std::move(*all);
     }
+  }
+
+  /// All networks that may be proposed, where they are not too many.
+  std::optional<std::vector<spaces::Genotype>> list() const {
+    if (!settings_.candidates) return space_.enumerate(kListed);
+    if (settings_.candidates->size() > kListed) return std::nullopt;
+    return settings_.candidates->networks();
   }
 
   Eigen::MatrixXf features_of(const std::vector<spaces::Genotype>& genotypes) const {
@@ -351,11 +361,14 @@ class Linas : public SearchAlgorithm {
       const auto i = stream.below(count);
       return i < elders.size() ? elders[i] : population[i - elders.size()];
     };
-    for (std::size_t attempt = 0; attempt < 4 * kInnerChildren && children.size() < kInnerChildren;
+    // Looking for the nearest of many candidates takes a while: no second attempts then.
+    const std::size_t attempts = settings_.candidates ? kInnerChildren : 4 * kInnerChildren;
+    for (std::size_t attempt = 0; attempt < attempts && children.size() < kInnerChildren;
          ++attempt) {
       spaces::Genotype child = parent();
       if (stream.below(2) == 1) child = cross(space_, child, parent(), stream);
       child = mutate(space_, child, stream, 0.5);
+      if (auto near = known_.nearest(child)) child = *std::move(near);
       if (!known_.contains(child) && !weighed.contains(child)) children.insert(std::move(child));
     }
     return children;

@@ -16,7 +16,10 @@ namespace {
 class LocalSearch : public SearchAlgorithm {
  public:
   LocalSearch(const spaces::Space& space, AlgorithmSettings settings, std::string identity)
-      : space_(space), settings_(std::move(settings)), identity_(std::move(identity)) {}
+      : space_(space),
+        settings_(std::move(settings)),
+        identity_(std::move(identity)),
+        known_(settings_.candidates) {}
 
   void step(const BatchFitness& fitness) override {
     core::Stream stream(settings_.seed, "search/local_search", generations_);
@@ -37,7 +40,7 @@ class LocalSearch : public SearchAlgorithm {
 
   void load(const std::string& state) override {
     std::vector<Member> climbers;
-    Known known;
+    Known known(settings_.candidates);
     std::uint64_t generations = 0;
     read_json_state(identity_, state, "local_search", [&](const nlohmann::json& content) {
       content.at("generations").get_to(generations);
@@ -60,7 +63,7 @@ class LocalSearch : public SearchAlgorithm {
       return batch;
     }
     for (const auto& climber : climbers_) {
-      auto around = neighbours(space_, climber.genotype);
+      auto around = known_.around(space_, climber.genotype);
       stream.shuffle(around);
       for (auto& genotype : around)
         if (batch.size() < settings_.population && known_.add(genotype))

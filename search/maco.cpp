@@ -31,11 +31,12 @@ struct Colony {
   }
 };
 
-void check_population(std::size_t population) {
+void check_population(const core::Call& call, std::size_t population) {
   if (population < 2)
     throw core::UsageError("maco needs a population of at least 2 (an archive of two), not " +
                                std::to_string(population),
                            "leave it out for 32");
+  Colony(call, population);
 }
 
 /// pagmo's multi-objective ant colony: new networks are drawn around an archive of `ker` good ones,
@@ -109,8 +110,10 @@ class Maco : public SearchAlgorithm {
 
 std::unique_ptr<SearchAlgorithm> make_maco(const core::Call& call, const spaces::Space& space,
                                            const AlgorithmSettings& settings) {
-  check_pagmo("maco", space, settings);
-  check_population(settings.population);
+  check_pagmo("maco", settings.objectives);
+  check_population(call, settings.population);
+  if (space.genes().empty())  // nothing to vary: the one network is evaluated
+    return make_algorithm("random", space, settings);
   const Colony colony(call, settings.population);
   const std::string identity = state_identity(call, space, settings);
   const auto make = [&space, settings, colony, identity] {
@@ -132,7 +135,8 @@ const core::Registered kEntry{
 const core::Registered kRulesEntry{
     algorithm_rules(), "maco", "",
     AlgorithmRules{.arguments = [](const core::Call& call) { Colony(call, 1'000'000); },
-                   .population = check_population}};
+                   .population = check_population,
+                   .largest_population = kLargestPagmoPopulation}};
 
 }  // namespace
 

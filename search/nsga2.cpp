@@ -26,7 +26,7 @@ struct Variation {
         eta_m(call.number("eta_m", 50, 1, 99)) {}
 };
 
-void check_population(std::size_t population) {
+void check_population(const core::Call&, std::size_t population) {
   if (population >= 8 && population % 4 == 0) return;
   const std::size_t below = std::max<std::size_t>(8, population / 4 * 4);
   throw core::UsageError("population " + std::to_string(population) +
@@ -42,7 +42,9 @@ void check_arguments(const core::Call& call) {
 
 std::unique_ptr<SearchAlgorithm> make_nsga2(const core::Call& call, const spaces::Space& space,
                                             const AlgorithmSettings& settings) {
-  check_pagmo("nsga2", space, settings);
+  check_pagmo("nsga2", settings.objectives);
+  if (space.genes().empty())  // nothing to vary: the one network is evaluated
+    return make_algorithm("random", space, settings);
   const Variation variation(call, space.genes().size());
   pagmo::nsga2 udp(1, variation.cr, variation.eta_c, variation.m, variation.eta_m,
                    seed32(settings.seed, "search/nsga2"));
@@ -56,9 +58,10 @@ const core::Registered kEntry{
     "NSGA-II: nondominated sorting and crowding (Deb et al. 2002); cr=0.95 crossover probability, "
     "eta_c=10 its distribution index, m=1/genes mutation probability of a gene, eta_m=50",
     AlgorithmFactory(make_nsga2)};
-const core::Registered kRulesEntry{
-    algorithm_rules(), "nsga2", "",
-    AlgorithmRules{.arguments = check_arguments, .population = check_population}};
+const core::Registered kRulesEntry{algorithm_rules(), "nsga2", "",
+                                   AlgorithmRules{.arguments = check_arguments,
+                                                  .population = check_population,
+                                                  .largest_population = kLargestPagmoPopulation}};
 
 }  // namespace
 

@@ -5,6 +5,12 @@
 
 namespace mosaic::search {
 
+spaces::Genotype genotype_of(const pagmo::vector_double& genes) {
+  spaces::Genotype genotype;
+  for (const double gene : genes) genotype.push_back(static_cast<int>(std::lround(gene)));
+  return genotype;
+}
+
 SpaceProblem::SpaceProblem(const spaces::Space& space, std::size_t objectives)
     : objectives_(objectives) {
   upper_.clear();
@@ -23,11 +29,10 @@ pagmo::vector_double SpaceProblem::fitness(const pagmo::vector_double& genes) co
 pagmo::vector_double SpaceProblem::batch_fitness(const pagmo::vector_double& generation) const {
   if (*fitness_ == nullptr) throw std::logic_error("SpaceProblem: nobody is connected");
   std::vector<spaces::Genotype> genotypes;
-  for (std::size_t begin = 0; begin < generation.size(); begin += upper_.size()) {
-    spaces::Genotype genotype;
-    for (std::size_t i = 0; i < upper_.size(); ++i)
-      genotype.push_back(static_cast<int>(std::lround(generation[begin + i])));
-    genotypes.push_back(std::move(genotype));
+  for (auto gene = generation.begin(); gene != generation.end();) {
+    const auto end = gene + static_cast<std::ptrdiff_t>(upper_.size());
+    genotypes.push_back(genotype_of({gene, end}));
+    gene = end;
   }
   const auto vectors = (**fitness_)(genotypes);
   if (vectors.size() != genotypes.size())

@@ -12,6 +12,9 @@
 
 namespace mosaic::search {
 
+/// Genes as pagmo has them.
+spaces::Genotype genotype_of(const pagmo::vector_double& genes);
+
 /// The user-defined problem of all of pagmo's algorithms: every gene is an integer from 0 to its
 /// number of options minus one. Give the algorithm and the first population a `pagmo::bfe`, or
 /// fitness comes one by one. pagmo copies problems freely; all copies share one callback, which is

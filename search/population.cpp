@@ -11,6 +11,24 @@ namespace mosaic::search {
 
 using spaces::Genotype;
 
+namespace {
+
+/// One of the candidates without a mark, all with equal chance.
+std::optional<Genotype> draw_candidate(const Candidates& candidates,
+                                       const std::vector<std::uint8_t>& marks, std::size_t marked,
+                                       core::Stream& stream) {
+  constexpr int kTries = 32;  // then most are marked: counting is quicker
+  if (marked == candidates.size()) return std::nullopt;
+  for (int i = 0; i < kTries; ++i)
+    if (const auto place = stream.below(marks.size()); marks[place] == 0)
+      return candidates.networks()[place];
+  auto left = stream.below(marks.size() - marked);
+  for (std::size_t place = 0;; ++place)
+    if (marks[place] == 0 && left-- == 0) return candidates.networks()[place];
+}
+
+}  // namespace
+
 void to_json(nlohmann::json& json, const Member& member) {
   json = {{"genotype", member.genotype}, {"objectives", member.objectives}};
 }
@@ -20,24 +38,62 @@ void from_json(const nlohmann::json& json, Member& member) {
   json.at("objectives").get_to(member.objectives);
 }
 
-std::size_t Known::Hash::operator()(const Genotype& genotype) const {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const int option : genotype) {
-    hash = (hash ^ static_cast<std::uint64_t>(option)) * 0x9e3779b97f4a7c15u;
-    hash ^= hash >> 29;
+bool Known::add(const Genotype& genotype) {
+  if (candidates_) {
+    const auto place = candidates_->find(genotype);
+    if (!place) return false;
+    marks_[*place] = 1;
   }
-  return hash;
+  return genotypes_.insert(genotype).second;
+}
+
+bool Known::contains(const Genotype& genotype) const {
+  return genotypes_.contains(genotype) || (candidates_ && !candidates_->find(genotype));
 }
 
 void Known::fill(std::vector<Genotype>& batch, std::size_t size, const spaces::Space& space,
                  core::Stream& stream) {
   while (batch.size() < size) {
-    auto drawn = draw_unknown(space, stream,
-                              [this](const Genotype& genotype) { return contains(genotype); });
+    auto drawn = candidates_ ? draw_candidate(*candidates_, marks_, genotypes_.size(), stream)
+                             : draw_unknown(space, stream, [this](const Genotype& genotype) {
+                                 return contains(genotype);
+                               });
     if (!drawn) return;
     add(*drawn);
     batch.push_back(std::move(*drawn));
   }
+}
+
+const Genotype& Known::one_of(const std::vector<std::size_t>& places,
+                              const Genotype& genotype) const {
+  return candidates_->networks()[places[GenotypeHash()(genotype) % places.size()]];
+}
+
+std::optional<Genotype> Known::nearest(const Genotype& genotype) const {
+  if (!contains(genotype)) return genotype;
+  if (!candidates_ || genotypes_.size() == candidates_->size()) return std::nullopt;
+  return one_of(candidates_->nearest(genotype, marks_), genotype);
+}
+
+Genotype Known::admit(const Genotype& genotype) {
+  if (!candidates_ || candidates_->find(genotype)) {
+    add(genotype);
+    return genotype;
+  }
+  auto near = nearest(genotype);
+  if (!near) return one_of(candidates_->nearest(genotype, {}), genotype);
+  add(*near);
+  return *std::move(near);
+}
+
+std::vector<Genotype> Known::around(const spaces::Space& space, const Genotype& genotype) const {
+  auto result = neighbours(space, genotype);
+  if (!candidates_) return result;
+  std::erase_if(result, [&](const Genotype& other) { return !candidates_->find(other); });
+  if (result.empty())
+    for (const std::size_t place : candidates_->nearest(genotype, {}))
+      result.push_back(candidates_->networks()[place]);
+  return result;
 }
 
 // Sorted, so that equal sets are equal texts.
@@ -48,8 +104,8 @@ void to_json(nlohmann::json& json, const Known& known) {
 }
 
 void from_json(const nlohmann::json& json, Known& known) {
-  known.genotypes_.clear();
-  for (const auto& genotype : json) known.genotypes_.insert(genotype.get<Genotype>());
+  known = Known(known.candidates_);
+  for (const auto& genotype : json) known.add(genotype.get<Genotype>());
 }
 
 std::vector<Genotype> founders(const spaces::Space& space, const AlgorithmSettings& settings,

@@ -4,15 +4,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "mosaic/core/random.hpp"
 #include "mosaic/search/algorithm.hpp"
+#include "mosaic/search/candidates.hpp"
 
 namespace mosaic::search {
 
@@ -24,22 +27,51 @@ struct Member {
 void to_json(nlohmann::json& json, const Member& member);
 void from_json(const nlohmann::json& json, Member& member);
 
-/// Every network that was ever proposed (canonical).
+/// Every network that was ever proposed (canonical). Where a search has candidates, all others
+/// count as proposed: so no algorithm proposes them.
 class Known {
  public:
-  /// False if it was there.
-  bool add(const spaces::Genotype& genotype) { return genotypes_.insert(genotype).second; }
-  bool contains(const spaces::Genotype& genotype) const { return genotypes_.contains(genotype); }
-  /// Adds random networks, each new, to the batch until it has `size`; fewer where the space holds
-  /// no more.
+  explicit Known(std::shared_ptr<const Candidates> candidates = nullptr)
+      : candidates_(std::move(candidates)), marks_(candidates_ ? candidates_->size() : 0) {}
+
+  /// False if it is known.
+  bool add(const spaces::Genotype& genotype);
+  bool contains(const spaces::Genotype& genotype) const;
+  /// Adds random networks, each new, to the batch until it has `size`; fewer where there are no
+  /// more.
   void fill(std::vector<spaces::Genotype>& batch, std::size_t size, const spaces::Space& space,
             core::Stream& stream);
 
+  /// Makes `child` a new network and adds it: varies it up to `patience` times; with candidates it
+  /// becomes the nearest new one instead. False where that gives none.
+  template <class Vary>
+  bool take(spaces::Genotype& child, int patience, Vary vary) {
+    if (candidates_) {
+      auto near = nearest(child);
+      if (near) child = *std::move(near);
+    } else {
+      for (int attempt = 0; attempt < patience && contains(child); ++attempt) vary(child);
+    }
+    return add(child);
+  }
+  /// The network itself if it is new, else of the candidates one that is and differs from it in the
+  /// fewest genes (which of several depends on the network alone). Nothing where there is none.
+  std::optional<spaces::Genotype> nearest(const spaces::Genotype& genotype) const;
+  /// The candidate that a proposal stands for: itself if it is one, else nearest(); where none is
+  /// new, a known one.
+  spaces::Genotype admit(const spaces::Genotype& genotype);
+  /// neighbours(); with candidates, those among them, or the nearest candidates where there is
+  /// none.
+  std::vector<spaces::Genotype> around(const spaces::Space& space,
+                                       const spaces::Genotype& genotype) const;
+
  private:
-  struct Hash {
-    std::size_t operator()(const spaces::Genotype& genotype) const;
-  };
-  std::unordered_set<spaces::Genotype, Hash> genotypes_;
+  const spaces::Genotype& one_of(const std::vector<std::size_t>& places,
+                                 const spaces::Genotype& genotype) const;
+
+  std::shared_ptr<const Candidates> candidates_;
+  std::vector<std::uint8_t> marks_;  // of candidates: 1 once proposed
+  std::unordered_set<spaces::Genotype, GenotypeHash> genotypes_;
 
   friend void to_json(nlohmann::json& json, const Known& known);
   friend void from_json(const nlohmann::json& json, Known& known);

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include "algorithm_state.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/search/algorithm.hpp"
+#include "population.hpp"
 
 namespace mosaic::search {
 
@@ -13,14 +13,18 @@ namespace {
 /// So many draws in a row that were all known: time to list what is left, or to give up.
 constexpr int kPatience = 1000;
 
-/// Random search: every generation is `population` distinct networks that were not drawn before.
-/// Genes are drawn uniformly, so that networks with many inactive genes, which have many genotypes,
-/// come earlier. A space of up to a million genotypes is drawn to its last network; then
-/// generations are empty. Its whole state is the number of generations: load() draws them again.
+/// Random search: every generation is `population` distinct networks that were not drawn before;
+/// the first begins with those that were given. Genes are drawn uniformly, so that networks with
+/// many inactive genes, which have many genotypes, come earlier. A space of up to a million
+/// genotypes is drawn to its last network; then generations are empty. Its whole state is the
+/// number of generations: load() draws them again.
 class RandomSearch : public SearchAlgorithm {
  public:
   RandomSearch(const spaces::Space& space, const AlgorithmSettings& settings, std::string identity)
-      : space_(space), settings_(settings), identity_(std::move(identity)) {}
+      : space_(space),
+        settings_(settings),
+        identity_(std::move(identity)),
+        drawn_(settings_.candidates) {}
 
   void step(const BatchFitness& fitness) override {
     const auto batch = draw();
@@ -35,19 +39,26 @@ class RandomSearch : public SearchAlgorithm {
         content.find_first_not_of("0123456789") != std::string::npos)
       throw_bad_state("random", "its number of generations is '" + content + "'");
     const auto generations = std::stoull(content);
-    drawn_.clear();
+    drawn_ = Known(settings_.candidates);
     generations_ = 0;
     while (generations_ < generations) draw();
   }
 
  private:
   std::vector<spaces::Genotype> draw() {
-    core::Stream stream(settings_.seed, "search/random", generations_++);
     std::vector<spaces::Genotype> batch;
+    if (generations_ == 0)
+      for (const auto& genotype : settings_.start)
+        if (drawn_.add(genotype)) batch.push_back(genotype);
+    core::Stream stream(settings_.seed, "search/random", generations_++);
+    if (settings_.candidates) {
+      drawn_.fill(batch, settings_.population, space_, stream);
+      return batch;
+    }
     int misses = 0;
     while (batch.size() < settings_.population && misses < kPatience) {
       spaces::Genotype genotype = space_.random(stream);
-      const bool is_new = drawn_.insert(genotype).second;
+      const bool is_new = drawn_.add(genotype);
       misses = is_new ? 0 : misses + 1;
       if (is_new) batch.push_back(std::move(genotype));
     }
@@ -63,7 +74,7 @@ class RandomSearch : public SearchAlgorithm {
     stream.shuffle(rest);
     rest.resize(std::min(rest.size(), settings_.population - batch.size()));
     for (auto& genotype : rest) {
-      drawn_.insert(genotype);
+      drawn_.add(genotype);
       batch.push_back(std::move(genotype));
     }
   }
@@ -72,7 +83,7 @@ class RandomSearch : public SearchAlgorithm {
   AlgorithmSettings settings_;
   std::string identity_;
   std::uint64_t generations_ = 0;
-  std::set<spaces::Genotype> drawn_;
+  Known drawn_;
   std::optional<std::vector<spaces::Genotype>> all_;  // once the space is nearly exhausted
 };
 

@@ -25,7 +25,8 @@ class RegularizedEvolution : public SearchAlgorithm {
         settings_(std::move(settings)),
         sample_(sample),
         children_(children),
-        identity_(std::move(identity)) {}
+        identity_(std::move(identity)),
+        known_(settings_.candidates) {}
 
   void step(const BatchFitness& fitness) override {
     core::Stream stream(settings_.seed, "search/regularized_evolution", generations_);
@@ -48,7 +49,7 @@ class RegularizedEvolution : public SearchAlgorithm {
 
   void load(const std::string& state) override {
     std::deque<Member> members;
-    Known known;
+    Known known(settings_.candidates);
     std::uint64_t generations = 0;
     read_json_state(identity_, state, "regularized_evolution", [&](const nlohmann::json& content) {
       content.at("generations").get_to(generations);
@@ -64,10 +65,9 @@ class RegularizedEvolution : public SearchAlgorithm {
   std::vector<spaces::Genotype> children(core::Stream& stream) {
     std::vector<spaces::Genotype> batch;
     for (std::size_t i = 0; i < children_; ++i) {
-      spaces::Genotype child = parent(stream).genotype;
-      for (int attempt = 0; attempt < kPatience && known_.contains(child); ++attempt)
-        child = mutate(space_, child, stream);
-      if (known_.add(child))
+      spaces::Genotype child = mutate(space_, parent(stream).genotype, stream);
+      if (known_.take(child, kPatience - 1,
+                      [&](spaces::Genotype& varied) { varied = mutate(space_, varied, stream); }))
         batch.push_back(std::move(child));
       else
         known_.fill(batch, batch.size() + 1, space_, stream);

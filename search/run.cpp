@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -6,6 +7,7 @@
 
 #include "archive.hpp"
 #include "measurer.hpp"
+#include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/progress.hpp"
 #include "mosaic/core/text.hpp"
@@ -25,19 +27,18 @@ struct Standing {
   std::int64_t generation = 0;   // generations done
   std::int64_t evaluations = 0;  // networks numbered
   std::int64_t stalled = 0;      // generations in a row that found no new network
-  std::int64_t flat = 0;         // generations in a row without more hypervolume
-  double hypervolume = 0;
-  double seconds = 0;      // that the search took; kept only where its time is limited
-  std::string stopped_by;  // empty while it goes on
+  std::int64_t flat = 0;         // generations in a row with the same front
+  double seconds = 0;            // that the search took; kept only where its time is limited
+  std::string stopped_by;        // empty while it goes on
   Archive::Scale scale;
   std::string algorithm;  // its own state
 
   std::string save() const {
-    const nlohmann::json head = {{"generation", generation},   {"evaluations", evaluations},
-                                 {"stalled", stalled},         {"flat", flat},
-                                 {"hypervolume", hypervolume}, {"seconds", seconds},
-                                 {"stopped_by", stopped_by},   {"best", scale.best},
-                                 {"worst", scale.worst}};
+    const nlohmann::json head = {{"generation", generation},    {"evaluations", evaluations},
+                                 {"stalled", stalled},          {"flat", flat},
+                                 {"seconds", seconds},          {"stopped_by", stopped_by},
+                                 {"best", scale.best},          {"worst", scale.worst},
+                                 {"reference", scale.reference}};
     return head.dump() + "\n" + algorithm;
   }
 
@@ -50,10 +51,9 @@ struct Standing {
               head.at("evaluations"),
               head.at("stalled"),
               head.value("flat", std::int64_t{0}),
-              head.value("hypervolume", 0.0),
               head.value("seconds", 0.0),
               head.at("stopped_by"),
-              {head.at("best"), head.at("worst")},
+              {head.at("best"), head.at("worst"), head.value("reference", std::vector<double>{})},
               state.substr(end + 1)};
     } catch (const std::exception&) {
       throw core::Error("the saved state of the search is damaged",
@@ -61,6 +61,51 @@ struct Standing {
     }
   }
 };
+
+/// How many networks there are to propose.
+double networks_of(const spaces::Space& space, const SearchSettings& settings) {
+  if (settings.candidates) return static_cast<double>(settings.candidates->size());
+  // Counting takes a while: only where it may matter.
+  const double genotypes = space.genotypes();
+  return genotypes < static_cast<double>(settings.population) ? space.size().architectures
+                                                              : genotypes;
+}
+
+/// The population that a search uses: what it is given, but no more than there is to propose or to
+/// evaluate, or than its algorithm bears.
+std::int64_t population_of(const spaces::Space& space, const SearchSettings& settings) {
+  const core::Call call = core::parse_call(settings.algorithm);
+  AlgorithmRules rules;
+  if (algorithm_rules().contains(call.name)) rules = algorithm_rules().at(call.name);
+  const double most =
+      std::min({networks_of(space, settings), static_cast<double>(settings.evaluations),
+                static_cast<double>(rules.largest_population)});
+  const auto allowed = [&](std::int64_t population) {
+    try {
+      if (rules.population) rules.population(call, static_cast<std::size_t>(population));
+      return true;
+    } catch (const core::UsageError&) {
+      return false;
+    }
+  };
+  auto population = std::max<std::int64_t>(1, std::llround(most));
+  while (population < settings.population && !allowed(population)) ++population;
+  return std::min(population, settings.population);
+}
+
+std::unique_ptr<SearchAlgorithm> algorithm_of(const spaces::Space& space,
+                                              const SearchSettings& settings,
+                                              std::int64_t population, std::size_t objectives,
+                                              std::size_t constraints, std::uint64_t seed) {
+  if (static_cast<std::int64_t>(settings.start.size()) > settings.evaluations)
+    throw core::UsageError("the search is given " + std::to_string(settings.start.size()) +
+                               " networks to begin with, more than the " +
+                               std::to_string(settings.evaluations) + " that it may evaluate",
+                           "raise evaluations, or begin with fewer");
+  return make_algorithm(settings.algorithm, space,
+                        {static_cast<std::size_t>(population), objectives, seed, constraints,
+                         settings.start, settings.candidates});
+}
 
 /// One run of the search loop.
 class Search {
@@ -81,9 +126,9 @@ class Search {
             std::count_if(objectives.begin(), objectives.end(),
                           [](const auto& objective) { return objective.optimise; }))),
         archive_(optimised_),
-        algorithm_(make_algorithm(settings.algorithm, space,
-                                  {static_cast<std::size_t>(settings.population), optimised_, seed,
-                                   job.constraints.size(), settings.start})),
+        population_(population_of(space, settings)),
+        algorithm_(
+            algorithm_of(space, settings, population_, optimised_, job.constraints.size(), seed)),
         evaluators_(extra.size()) {
     for (const auto& objective : objectives) {
       evaluators_ += objective.predict ? 0 : 1;
@@ -94,7 +139,11 @@ class Search {
 
   SearchOutcome run() {
     restore();
-    progress_.emplace("search", settings_.evaluations, standing_.evaluations);
+    if (population_ < settings_.population)
+      core::log_info("population = " + core::with_commas(settings_.population) +
+                     " is more than this search can use: it goes on with " +
+                     core::with_commas(population_));
+    progress_.emplace("search", settings_.evaluations, good());
     while (standing_.stopped_by.empty()) {
       core::check_interrupt();
       generation();
@@ -137,14 +186,12 @@ class Search {
       return evaluate(proposed);
     };
     algorithm_->step(fitness);
-    archive_.update();
+    const bool gained = archive_.update();
 
     ++standing_.generation;
     standing_.evaluations = static_cast<std::int64_t>(archive_.size());
     standing_.stalled = standing_.evaluations > before ? 0 : standing_.stalled + 1;
-    const double hypervolume = archive_.hypervolume();
-    standing_.flat = hypervolume > standing_.hypervolume ? 0 : standing_.flat + 1;
-    standing_.hypervolume = hypervolume;
+    standing_.flat = gained ? 0 : standing_.flat + 1;
     if (settings_.minutes > 0) standing_.seconds = seconds_before_ + watch_.seconds();
     standing_.scale = archive_.scale();
     standing_.stopped_by = why_stop();
@@ -152,7 +199,7 @@ class Search {
     core::crash_point("search generation evaluated");
     commit();
     core::crash_point("search generation committed");
-    progress_->update(standing_.evaluations, note());
+    progress_->update(good(), note());
   }
 
   void commit() {
@@ -172,7 +219,8 @@ class Search {
     std::vector<spaces::Genotype> canonical;
     std::vector<evaluators::Candidate> fresh;
     std::set<spaces::Genotype> queued;
-    const auto left = static_cast<std::size_t>(settings_.evaluations) - archive_.size();
+    const auto left = static_cast<std::size_t>(
+        settings_.evaluations - std::max(good(), static_cast<std::int64_t>(archive_.failed())));
     for (const auto& genotype : proposed) {
       canonical.push_back(space_.canonical(genotype));
       if (archive_.find(canonical.back()) != nullptr) continue;
@@ -226,23 +274,33 @@ class Search {
   /// A sink that moves the progress bar: `networks` are done when every evaluator has seen them.
   evaluators::Evaluator::Sink tick(std::size_t networks) {
     ticks_ = 0;
-    tick_ = [this, networks, before = archive_.size()](std::size_t, const core::Measurement&) {
+    tick_ = [this, networks, before = good()](std::size_t, const core::Measurement&) {
       const auto done = ++ticks_ / std::max<std::size_t>(evaluators_, 1);
-      progress_->update(static_cast<std::int64_t>(before + std::min(done, networks)), note());
+      progress_->update(before + static_cast<std::int64_t>(std::min(done, networks)), note());
     };
     return tick_;
   }
 
+  /// Networks evaluated that have a value of every objective.
+  std::int64_t good() const {
+    return static_cast<std::int64_t>(archive_.size() - archive_.failed());
+  }
+
   std::string why_stop() {
-    if (standing_.evaluations >= settings_.evaluations) return "evaluations";
+    if (good() >= settings_.evaluations) return "evaluations";
+    const auto failed = static_cast<std::int64_t>(archive_.failed());
+    if (failed >= settings_.evaluations) return std::to_string(failed) + " failures";
     if (settings_.minutes > 0 && standing_.seconds >= 60 * settings_.minutes) return "time";
     // Before anything feasible is found there is nothing to gain on.
-    if (settings_.patience > 0 && standing_.hypervolume > 0 && standing_.flat >= settings_.patience)
+    if (settings_.patience > 0 && !archive_.front().empty() && standing_.flat >= settings_.patience)
       return "no gain in " + generations(settings_.patience);
+    if (settings_.candidates && archive_.size() >= settings_.candidates->size())
+      return "all " + core::with_commas(static_cast<long long>(archive_.size())) +
+             " candidates evaluated";
     if (standing_.stalled == 0) return "";
     // Counting a space takes a while: only once a generation has found nothing new.
-    if (!size_) size_ = space_.size();
-    if (size_->exact && static_cast<double>(archive_.size()) >= size_->architectures)
+    if (!size_ && !settings_.candidates) size_ = space_.size();
+    if (size_ && size_->exact && static_cast<double>(archive_.size()) >= size_->architectures)
       return "space exhausted";
     if (standing_.stalled >= settings_.stall)
       return "no new network in " + generations(settings_.stall);
@@ -268,6 +326,7 @@ class Search {
   Measurer measurer_;
   std::size_t optimised_;  // objectives that are not there for a constraint alone
   Archive archive_;
+  std::int64_t population_;  // as large as makes sense
   std::unique_ptr<SearchAlgorithm> algorithm_;
   core::Stopwatch watch_;
   double seconds_before_ = 0;  // that earlier sittings took
@@ -282,6 +341,11 @@ class Search {
 };
 
 }  // namespace
+
+void check_search(const spaces::Space& space, const SearchSettings& settings,
+                  std::size_t objectives) {
+  algorithm_of(space, settings, population_of(space, settings), objectives, 0, 0);
+}
 
 SearchOutcome run_search(const spaces::Space& space, const std::vector<SearchObjective>& objectives,
                          const std::vector<std::shared_ptr<evaluators::Evaluator>>& extra,

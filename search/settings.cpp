@@ -34,7 +34,9 @@ SearchSettings SearchSettings::read(core::Section section) {
   settings.population = section.integer(
       "population", static_cast<std::int64_t>(rules.default_population), 1, 1'000'000);
   at_key(section, "population", [&] {
-    if (rules.population) rules.population(static_cast<std::size_t>(settings.population));
+    if (rules.population)
+      rules.population(core::parse_call(settings.algorithm),
+                       static_cast<std::size_t>(settings.population));
   });
   return settings;
 }

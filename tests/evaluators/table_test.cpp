@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "../core/capture.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/evaluators/table.hpp"
 
@@ -24,6 +26,23 @@ std::vector<core::Measurement> look_up(const spaces::Space& space, const std::st
   std::vector<Candidate> candidates;
   for (const auto& arch : archs) candidates.push_back(make_candidate(space, space.parse(arch)));
   return table_evaluator(table, metric)->evaluate(candidates);
+}
+
+template <class Body>
+std::string message_of(Body body) {
+  try {
+    body();
+  } catch (const core::Error& error) {
+    return error.what();
+  }
+  FAIL("no error was thrown");
+  return "";
+}
+
+/// What a table of `metrics` says to the log.
+std::string told(const spaces::Space& space, const std::string& csv,
+                 const std::vector<std::string>& metrics) {
+  return test::run_child([&] { Table(core::parse_csv(csv, "t.csv"), space, metrics); }).text;
 }
 
 }  // namespace
@@ -52,24 +71,77 @@ TEST_CASE(
   CHECK(found[1].message == "t.csv has no row for this network");
 }
 
-TEST_CASE(
-    "rows that cannot be read or repeat a network are left out; the first of equal ones counts") {
+TEST_CASE("a network in several rows has the mean of them, and the log tells how far they differ") {
   const auto space = small_space();
-  const Table table(
-      core::parse_csv("arch,ms\nnonsense,1\n" + kConv + ",2\n" + kConv + ",9\n", "t.csv"), space);
-  CHECK(table.networks() == 1);
-  CHECK(table.look_up(make_candidate(space, space.parse(kConv)), 1).value == 2);
+  const std::string csv = "arch,ms,score\nnonsense,1,1\n" + kConv + ",2,5\n" + kConv + ",4,5\n" +
+                          kSkip + ",7,1\n" + kConv + ",soon,5\n";
+  const Table table(core::parse_csv(csv, "t.csv"), space, {"ms"});
+  CHECK(table.networks() == 2);
+  CHECK(table.repeats());
+  CHECK(table.look_up(make_candidate(space, space.parse(kConv)), 1).value == 3);
+  CHECK(table.look_up(make_candidate(space, space.parse(kSkip)), 1).value == 7);
+  const auto log = told(space, csv, {"ms"});
+  CHECK_THAT(log, Catch::Contains("t.csv: 1 of 5 rows left out, whose architecture the space "
+                                  "nasbench201 cannot read (t.csv:2: "));
+  CHECK_THAT(log, Catch::Contains("t.csv: 1 of 4 rows have no number in column 'ms' (t.csv:6: "
+                                  "'soon'); a network without one is not searched"));
+  CHECK_THAT(log, Catch::Contains("t.csv: 1 network in several rows (3): their means are taken; "
+                                  "they differ by up to 50% (ms of " +
+                                  kConv + ": 2 in line 3, 4 in line 4, soon in line 6)"));
+  const auto shared = std::make_shared<Table>(core::parse_csv(csv, "t.csv"), space);
+  CHECK(table_evaluator(shared, "ms")->fidelity() ==
+        "table(" + shared->checksum().substr(0, 12) + ", mean of repeats)");
+}
+
+TEST_CASE("of many rows that cannot be read three are told, in one line") {
+  const auto space = small_space();
+  std::string csv = "arch,ms\n" + kConv + ",2\n";
+  for (int i = 0; i < 29; ++i) csv += "network " + std::to_string(i) + ",1\n";
+  const auto log = told(space, csv, {"ms"});
+  CHECK_THAT(log, Catch::Contains("29 of 30 rows left out") && Catch::Contains("t.csv:3: ") &&
+                      Catch::Contains("t.csv:5: ") && !Catch::Contains("t.csv:6: ") &&
+                      Catch::Contains("; 26 more)"));
+  CHECK(std::count(log.begin(), log.end(), '\n') == 1);
+}
+
+TEST_CASE("candidates are the networks that have every metric") {
+  const auto space = small_space();
+  const std::string csv =
+      "arch,ms,score\n" + kConv + ",2,\n" + kSkip + ",nan,4\n" + kSkipToo + ",3,5\n";
+  CHECK(Table(core::parse_csv(csv, "t.csv"), space).complete().size() == 3);
+  CHECK(Table(core::parse_csv(csv, "t.csv"), space, {"ms"}).complete() ==
+        std::vector<spaces::Genotype>{space.parse(kConv), space.parse(kSkipToo)});
+  CHECK(Table(core::parse_csv(csv, "t.csv"), space, {"ms", "score"}).complete() ==
+        std::vector<spaces::Genotype>{space.parse(kSkipToo)});
+  CHECK(message_of([&] {
+          Table(core::parse_csv("arch,a,b\n" + kConv + ",2,\n" + kSkip + ",,4\n", "t.csv"), space,
+                {"a", "b"});
+        }) ==
+        "no network of t.csv has a number in each of a, b: complete the rows, or leave a "
+        "metric out");
+}
+
+TEST_CASE("a metric without any number is refused, with the likely reason") {
+  const auto space = small_space();
+  const auto refusal = [&](const std::string& cell) {
+    return message_of([&] {
+      Table(core::parse_csv("arch,ms\n" + kConv + "," + cell + "\n" + kSkip + ",\n", "t.csv"),
+            space, {"ms"});
+    });
+  };
+  CHECK(refusal("\"85,7\"") ==
+        "column 'ms' of t.csv has no number (t.csv:2: '85,7'; t.csv:3: ''): write 85.7: decimals "
+        "stand behind a point");
+  CHECK_THAT(refusal("3.5 ms"), Catch::EndsWith(": write numbers alone, without 'ms'"));
+  CHECK_THAT(refusal("fast"), Catch::EndsWith(": name a column of numbers"));
 }
 
 TEST_CASE("a table without any network of the space is refused") {
   const auto space = small_space();
-  try {
-    Table table(core::parse_csv("arch,ms\nnonsense,1\n", "t.csv"), space);
-    FAIL("no error");
-  } catch (const core::Error& error) {
-    CHECK_THAT(error.what(), Catch::StartsWith("t.csv holds no network of the space nasbench201 (1 "
-                                               "rows, none can be read)"));
-  }
+  CHECK_THAT(
+      message_of([&] { Table(core::parse_csv("arch,ms\nnonsense,1\n", "t.csv"), space); }),
+      Catch::StartsWith("t.csv holds no network of the space nasbench201 (1 row, none can be "
+                        "read: t.csv:2: "));
   CHECK_THROWS_AS(Table(core::parse_csv("network,ms\na,1\n", "t.csv"), space), core::UsageError);
 }
 

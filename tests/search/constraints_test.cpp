@@ -109,27 +109,37 @@ TEST_CASE("with one objective and a cap the best feasible network is found") {
   }
 }
 
-TEST_CASE("a search begins with the networks it is given") {
+TEST_CASE("a search begins with all the networks it is given, in their order") {
   for (const auto& algorithm : search::algorithms().names()) {
-    INFO(algorithm);
-    if (algorithm == "random") continue;  // a baseline: it begins anywhere
+    const std::size_t given = GENERATE(3, 12);  // fewer and more than a population
+    INFO(algorithm << " from " << given);
     Fixture f(small_nasbench());
     search::SearchSettings settings;
     settings.algorithm = algorithm;
     settings.population = 8;
     settings.evaluations = 40;
     core::Stream stream(9, "given");
-    for (int i = 0; i < 3; ++i) settings.start.push_back(f.space.random(stream));
+    for (std::size_t i = 0; i < given; ++i) settings.start.push_back(f.space.random(stream));
     search::run_search(f.space, f.counts(), {}, settings, 3, f.database, f.job);
-    std::vector<std::string> first;
-    for (const auto& evaluation : f.database.evaluations(f.job.id))
-      if (first.size() < 10) first.push_back(evaluation.arch);
-    for (const auto& genotype : settings.start)
-      CHECK(std::find(first.begin(), first.end(), f.space.text(genotype)) != first.end());
+    const auto evaluations = f.database.evaluations(f.job.id);
+    REQUIRE(evaluations.size() == 40);
+    for (std::size_t i = 0; i < given; ++i)
+      CHECK(evaluations[i].arch == f.space.text(settings.start[i]));
   }
 }
 
-TEST_CASE("a search stops when its hypervolume no longer grows, and when its time is up") {
+TEST_CASE("a search refuses more networks to begin with than it may evaluate") {
+  Fixture f(small_nasbench());
+  search::SearchSettings settings;
+  settings.algorithm = "random";
+  settings.evaluations = 2;
+  settings.start = {f.space.smallest(), f.space.largest(), {1, 2, 3, 1, 2, 3}};
+  CHECK(message_of([&] { search::check_search(f.space, settings, 2); }) ==
+        "the search is given 3 networks to begin with, more than the 2 that it may evaluate: raise "
+        "evaluations, or begin with fewer");
+}
+
+TEST_CASE("a search stops when its front no longer changes, and when its time is up") {
   Fixture f(small_nasbench());
   search::SearchSettings settings;
   settings.algorithm = "random";
@@ -140,7 +150,8 @@ TEST_CASE("a search stops when its hypervolume no longer grows, and when its tim
   CHECK(outcome.stopped_by == "no gain in 3 generations");
   const auto generations = f.database.generations(f.job.id);
   REQUIRE(generations.size() > 3);
-  CHECK(generations[generations.size() - 4].hypervolume == generations.back().hypervolume);
+  CHECK(generations[generations.size() - 4].front == generations.back().front);
+  CHECK(generations[generations.size() - 5].front != generations.back().front);
 
   Fixture timed(small_nasbench());
   settings.patience = 0;

@@ -8,6 +8,7 @@
 
 #include "mosaic/core/registry.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/search/candidates.hpp"
 #include "mosaic/spaces/space.hpp"
 
 namespace mosaic::search {
@@ -24,8 +25,11 @@ struct AlgorithmSettings {
   std::size_t objectives = 2;
   std::uint64_t seed = 1;
   std::size_t constraints = 0;
-  /// Networks to begin with (canonical), from an earlier search or a user; evaluated first.
+  /// Networks to begin with (canonical), from an earlier search or a user: all of them are
+  /// evaluated first, in this order.
   std::vector<spaces::Genotype> start = {};
+  /// All that may be proposed; null: every network of the space.
+  std::shared_ptr<const Candidates> candidates = nullptr;
 };
 
 /// A search over one space. Its whole state can be saved between generations and loaded into a new
@@ -47,11 +51,12 @@ using AlgorithmFactory = std::function<std::unique_ptr<SearchAlgorithm>(
 core::Registry<AlgorithmFactory>& algorithms();
 
 /// What an algorithm can check before there is a space, so that a mistake in a job file is found
-/// before long work starts. Optional; both throw UsageError.
+/// before long work starts. All optional; the checks throw UsageError.
 struct AlgorithmRules {
   std::function<void(const core::Call& call)> arguments;
-  std::function<void(std::size_t population)> population;
+  std::function<void(const core::Call& call, std::size_t population)> population;
   std::size_t default_population = 32;
+  std::size_t largest_population = 1'000'000;  ///< that a search uses, whatever it is given
 };
 /// By the name of the algorithm:
 /// `const core::Registered kRules{algorithm_rules(), "nsga2", "", AlgorithmRules{...}};`

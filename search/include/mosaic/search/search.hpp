@@ -21,11 +21,13 @@ struct SearchSettings {
   /// For nsga2 a multiple of 4, at least 8 (read() says so, with the nearest two). The default is
   /// the algorithm's.
   std::int64_t population = 32;
-  std::int64_t evaluations = 200;  ///< distinct networks sent to the evaluators
+  std::int64_t evaluations = 200;  ///< distinct networks with a value of every objective
   std::int64_t stall = 20;         ///< stop after so many generations that found no new network
-  std::int64_t patience = 0;  ///< stop after so many generations without more hypervolume; 0: never
-  double minutes = 0;         ///< stop after so long, all sittings together; 0: never
+  std::int64_t patience = 0;       ///< stop after so many generations with the same front; 0: never
+  double minutes = 0;              ///< stop after so long, all sittings together; 0: never
   std::vector<spaces::Genotype> start = {};  ///< networks to begin with
+  /// All networks that may be proposed; null: every network of the space.
+  std::shared_ptr<const Candidates> candidates = nullptr;
   static SearchSettings read(core::Section section);
 };
 
@@ -45,11 +47,12 @@ struct SearchObjective {
 };
 
 struct SearchOutcome {
-  std::int64_t evaluations = 0;
+  std::int64_t evaluations = 0;  ///< failed ones too
   std::int64_t generations = 0;
   double hypervolume = 0;
-  std::string stopped_by;  ///< "evaluations", "space exhausted", "no new network in 20
-                           ///< generations", "no gain in 10 generations", "time"
+  /// "evaluations", "space exhausted", "all 36 candidates evaluated", "no new network in 20
+  /// generations", "no gain in 10 generations", "time", "200 failures"
+  std::string stopped_by;
 };
 
 /// Runs (or goes on with) the search of a job, whose row is in the database. Each generation: the
@@ -58,10 +61,13 @@ struct SearchOutcome {
 /// numbers, front, hypervolume and the algorithm's state are committed in one transaction. Where
 /// every metric is exact (tables, counts), a generation's measurements are one transaction, too. A
 /// killed job goes back to its last state (Database::rewind) and replays from stored measurements.
-/// Never more than `settings.evaluations` networks. Hypervolume: pagmo's, of the front scaled by
-/// the fixed reference point that the first generation set (its worst values): every objective runs
-/// from 0 at that generation's best value to 1 at its worst, which is the reference. A network any
-/// of whose objectives failed is recorded, penalised with 1e30 and never on the front. The job's
+/// A network any of whose objectives failed is recorded, penalised with 1e30 and never on the
+/// front. Never more than `settings.evaluations` good networks, nor as many failed ones again.
+/// Hypervolume: pagmo's, of the front in units that the first generation sets: every objective runs
+/// from 0 at its best value to 1 at its worst; the reference is 0.1 beyond the worst value of that
+/// generation and of every front so far, so that it never shrinks and no member counts nothing. A
+/// population larger than what there is to propose, or to evaluate, is made smaller; the log says
+/// so. The job's
 /// constraints come before dominance: only networks that keep them are on the front; each is about
 /// one of `objectives` (those with `optimise` false are there for that alone). Calling it again
 /// after the search has stopped changes nothing.
@@ -69,6 +75,11 @@ SearchOutcome run_search(const spaces::Space& space, const std::vector<SearchObj
                          const std::vector<std::shared_ptr<evaluators::Evaluator>>& extra,
                          const SearchSettings& settings, std::uint64_t seed, db::Database& database,
                          const db::Job& job);
+
+/// Throws core::UsageError where no search can be made of these settings over this space, with so
+/// many objectives: what run_search() would find out after a job was begun.
+void check_search(const spaces::Space& space, const SearchSettings& settings,
+                  std::size_t objectives);
 
 /// Measures what stands on the front only by prediction, until every member of the front (measured
 /// values where there are any, predictions elsewhere) was measured. Returns the number of networks
