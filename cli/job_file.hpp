@@ -30,8 +30,9 @@ struct ObjectiveFile {
 /// Where a search begins: networks, the front of an earlier job, or both.
 struct StartFile {
   std::vector<std::string> archs;
-  std::string job;  ///< empty: none
-  std::string db;   ///< of that job; empty: the new job's own
+  std::string where;  ///< "job.toml:12: [search] start", for messages
+  std::string job;    ///< empty: none
+  std::string db;     ///< of that job; empty: the new job's own
 };
 
 /// A [rank] section: how well inherited scores rank networks.

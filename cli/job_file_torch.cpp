@@ -31,6 +31,13 @@ void checked(const core::Section& section, const std::string& key, Check check) 
   }
 }
 
+/// What the catalogue knows of a metric; null where it is a column of the job's table, whatever its
+/// name.
+const evaluators::EvaluatorType* built_in(const std::string& metric, const core::CsvTable* table) {
+  if (table != nullptr && evaluators::Table::has_metric(*table, metric)) return nullptr;
+  return &evaluators::evaluators().at(metric);
+}
+
 /// Metrics that an objective of this job can have.
 std::vector<std::string> known_metrics(const core::CsvTable* table) {
   auto names = evaluators::evaluators().names();
@@ -41,7 +48,9 @@ std::vector<std::string> known_metrics(const core::CsvTable* table) {
     return type.timed || type.needs_supernet;
   });
   for (const auto& column : table->columns)
-    if (evaluators::Table::has_metric(*table, column)) names.push_back(column);
+    if (evaluators::Table::has_metric(*table, column) &&
+        std::find(names.begin(), names.end(), column) == names.end())
+      names.push_back(column);
   return names;
 }
 
@@ -51,13 +60,13 @@ ObjectiveFile read_objective(core::Section section, const core::CsvTable* table,
   ObjectiveFile objective;
   objective.metric = required_choice(section, "metric", known_metrics(table));
   const std::vector<std::string> goals = {"max", "min", "none"};
-  if (table != nullptr && evaluators::Table::has_metric(*table, objective.metric)) {
+  if (built_in(objective.metric, table) == nullptr) {
     const auto goal = required_choice(section, "goal", goals);
     objective.maximise = goal == "max";
     objective.optimise = goal != "none";
     return objective;
   }
-  const auto& type = evaluators::evaluators().at(objective.metric);
+  const auto& type = *built_in(objective.metric, table);
   const auto goal = section.one_of("goal", type.maximise ? "max" : "min", goals);
   objective.maximise = goal == "max";
   objective.optimise = goal != "none";
@@ -113,10 +122,9 @@ db::Constraint read_constraint(const std::string& text) {
     db::Constraint constraint;
     constraint.metric = std::string(core::trim(text.substr(0, at)));
     constraint.upper = relation[0] == '<';
-    const std::string bound(core::trim(text.substr(at + 2)));
-    char* end = nullptr;
-    constraint.bound = std::strtod(bound.c_str(), &end);
-    if (bound.empty() || *end != '\0' || !std::isfinite(constraint.bound)) break;
+    const auto bound = core::parse_number(core::trim(text.substr(at + 2)));
+    if (!bound || constraint.metric.empty()) break;
+    constraint.bound = *bound;
     return constraint;
   }
   throw core::UsageError("'" + text + "' is no constraint",
@@ -139,8 +147,8 @@ void read_constraints(core::Section section, JobFile& job) {
                                (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
                                    "known: " + core::join(metrics));
       }
-      const bool built_in = evaluators::evaluators().contains(constraint.metric);
-      if (built_in && evaluators::evaluators().at(constraint.metric).timed)
+      const auto* type = built_in(constraint.metric, job.table.get());
+      if (type != nullptr && type->timed)
         throw core::UsageError(
             "a constraint on " + constraint.metric + " needs to know how it is measured",
             "add an [[objective]] with metric = \"" + constraint.metric +
@@ -155,6 +163,7 @@ void read_constraints(core::Section section, JobFile& job) {
 StartFile read_start(core::Section section) {
   StartFile start;
   start.archs = section.strings("start", {});
+  start.where = section.where("start");
   start.job = section.string("start_job", "");
   start.db = section.string("start_db", "");
   if (!start.db.empty() && start.job.empty())
@@ -273,6 +282,21 @@ RankFile read_rank(core::Section section, const std::string& path) {
   return rank;
 }
 
+/// The name becomes a folder's, and a word of command lines. (Jobs that have begun keep theirs.)
+void check_name(const std::string& name) {
+  constexpr std::size_t kLongest = 200;  // bytes; file systems end at 255
+  std::string why;
+  if (core::trim(name).empty()) why = "it is empty";
+  if (name == "." || name == "..") why = "'" + name + "' is a folder already";
+  if (name.find('/') != std::string::npos) why = "it has a '/'";
+  if (core::printable(name) != name) why = "it has a control character";
+  if (name.size() > kLongest)
+    why = "it has " + std::to_string(name.size()) + " bytes, more than " + std::to_string(kLongest);
+  if (!why.empty())
+    throw core::UsageError("the name of a job becomes the name of a folder, and " + why,
+                           "use letters, digits, '-' and '_'");
+}
+
 JobFile read(core::Config config, const std::string& path, bool fresh) {
   JobFile job;
   job.path = path;
@@ -282,9 +306,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
 
   core::Section head = root.section("job");
   job.name = head.required_string("name");
-  if (job.name.empty() || job.name.find('/') != std::string::npos)
-    head.fail("name", "the name of a job is not empty and has no '/'",
-              "use letters, digits, '-' and '_'");
+  if (fresh) checked(head, "name", [&] { check_name(job.name); });
   job.seed = static_cast<std::uint64_t>(head.integer("seed", 1, 0));
   job.device = head.one_of("device", job.device, {"auto", "cpu", "cuda"});
   job.threads = head.integer("threads", 0, 0, 1024);
@@ -327,9 +349,8 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
               "add at least one [[objective]] with a metric, one of: " +
                   core::join(known_metrics(job.table.get())));
   for (const auto& objective : job.objectives) {
-    const bool built_in = evaluators::evaluators().contains(objective.metric);
-    if (built_in && evaluators::evaluators().at(objective.metric).needs_supernet &&
-        (!job.router || !job.task))
+    const auto* type = built_in(objective.metric, job.table.get());
+    if (type != nullptr && type->needs_supernet && (!job.router || !job.task))
       root.fail("objective", "metric '" + objective.metric + "' needs a trained supernet",
                 "add a [task] and a [supernet] section");
     if (std::count_if(job.objectives.begin(), job.objectives.end(),
