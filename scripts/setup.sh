@@ -72,6 +72,29 @@ as_root() {
   fi
 }
 
+# apt ARGUMENT...: apt-get as root. A fresh machine often upgrades itself at first: as long as another
+# program holds apt's locks, this waits, ten minutes at most.
+apt() {
+  local log status deadline=$((SECONDS + 600)) told=0
+  log=$(mktemp)
+  while true; do
+    status=0
+    as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 \
+      -o Dpkg::Use-Pty=0 -qq "$@" >"$log" 2>&1 || status=$?
+    if [[ $status == 0 ]] || ! grep -qE 'Could not get lock|Unable to (lock|acquire)' "$log"; then
+      break
+    fi
+    ((SECONDS < deadline)) || break
+    [[ $told == 1 ]] || say "another program holds apt's locks (is the machine upgrading itself?):" \
+      "waiting until it is done, ten minutes at most"
+    told=1
+    sleep 5
+  done
+  [[ $status == 0 ]] || cat "$log" >&2
+  rm -f "$log"
+  [[ $status == 0 ]] || die "apt-get $* failed: mend what it says above, then run scripts/setup.sh again"
+}
+
 missing_packages() {
   local installed
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null |
@@ -89,9 +112,8 @@ install_packages() {
     return
   fi
   say "Debian packages to install: ${missing[*]}"
-  as_root apt-get -o Acquire::Retries=5 -qq update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 \
-    -o Dpkg::Use-Pty=0 -qq -y install --no-install-recommends "${missing[@]}"
+  apt update
+  apt -y install --no-install-recommends "${missing[@]}"
 }
 
 # fetch_wheel NAME==VERSION SHA256 FOLDER: downloads, verifies, unpacks into FOLDER, drops the wheel.

@@ -318,3 +318,19 @@ TEST_CASE("the hash of a job is over its values") {
   CHECK(hash("a = 1\nb = \"x\"\n[t]\nc = [2, 1]\n") != base);
   CHECK(hash("a = 1\nb = \"x\"\nc = [1, 2]\n[t]\n") != base);
 }
+
+TEST_CASE("what differs between two documents is told by name, then and now") {
+  const auto before = Config::from_text(
+      "[job]\nname = \"a\"\nseed = 2\n[search]\npopulation = 30\nrate = 1\n[[objective]]\n"
+      "metric = \"flops\"\n");
+  const auto now = Config::from_text(
+      "# a comment\n[search]\nrate = 1.0\npopulation = 60\nstart = [\"x\", \"y\"]\n[job]\nname = "
+      "\"a\"\n"
+      "[[objective]]\nmetric = \"params\"\n[[objective]]\nmetric = \"flops\"\n");
+  CHECK(now.changes_since(before) ==
+        std::vector<std::string>{
+            "job.seed (2, now absent)", "objective[0].metric (\"flops\", now \"params\")",
+            "objective[1].metric (absent, now \"flops\")", "search.population (30, now 60)",
+            "search.start (absent, now [\"x\", \"y\"])"});
+  CHECK(now.changes_since(now).empty());
+}

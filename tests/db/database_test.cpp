@@ -82,6 +82,31 @@ TEST_CASE("updating a job changes how it stands and nothing of what it is") {
   CHECK_THAT(error_of([&] { database.update_job(changed); }), Contains("holds no job with id 99"));
 }
 
+TEST_CASE("a job that has nothing yet can be discarded, others cannot") {
+  const Folder folder;
+  Database database(folder.file());
+  for (const std::string what :
+       {"nothing", "measurement", "prediction", "evaluation", "training", "state"}) {
+    CAPTURE(what);
+    Job job = sample_job(what);
+    database.create_job(job);
+    const auto network = database.architecture(job.space_hash, "a", "hash-of-a");
+    if (what == "measurement") database.add_measurement(job.id, network, measured("accuracy", 1));
+    if (what == "prediction") database.add_prediction(job.id, network, "accuracy", 1, 1, "ridge");
+    if (what == "evaluation") database.number_evaluation(job.id, network);
+    if (what == "training") database.add_training_point(job.id, {.step = 1});
+    if (what == "state") database.save_state(job.id, "goal", "run");
+    const bool nothing = what == "nothing" || what == "state";
+    CHECK(database.discard_job(job.id) == nothing);
+    CHECK(database.find_job(what).has_value() != nothing);
+    if (!nothing) continue;
+    job.config = "another";
+    database.create_job(job);
+    CHECK_FALSE(database.state(job.id, "goal"));
+    CHECK(database.job(what).objectives == job.objectives);
+  }
+}
+
 TEST_CASE("a job name is taken once, and an unknown one gets the known ones listed") {
   const Folder folder;
   Database database(folder.file());

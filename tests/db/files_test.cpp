@@ -3,12 +3,15 @@
 #include <sqlite3.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 #include "child.hpp"
 #include "fixtures.hpp"
 #include "impl.hpp"
 #include "lock.hpp"
+#include "mosaic/db/writer.hpp"
 
 using namespace mosaic;
 using namespace mosaic::db;
@@ -146,6 +149,36 @@ TEST_CASE("a second writer is told which process writes, whatever the file is ca
 
   Database database(path);
   CHECK_THAT(writing(path), Contains("is being written by process " + std::to_string(::getpid())));
+}
+
+TEST_CASE("whether a database is being written can be asked, and asking keeps no writer out") {
+  const Folder folder;
+  const std::string path = folder.file();
+  CHECK_FALSE(writer_of(path));
+  {
+    Child child([&](int out) {
+      Database database(path);
+      Child::say(out, "!");
+      ::pause();
+    });
+    REQUIRE(child.hear(1) == "!");
+    fs::create_symlink(path, folder.file("link.db"));
+    CHECK(writer_of(path) == child.pid());
+    CHECK(writer_of(folder.file("link.db")) == child.pid());
+    child.kill();
+  }
+  CHECK_FALSE(writer_of(path));
+  CHECK(fs::exists(path + ".lock"));  // the file that it left tells nothing
+  std::atomic<bool> done = false;
+  std::thread asking([&] {
+    while (!done) {
+      (void)writer_of(path);
+      ::usleep(500);
+    }
+  });
+  for (int i = 0; i < 20; ++i) CHECK(writing(path).empty());
+  done = true;
+  asking.join();
 }
 
 TEST_CASE("another program that holds the file is waited for, then named as the cause") {

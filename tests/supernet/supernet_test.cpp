@@ -1,6 +1,9 @@
 #include "mosaic/supernet/supernet.hpp"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -9,6 +12,7 @@
 #include "mixing.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/safetensors.hpp"
+#include "mosaic/supernet/trainer.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
@@ -121,4 +125,34 @@ TEST_CASE("a folder that holds no subnet, or a broken one, is refused with advic
   REQUIRE_THROWS_WITH(Subnet::load(folder), Catch::Contains("no description of a Mosaic subnet"));
   std::filesystem::remove_all(folder);
   std::filesystem::remove_all(folder + "2");
+}
+
+TEST_CASE("where too few threads can be started, that is said instead of waited for") {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    alarm(60);  // it must not wait for ever
+    const rlimit few{1, 1};
+    std::string text = "no limit here";
+    if ((getuid() != 0 || setuid(65534) == 0) && setrlimit(RLIMIT_NPROC, &few) == 0) try {
+        set_threads(4);
+        text = "started";
+      } catch (const core::Error& error) {
+        text = error.what();
+      }
+    _exit(write(ends[1], text.data(), text.size()) < 0 ? 1 : 0);
+  }
+  close(ends[1]);
+  char text[1000] = {};
+  const auto size = read(ends[0], text, sizeof text - 1);
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(status == 0);
+  REQUIRE(size > 0);
+  CHECK_THAT(text, Catch::StartsWith("LibTorch needs ") &&
+                       Catch::Contains(" can be started: Resource temporarily unavailable: raise "
+                                       "the limit on processes and threads (ulimit -u"));
 }
