@@ -98,9 +98,9 @@ Style style_of(const std::string& metric, const std::vector<db::Network>& networ
   Style style{metric};
   const bool large = !values.empty() && std::all_of(values.begin(), values.end(),
                                                     [](double value) { return value >= 100; });
-  if (metric == "params" && unit == "count" && large)
+  if (metric == "params" && !unit.empty() && large)
     style = {"params K", 1e-3};
-  else if (metric == "flops" && unit == "count" && large)
+  else if (metric == "flops" && !unit.empty() && large)
     style = {"FLOPs M", 1e-6};
   else if (metric == "activation_bytes" && large)
     style = {"activations KiB", 1.0 / 1024};

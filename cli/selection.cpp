@@ -31,6 +31,11 @@ std::vector<db::Constraint> bounds_of(const Selection& selection, const db::Job&
   std::vector<db::Constraint> bounds;
   for (const auto& text : selection.max) bounds.push_back(parse_bound(text, true));
   for (const auto& text : selection.min) bounds.push_back(parse_bound(text, false));
+  for (const auto& low : bounds)
+    for (const auto& high : bounds)
+      if (low.metric == high.metric && !low.upper && high.upper && low.bound > high.bound)
+        throw core::UsageError("no value is both: " + relations({low, high}),
+                               "exchange the bounds, or leave one out");
   const auto given = bounds;
   for (const auto& constraint : job.constraints)
     if (std::none_of(given.begin(), given.end(),
@@ -130,10 +135,22 @@ void warn_of_suspects(const db::Reader& reader, const db::Job& job,
 }  // namespace
 
 void add_selection_options(CLI::App& app, Selection& selection) {
+  const CLI::Validator is_bound(
+      [](const std::string& text) -> std::string {
+        try {
+          (void)parse_bound(text, true);
+          return "";
+        } catch (const core::UsageError& error) {
+          return error.what();
+        }
+      },
+      "", "bound");
   app.add_option("--max", selection.max,
-                 "upper bound of a measured metric, such as latency_ms=2; may be repeated");
+                 "upper bound of a measured metric, such as latency_ms=2; may be repeated")
+      ->check(is_bound);
   app.add_option("--min", selection.min,
-                 "lower bound of a measured metric, such as accuracy=90; may be repeated");
+                 "lower bound of a measured metric, such as accuracy=90; may be repeated")
+      ->check(is_bound);
   app.add_option("--best", selection.metric,
                  "metric to optimise within the bounds (default: first objective)");
   app.add_option("--goal", selection.goal, "max or min, for a metric that is no objective")

@@ -152,6 +152,43 @@ TEST_CASE("a timing taken while the device was slow is marked wherever it is sho
       Contains("1 timings, of them 1 on the front of 2, were taken while the device was slow"));
 }
 
+TEST_CASE("what was timed while the device was slow, and only that, is measured again") {
+  const Folder folder("selection_remeasure");
+  folder.write("job.toml",
+               "[job]\nname = \"timed\"\nthreads = 1\n[space]\nname = \"nasbench201\"\ncells = 1\n"
+               "channels = 4\n[[objective]]\nmetric = \"latency_ms\"\nsamples = 10\nrepeats = 5\n"
+               "warmup = 1\npredictor = \"none\"\n[[objective]]\nmetric = \"params\"\n[search]\n"
+               "algorithm = \"random\"\nevaluations = 6\npopulation = 6\n");
+  const auto search = folder.run({"search", "job.toml", "--db", "r.db"});
+  INFO(search.errors);
+  REQUIRE(search.status == 0);
+  std::string slow;
+  {
+    db::Database database((folder / "r.db").string());
+    const auto job = database.job("timed");
+    const auto network = database.front(job).front();
+    slow = network.arch;
+    auto timing = network.metrics.at("latency_ms");
+    timing.value *= 14;
+    timing.message = "device slow: reference network at 14.00x of its best";
+    database.add_measurement(job.id, network.architecture, timing);
+  }
+  const auto rows = [&] {
+    const db::Reader reader((folder / "r.db").string());
+    return reader.measurements(reader.job("timed").id, "latency_ms");
+  };
+  const auto before = rows();
+  const auto again = folder.run({"remeasure", "timed", "--db", "r.db"});
+  INFO(again.errors);
+  CHECK(again.status == 0);
+  const auto after = rows();
+  REQUIRE(after.size() == before.size() + 1);
+  CHECK(after.back().arch == slow);
+  CHECK(after.back().measurement.value < before.back().measurement.value);
+  CHECK_THAT(folder.run({"remeasure", "--db", "r.db"}).errors,
+             Contains("was taken while the device was slow"));
+}
+
 TEST_CASE("small and large values are shown with digits that tell them apart") {
   const Folder folder("selection_digits");
   fill(folder, {{"a", 90.5, 0.0004}, {"b", 80.25, 0.0001}});
@@ -198,6 +235,10 @@ TEST_CASE("numbers on the command line are read as in job files") {
     CHECK(wrong.status == 2);
     CHECK_THAT(wrong.errors, Contains("is no bound"));
   }
+  const auto impossible =
+      folder.run({"best", "--db", "r.db", "--min", "latency_ms=8", "--max", "latency_ms=6"});
+  CHECK(impossible.status == 2);
+  CHECK_THAT(impossible.errors, Contains("no value is both: latency_ms >= 8 and latency_ms <= 6"));
 }
 
 TEST_CASE("a command that there is not gets the nearest one") {
@@ -214,8 +255,7 @@ TEST_CASE("a hash that the job does not know is said to be one") {
   fill(folder, {{"a", 90, 3}});
   const auto wrong = folder.run({"nearest", "0123456789abcdef", "--db", "r.db"});
   CHECK(wrong.status == 2);
-  CHECK_THAT(wrong.errors,
-             Contains("job 'job' knows no network with hash 0123456789abcdef"));
+  CHECK_THAT(wrong.errors, Contains("job 'job' knows no network with hash 0123456789abcdef"));
 }
 
 TEST_CASE("output that cannot be written is no success") {
