@@ -2,13 +2,13 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <future>
 #include <limits>
 #include <set>
-#include <thread>
 
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/parallel.hpp"
+#include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/predictors/transfer.hpp"
 #include "mosaic/spaces/graph.hpp"
@@ -128,19 +128,14 @@ Structure structure_of(const spaces::Space& space, std::span<const std::string> 
   Structure structure;
   structure.features.resize(archs.size());
   structure.functions.resize(archs.size());
-  const std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
   std::vector<char> constant(archs.size());  // bits of a vector<bool> share bytes
-  std::vector<std::future<void>> parts;      // whose exceptions get() throws
-  for (std::size_t part = 0; part < threads; ++part)
-    parts.push_back(std::async(std::launch::async, [&, part] {
-      for (std::size_t i = part; i < archs.size(); i += threads) {
-        const spaces::Graph graph = space.bind(genotypes[i]);
-        structure.features[i] = extract(genotypes[i]);
-        structure.functions[i] = spaces::function_hash(graph);
-        constant[i] = !reads_input(graph);
-      }
-    }));
-  for (auto& part : parts) part.get();
+  core::parallel_for(archs.size(), static_cast<std::size_t>(core::usable_cores()),
+                     [&](std::size_t i) {
+                       const spaces::Graph graph = space.bind(genotypes[i]);
+                       structure.features[i] = extract(genotypes[i]);
+                       structure.functions[i] = spaces::function_hash(graph);
+                       constant[i] = !reads_input(graph);
+                     });
   structure.constant.assign(constant.begin(), constant.end());
   return structure;
 }
