@@ -84,6 +84,74 @@ TEST_CASE("rank: networks alone, supernets, statistics, page") {
   }
 }
 
+TEST_CASE("rank: networks trained otherwise are another truth, and equal ones are shared") {
+  if (skip()) return;
+  const Folder folder("rank_truths");
+  const auto truths = [&](const std::string& name, const std::string& job) {
+    std::string text = job;
+    text.replace(text.find("poolings"), 8, name);
+    folder.write(name + ".toml", text);
+    const auto run = folder.run({"rank", name + ".toml", "--db", "r.db", "--only", "truth"});
+    INFO(run.errors);
+    REQUIRE(run.status == 0);
+    const mosaic::db::Reader reader((folder / "r.db").string());
+    return reader
+        .query(
+            "SELECT count(*) FROM measurements m JOIN jobs j ON j.id = m.job WHERE m.metric = "
+            "'standalone_accuracy' AND j.name = '" +
+            name + "'")
+        .rows[0][0]
+        .text;
+  };
+  const auto changed = [](std::string job, const std::string& old, const std::string& line) {
+    return job.replace(job.find(old), old.size(), line);
+  };
+  const std::string job = kJob + "[rank.truth]\nseeds = 1\nepochs = 1\nbatch_size = 50\n";
+  CHECK(truths("first", job) == "4");
+  CHECK(truths("same", job) == "0");
+  CHECK(truths("momentum", job + "momentum = 0.5\n") == "4");
+  CHECK(truths("standard", job + "momentum = 0.9\n") == "0");
+  CHECK(truths("plain", changed(job, "limit = 600\n", "limit = 600\naugment = false\n")) == "4");
+  CHECK(truths("seed", changed(job, "threads = 1\n", "threads = 1\nseed = 2\n")) == "4");
+  // As many images for training, but others of them.
+  CHECK(truths("others", changed(changed(job, "limit = 600\nvalidation = 0.5\n",
+                                         "limit = 500\nvalidation = 0.4\n"),
+                                 "seeds = 1\n", "seeds = 1\nall_images = false\n")) == "4");
+  CHECK(truths("own", job + "all_images = false\n") == "4");
+}
+
+TEST_CASE("rank: what an earlier version recorded for a job is still its truth") {
+  if (skip()) return;
+  const Folder folder("rank_former");
+  folder.write("job.toml", kJob +
+                               "[rank.truth]\nseeds = 1\nepochs = 1\nbatch_size = 50\n"
+                               "momentum = 0.5\n");
+  const std::vector<std::string> command{"rank", "job.toml", "--db", "r.db", "--only", "truth"};
+  REQUIRE(folder.run(command).status == 0);
+  const auto count = [&] {
+    return mosaic::db::Reader((folder / "r.db").string())
+        .query(
+            "SELECT count(*) FROM measurements WHERE fidelity LIKE '%momentum%' AND fidelity "
+            "LIKE '%validation=0.5%'")
+        .rows[0][0]
+        .text;
+  };
+  REQUIRE(count() == "4");
+  const std::string former =
+      "cd " + (folder / "").string() +
+      " && sqlite3 r.db \"UPDATE measurements SET fidelity = substr(fidelity, 1, instr(fidelity, "
+      "', momentum') - 1)\"";
+  if (std::system(former.c_str()) != 0) {
+    WARN("skipped: no sqlite3");
+    return;
+  }
+  REQUIRE(count() == "0");
+  const auto again = folder.run(command);
+  INFO(again.errors);
+  REQUIRE(again.status == 0);
+  CHECK(count() == "0");  // nothing was trained again
+}
+
 TEST_CASE("rank: the truth from a table, and what it lacks") {
   if (skip()) return;
   const Folder folder("rank_table");

@@ -210,6 +210,13 @@ reference_every = 2
   }
   REQUIRE(predictors::read_measured((folder / "t.csv").string()).size() == 5);
 
+  // Measurements are not written over.
+  const auto twice = folder.run({"measure", "job.toml", "--archs", "list.txt", "--out", "t.csv"});
+  CHECK(twice.status == 2);
+  CHECK_THAT(twice.errors, Contains("t.csv is there already, and may hold measurements") &&
+                               Contains("add --resume to keep its rows"));
+  CHECK(core::read_csv((folder / "t.csv").string()).rows.size() == 5);
+
   // Two rows, and a third that was cut off in the middle.
   const std::string whole = slurp(folder / "t.csv");
   std::size_t end = 0;
