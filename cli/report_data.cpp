@@ -112,8 +112,11 @@ Json metric_json(const Networks& networks, const std::string& name) {
     deviations.push_back(has_guess ? uncertainty(guess->second.deviation) : Json(nullptr));
     has_predicted = has_predicted || has_guess;
   }
-  if (unit.empty() && name.ends_with("_ms")) unit = "ms";
-  if (unit.empty() && name == "accuracy") unit = "%";
+  // What was predicted only has its unit from its name; what was measured without one has none.
+  const bool measured_none = std::all_of(values.begin(), values.end(),
+                                         [](const Json& value) { return value.is_null(); });
+  if (measured_none && name.ends_with("_ms")) unit = "ms";
+  if (measured_none && name == "accuracy") unit = "%";
   Json json{{"name", name}, {"unit", unit}, {"values", std::move(values)}};
   if (!notes.empty()) json["notes"] = std::move(notes);
   if (has_errors) json["errors"] = std::move(errors);

@@ -449,6 +449,29 @@ Config Config::from_file(const std::string& path) {
   return from_text(text, path);
 }
 
+namespace {
+
+/// What the text of a job file that is no TOML looks like, as advice.
+std::string advice_on(const std::string& text, std::int64_t number) {
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ||
+      text.find('\0') != std::string::npos)
+    return "the file seems to be UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)";
+  const auto lines = split(text, '\n');
+  const auto at = static_cast<std::size_t>(number - 1);
+  if (number >= 1 && at < lines.size()) {
+    for (const char* curly : {"\u201C", "\u201D", "\u2018", "\u2019"})
+      if (lines[at].find(curly) != std::string::npos)
+        return "write straight quotes (\") where line " + std::to_string(number) +
+               " has curly ones";
+    if (!is_utf8(lines[at]))
+      return "line " + std::to_string(number) +
+             " is not UTF-8: save the file as UTF-8 (iconv -f LATIN1 -t UTF-8)";
+  }
+  return "correct this line, a job file is TOML (see https://toml.io)";
+}
+
+}  // namespace
+
 Config Config::from_text(const std::string& text, const std::string& origin) {
   Config config;
   config.document_ = std::make_shared<Document>();
@@ -459,7 +482,7 @@ Config Config::from_text(const std::string& text, const std::string& origin) {
   } catch (const toml::parse_error& error) {
     throw UsageError(
         config.document_->place(line_of(error.source())) + ": " + std::string(error.description()),
-        "correct this line, a job file is TOML (see https://toml.io)");
+        advice_on(text, line_of(error.source())));
   }
   return config;
 }

@@ -297,6 +297,21 @@ TEST_CASE("malformed TOML is refused with file and line") {
                     Catch::StartsWith("job.toml:2: ") && Catch::Contains("'a'"));
 }
 
+TEST_CASE("a job file in another encoding, or with a word processor's quotes, is told so") {
+  const auto advice = [](const std::string& text) {
+    try {
+      Config::from_text(text, "job.toml");
+    } catch (const core::UsageError& error) {
+      return error.advice();
+    }
+    return std::string("none");
+  };
+  CHECK_THAT(advice("[job]\nname = \u201Cx\u201D\n"),
+             Catch::Contains("straight quotes (\") where line 2 has curly ones"));
+  CHECK_THAT(advice(std::string("\xFF\xFE[\0j\0", 6)), Catch::Contains("seems to be UTF-16"));
+  CHECK_THAT(advice("[job]\nname = \"caf\xE9\"\n"), Catch::Contains("is not UTF-8"));
+}
+
 TEST_CASE("a job file is read from disk and kept as written") {
   const mosaic::test::Folder folder;
   core::write_file_atomic(folder / "job.toml", kJob);
