@@ -5,8 +5,9 @@
 //
 // Cases (all where none is named): those of cases(). `--trace` writes a trace of some steps of each
 // case for chrome://tracing (FOLDER/CASE.json). Without a GPU it says so and measures nothing.
+#include <ATen/ATen.h>
 #include <torch/csrc/autograd/profiler_kineto.h>
-#include <torch/torch.h>
+#include <torch/cuda.h>
 
 #include <algorithm>
 #include <cstdio>

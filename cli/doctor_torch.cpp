@@ -1,5 +1,6 @@
 // What this machine has, and what is missing.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/cuda.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>

@@ -42,7 +42,7 @@ if(MOSAIC_TORCH)
               "${PROJECT_SOURCE_DIR}/cmake/pch/torch_pch.cpp")
   target_link_libraries(mosaic_torch_pch PRIVATE mosaic_base mosaic_torch)
   target_precompile_headers(mosaic_torch_pch PRIVATE
-    <torch/torch.h> <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional>
+    <ATen/ATen.h> <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional>
     <span> <string> <string_view> <unordered_map> <utility> <vector>)
 endif()
 

@@ -36,16 +36,16 @@ mark_as_advanced(MOSAIC_CCACHE)
 set(MOSAIC_CCACHE_ON OFF)
 if(MOSAIC_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   set(MOSAIC_CCACHE_ON ON)
-  # ccache takes precompiled headers only with these (see "Precompiled headers" in its manual).
+  # The sloppiness: precompiled headers ("Precompiled headers" in its manual). Depend mode: what a
+  # file includes is read from the compiler's list, not found by preprocessing it a second time.
   set(launcher
-      ${CMAKE_COMMAND} -E env
+      ${CMAKE_COMMAND} -E env CCACHE_DEPEND=1
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       CCACHE_BASEDIR=${PROJECT_SOURCE_DIR})
   if(CMAKE_BUILD_TYPE STREQUAL "Release")
     list(APPEND launcher CCACHE_NOHASHDIR=1)
   endif()
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher} ${MOSAIC_CCACHE})
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
 endif()
 
 find_program(MOSAIC_LLD ld.lld)

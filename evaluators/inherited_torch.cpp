@@ -1,5 +1,6 @@
 // Scores of an architecture with the weights it inherits from the supernet.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 
@@ -65,7 +66,7 @@ class Inherited : public Evaluator {
   }
 
   InheritedScore scored(const Candidate& candidate) const {
-    torch::NoGradGuard guard;
+    at::NoGradGuard guard;
     const auto weights = context_.supernet->weights(candidate.genotype, candidate.graph);
     const auto forward = [&](const at::Tensor& inputs, supernet::NormMode mode,
                              supernet::NormStats* stats) {

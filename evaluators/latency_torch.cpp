@@ -1,5 +1,7 @@
 // Latency of a network on this machine's CPU or GPU.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/cuda.h>
 
 #include <algorithm>
 #include <chrono>
@@ -142,7 +144,7 @@ class Latency : public Evaluator {
   }
 
   Timing time(const spaces::Graph& graph) const {
-    torch::NoGradGuard guard;
+    at::NoGradGuard guard;
     const bool gpu = context_.settings.device != "cpu";
     supernet::Subnet subnet = supernet::random_subnet(graph, context_.seed);
     subnet.to(context_.settings.device);

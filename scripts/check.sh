@@ -123,7 +123,7 @@ for entry in commands:
         return ""
     command = re.sub(r"^.*?ccache ", "", entry["command"])
     command = re.sub(r"-include (\S+cmake_pch\.hxx)", plain_header, command)
-    entry["command"] = re.sub(r"-Winvalid-pch|-fpch-preprocess|-Werror", "", command)
+    entry["command"] = re.sub(r"-Winvalid-pch|-Werror", "", command)
 json.dump(commands, open(os.path.join(folder, "compile_commands.json"), "w"))
 PYTHON
   local known

@@ -1,6 +1,7 @@
 #include "checkpoint.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <filesystem>
 
@@ -51,7 +52,7 @@ CheckpointHeader load_checkpoint(const std::string& path, const NamedTensors& pa
     throw core::Error(
         path + " belongs to another training (space, task, router, settings or seed differ)",
         "restore the job file as it was, or give the job another name");
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   for (const auto& [name, tensor] : parameters) {
     const auto found = file.tensors.find(name);
     if (found == file.tensors.end() || found->second.sizes() != tensor.sizes())

@@ -1,5 +1,7 @@
-#include <torch/torch.h>
-#include <unistd.h>
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
 
 #include <future>
 #include <string>
@@ -19,33 +21,35 @@ namespace mosaic::supernet {
 
 namespace {
 
-/// Starts and ends `count` threads. LibTorch waits for ever for those that it may not start.
-void expect_threads(long count) {
+/// Starts and ends the threads that LibTorch is going to: of its own pool, and of OpenMP. For those
+/// of the first that it may not start it waits for ever, for want of the others it ends the
+/// process.
+void expect_threads(int cores) {
+  const auto count = static_cast<std::size_t>(2 * (cores - 1));
   std::promise<void> end;
   const auto ended = end.get_future().share();
   std::vector<std::thread> threads;
   std::string why;
   try {
-    while (static_cast<long>(threads.size()) < count)
-      threads.emplace_back([ended] { ended.wait(); });
+    while (threads.size() < count) threads.emplace_back([ended] { ended.wait(); });
   } catch (const std::system_error& error) {
     why = error.code().message();
   }
   end.set_value();
   for (auto& thread : threads) thread.join();
   if (!why.empty())
-    throw core::Error("LibTorch needs " + std::to_string(count) + " threads here, and only " +
+    throw core::Error("to compute on " + std::to_string(cores) + " cores takes " +
+                          std::to_string(count) + " more threads, and only " +
                           std::to_string(threads.size()) + " can be started: " + why,
                       "raise the limit on processes and threads (ulimit -u; in a container "
-                      "--pids-limit)");
+                      "--pids-limit), or use fewer ([job] threads; taskset -c 0)");
 }
 
 }  // namespace
 
 void set_threads(int threads) {
   const int wanted = threads > 0 ? threads : core::usable_cores();
-  // Those asked for, and a pool of one for each processor of the machine.
-  expect_threads(::sysconf(_SC_NPROCESSORS_ONLN) + wanted);
+  expect_threads(wanted);
   at::set_num_threads(wanted);
   // Convolutions must give the same weights twice, or a resumed job would end elsewhere.
   at::globalContext().setDeterministicCuDNN(true);

@@ -1,5 +1,6 @@
 // Training of routers that draw which expert a step trains.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "mosaic/core/error.hpp"
 #include "structure.hpp"
@@ -60,7 +61,7 @@ void add_draws(Trainee& trainee, std::span<Supernet* const> members,
   };
   trainee.trained = [draws, joint] { return joint ? draws->trained : draws->trained[0]; };
   trainee.after = [draws, pass_of, joint](const Turn& next) {
-    torch::NoGradGuard guard;
+    at::NoGradGuard guard;
     const std::int64_t size = next.task.size(tasks::Split::validation);
     if (size == 0)
       throw core::UsageError("this router learns from validation images, and the task keeps none",

@@ -1,6 +1,6 @@
 #include "mosaic/supernet/executor.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 

@@ -1,8 +1,10 @@
 #include "gradient.hpp"
 
+#include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <unordered_set>
@@ -213,7 +215,7 @@ PassResult Gradients::compute(const Pass& pass, const tasks::Batch& batch, doubl
     loss = task_.loss(logits, targets, settings_.label_smoothing) * (share * networks);
     result.correct = task_.correct(logits.detach(), targets);
     if (trainee_.look) {
-      const torch::NoGradGuard guard;
+      const at::NoGradGuard guard;
       const at::Tensor shares = at::softmax(logits.detach(), 1);
       const at::Tensor off = shares - at::one_hot(targets, shares.size(1));
       result.errors = off.norm(2, {1}).view(batch.targets.sizes());

@@ -1,6 +1,7 @@
 #include "growth.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -41,7 +42,7 @@ std::vector<at::Tensor> unit_gradients(std::span<Supernet* const> members, const
                                        const PassOf& pass_of, const Turn& turn,
                                        const std::vector<GrowthUnit>& units,
                                        const std::vector<spaces::Genotype>& architectures) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const auto on_device = at::TensorOptions().device(at::Device(trainee.device));
   std::vector<at::Tensor> result, chosen;
   for (std::size_t unit = 0; unit < units.size(); ++unit) {
@@ -262,7 +263,7 @@ std::vector<QuestionScore> score_questions(const at::Tensor& products,
                                            const std::vector<bool>& there,
                                            const std::vector<std::vector<bool>>& yes,
                                            bool sampled) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const auto batches = products.size(0), count = products.size(1);
   const auto asked = static_cast<std::int64_t>(yes.size());
   // +1 / |A| on one side, -1 / |B| on the other, 0 elsewhere: [questions, architectures].

@@ -1,6 +1,7 @@
 #include "mosaic/supernet/joint.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <map>
@@ -59,7 +60,7 @@ at::Tensor with_rows(const at::Tensor& tensor, std::int64_t rows) {
 /// Stacks the members' tensors and makes each a view of its row. Where some have fewer experts than
 /// others their rows are filled up, and they never read the rest.
 Stack stack(const std::vector<at::Tensor>& tensors, std::vector<int> members) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   std::int64_t most = 0;
   for (const auto& tensor : tensors) most = std::max(most, tensor.size(0));
   std::vector<at::Tensor> plain;
@@ -214,7 +215,7 @@ Heritage joint_heritage(const Trainee& trainee, const NamedTensors& former,
 /// Can the routers of supernets like this one be asked at once?
 bool asked_at_once(const Supernet& supernet) {
   if (supernet.router_settings().share < 1) return false;  // each has drawn layers of its own
-  const torch::NoGradGuard guard;
+  const at::NoGradGuard guard;
   std::vector<at::Tensor> parameters;
   for (const auto& [name, tensor] : supernet.router().parameters())
     parameters.push_back(tensor.unsqueeze(0));

@@ -1,6 +1,6 @@
 #include "joint_executor.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <map>

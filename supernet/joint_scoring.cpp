@@ -1,4 +1,5 @@
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "joint_executor.hpp"
 #include "mosaic/core/error.hpp"
@@ -52,7 +53,7 @@ class Tf32 {
 
 std::vector<JointScore> score(Fixed networks, const std::string& device, const tasks::Task& task,
                               const JointScoring& scoring) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const Tf32 tf32(scoring.tf32);
   constexpr std::int64_t kBatch = 250, kImagesOnGpu = 8000;  // of all networks
   NormStats stats = calibrate(
@@ -102,7 +103,7 @@ std::vector<JointScore> score(Fixed networks, const std::string& device, const t
 std::vector<JointScore> score_supernets(std::span<Supernet* const> supernets,
                                         const spaces::Genotype& genotype, const tasks::Task& task,
                                         const JointScoring& scoring) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const spaces::Graph graph = supernets[0]->space().bind(genotype);
   std::vector<WeightSource> sources;
   for (const auto* supernet : supernets) sources.push_back(supernet->weights(genotype, graph));

@@ -1,5 +1,6 @@
 // Training with samplers that learn from it.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 
@@ -53,7 +54,7 @@ void add_learning(Trainee& trainee, const spaces::Space& space, std::shared_ptr<
   const auto orders = trainee.orders.empty() ? std::vector<std::int64_t>{0} : trainee.orders;
   trainee.look = [sampler, drawn, &space, orders,
                   slots = trainee.slots](const StepFindings& found) {
-    torch::NoGradGuard guard;
+    at::NoGradGuard guard;
     const auto norms = slot_norms(slots, found.parameters, space.graph().slots.size());
     for (const auto& genotype : *drawn) sampler->observe(genotype, norms);
     const Turn& now = found.now;

@@ -1,6 +1,7 @@
 #include "optimizer.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 
@@ -53,7 +54,7 @@ Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
 }
 
 void Optimizer::inherit(const Optimizer& former, const Heritage& heritage) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   std::map<std::string, const Entry*> by_name;
   for (const auto& entry : former.entries_) by_name[entry.name] = &entry;
   for (auto& entry : entries_) {
@@ -70,7 +71,7 @@ void Optimizer::inherit(const Optimizer& former, const Heritage& heritage) {
 }
 
 void Optimizer::clip(double largest) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   std::vector<std::vector<at::Tensor>> of_networks(std::max<std::size_t>(1, networks_));
   for (const auto& entry : entries_) {
     const at::Tensor& gradient = entry.parameter.grad();
@@ -90,7 +91,7 @@ void Optimizer::clip(double largest) {
 }
 
 void Optimizer::step(double learning_rate, const at::Tensor& trained) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   std::vector<std::pair<at::Tensor, at::Tensor>> kept;  // tensors, and what they were
   if (trained.defined())
     for (const auto& entry : entries_)
@@ -148,7 +149,7 @@ std::map<std::string, at::Tensor> Optimizer::state() const {
 }
 
 void Optimizer::load_state(const std::map<std::string, at::Tensor>& state) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   for (auto& [name, tensor] : this->state()) {
     const auto found = state.find(name);
     if (found == state.end() || found->second.sizes() != tensor.sizes())

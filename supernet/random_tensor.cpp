@@ -1,6 +1,6 @@
 #include "random_tensor.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 namespace mosaic::supernet {
 

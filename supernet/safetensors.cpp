@@ -1,6 +1,7 @@
 #include "mosaic/supernet/safetensors.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cstring>
 #include <nlohmann/json.hpp>

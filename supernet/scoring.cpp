@@ -1,5 +1,6 @@
 // Calibration and evaluation of one architecture.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/trainer.hpp"
@@ -8,7 +9,7 @@ namespace mosaic::supernet {
 
 NormStats calibrate(const std::function<at::Tensor(const at::Tensor&, NormStats*)>& forward,
                     const tasks::Task& task, std::int64_t images) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   constexpr std::int64_t kBatch = 256;
   const std::int64_t size = task.size(tasks::Split::train), wanted = std::min(images, size);
   NormStats stats;
@@ -23,7 +24,7 @@ NormStats calibrate(const std::function<at::Tensor(const at::Tensor&, NormStats*
 
 Score evaluate(const std::function<at::Tensor(const at::Tensor&)>& forward, const tasks::Task& task,
                tasks::Split split, std::int64_t images, std::int64_t batch_size) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const std::int64_t size = task.size(split);
   const std::int64_t count = images > 0 ? std::min(images, size) : size;
   if (count == 0)

@@ -1,6 +1,7 @@
 #include "slot_gradients.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "gradient.hpp"
 
@@ -19,9 +20,9 @@ SlotGradients::~SlotGradients() = default;
 
 std::vector<at::Tensor> SlotGradients::operator()(const spaces::Genotype& genotype,
                                                   const tasks::Batch& batch) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const PassResult pass = [&] {
-    const torch::AutoGradMode with_gradient(true);
+    const at::AutoGradMode with_gradient(true);
     return gradients_->run(pass_of_(genotype), batch, 1);
   }();
   const auto count = static_cast<std::int64_t>(members_.size());

@@ -1,6 +1,6 @@
 #include "structure.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "mosaic/core/log.hpp"
 

@@ -1,6 +1,7 @@
 #include "mosaic/supernet/supernet.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <map>
@@ -59,7 +60,7 @@ WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router
 WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router,
                        const WeightBank& parent, const Ancestry& ancestry)
     : parts_(router.parts()) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   for (std::size_t i = 0; i < graph.slots.size(); ++i) {
     const auto& slot = graph.slots[i].name;
     index_[slot] = i;
@@ -157,7 +158,7 @@ at::Tensor Supernet::forward(const spaces::Graph& graph, const spaces::Genotype&
 }
 
 Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stats) const {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   spaces::Graph graph = space_.bind(genotype);
   const auto source = weights(genotype, graph);
   std::map<std::string, at::Tensor> own;
@@ -184,7 +185,7 @@ Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stat
 }
 
 Heritage Supernet::restructure(const std::string& split) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   RouterSettings settings = settings_;
   settings.split = split;
   auto router = make_router(space_.graph(), encoding_.size(), settings, seed_);

@@ -1,6 +1,7 @@
 #include "mosaic/supernet/trainer.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -254,7 +255,7 @@ class Training {
   }
 
   void check_finite() const {
-    torch::NoGradGuard guard;
+    at::NoGradGuard guard;
     std::vector<at::Tensor> parameters;
     for (const auto& [name, tensor] : trainee_.parameters) parameters.push_back(tensor);
     if (!at::stack(at::_foreach_norm(parameters)).isfinite().all().item<bool>())

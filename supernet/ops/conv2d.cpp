@@ -1,4 +1,5 @@
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #ifdef MOSAIC_CUDA
 #include <ATen/autocast_mode.h>

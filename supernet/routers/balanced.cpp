@@ -1,7 +1,7 @@
 // Balanced mixture of supernets (Roshtkhari et al. 2023, "Balanced Mixture of SuperNets for
 // Learning the CNN Pooling Architecture"): several whole supernets; each step trains one of them,
 // drawn for the architecture by how well it did with it so far, and all are kept equally busy.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cmath>
 

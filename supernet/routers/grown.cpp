@@ -1,7 +1,7 @@
 // Per-slot growth: each unit of slots owns a binary tree of questions about the architecture, and
 // the tree's leaves are its experts. It starts with one expert a slot; training adds more where
 // architectures disagree (growth.hpp).
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cmath>
 #include <limits>

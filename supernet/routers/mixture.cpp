@@ -1,6 +1,6 @@
 // Mixture-of-supernets (Jawahar et al. 2023, arXiv 2306.04845): soft mixtures of experts by a small
 // MLP of the architecture, per layer or per output neuron.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <map>
 #include <numeric>

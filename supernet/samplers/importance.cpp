@@ -1,7 +1,7 @@
 // Importance sampling of paths and data (Lu et al. 2023, "PA&DA: Jointly sampling path and data for
 // consistent NAS"): what has larger gradients is sampled more often, which makes the variance of
 // the supernet's gradient smaller.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,6 @@
 // Runs over every registered metric.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/cuda.h>
 
 #include <catch2/catch.hpp>
 

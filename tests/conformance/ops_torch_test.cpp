@@ -1,6 +1,7 @@
 // Runs over every registered op: specification and kernel agree, and so do gradients and finite
 // differences.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
 
@@ -110,7 +111,7 @@ TEST_CASE("every op: gradients agree with finite differences") {
     const at::Tensor y = use(x);
     if (!y.requires_grad()) continue;  // zeros
     scalar(y).backward();
-    torch::NoGradGuard guard;
+    at::NoGradGuard guard;
     for (auto& leaf : leaves) {
       const at::Tensor gradient = leaf.grad().contiguous().view(-1);
       at::Tensor flat = leaf.view(-1);

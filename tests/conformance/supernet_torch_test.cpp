@@ -1,6 +1,8 @@
 // Runs over every registered router and space: an extracted subnet computes what the supernet
 // computed.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/cuda.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -19,7 +21,7 @@ double relative_difference(const at::Tensor& a, const at::Tensor& b) {
 
 /// Moves every parameter a little, as training would: routers leave their even mixtures.
 void perturb(const Supernet& net) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   auto generator = at::make_generator<at::CPUGeneratorImpl>(3);
   for (auto& [name, tensor] : net.parameters()) {
     at::Tensor target = tensor;
@@ -46,7 +48,7 @@ bool takes(const std::string& router, const spaces::Space& space) {
 void check_extraction(const spaces::Space& space, const std::string& router,
                       const std::string& device) {
   if (!takes(router, space)) return;
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const Supernet net(space, settings_of(space, router, 3), 7);
   perturb(net);
   const_cast<Supernet&>(net).to(device);

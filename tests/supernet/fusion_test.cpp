@@ -1,7 +1,10 @@
 #include "fusion.hpp"
 
+#include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
-#include <torch/torch.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/cuda.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -58,7 +61,7 @@ at::Tensor activations(at::IntArrayRef sizes) {
 }  // namespace
 
 TEST_CASE("a fused graph computes what the graph does, in fewer nodes") {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const auto [name, options, fewer] =
       GENERATE(table<std::string, std::map<std::string, std::string>, std::size_t>(
           {{"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}}, 13},

@@ -1,4 +1,5 @@
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -116,7 +117,7 @@ TEST_CASE("errors of a step are those of its images") {
   const auto batch = training_batch(trainee, *task, 0, 1, 40);
   const auto pass = trainee.passes(1)[0];
   const auto found = gradients.run(pass, batch, 1);
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const at::Tensor off =
       at::softmax(pass.forward(batch.inputs), 1) - at::one_hot(batch.targets, 10);
   REQUIRE(at::allclose(found.errors, off.square().sum(1).sqrt(), 1e-4, 1e-5));

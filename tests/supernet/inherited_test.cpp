@@ -1,5 +1,6 @@
 // Scores with inherited weights: by the task's own loss, and no network twice.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
 

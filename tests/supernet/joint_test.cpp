@@ -1,6 +1,7 @@
 #include "mosaic/supernet/joint.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/cuda.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>

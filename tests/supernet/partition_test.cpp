@@ -1,4 +1,5 @@
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -223,7 +224,7 @@ TEST_CASE("partitions train together as each would alone, of one split and of di
 }
 
 TEST_CASE("the children of a split inherit: every architecture computes what it did before") {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   const auto space = pooling_space();
   const Supernet parent(space, {.kind = "plain", .experts = 1}, 5);
   Supernet child(space, {.kind = "partition", .split_by = "gradient"}, 5);

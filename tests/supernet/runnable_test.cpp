@@ -1,5 +1,6 @@
 // What a space can say and is not run yet is refused, not left out.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
 

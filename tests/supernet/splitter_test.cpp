@@ -1,6 +1,6 @@
 #include "mosaic/supernet/splitter.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,7 +1,7 @@
 #include "mosaic/supernet/trainer.hpp"
 
+#include <ATen/ATen.h>
 #include <c10/util/Exception.h>
-#include <torch/torch.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>

@@ -1,6 +1,7 @@
 #include "image_classification.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/cuda.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
