@@ -19,7 +19,8 @@ void setup(CLI::App& app) {
   app.footer(
       "hypervolume and front are what the search saw: predictions stand in for measurements, and "
       "the\n"
-      "first generation sets the scale. measured_hypervolume is of the measured, feasible front "
+      "first generation sets the units; the reference is 0.1 beyond the worst of it and of every "
+      "front.\nmeasured_hypervolume is of the measured, feasible front "
       "after\n"
       "so many evaluations, scaled by ideal and nadir of the job's front today, reference (1.1, "
       "...).\n"

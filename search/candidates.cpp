@@ -11,9 +11,7 @@ namespace mosaic::search {
 
 namespace {
 
-constexpr std::size_t kBlock = 64;  // networks compared at a time: a loop that compilers vectorise
-using Differences = std::array<std::uint16_t, kBlock>;
-constexpr std::uint16_t kLeftOut = std::numeric_limits<std::uint16_t>::max();
+constexpr std::size_t kBlock = 64;  // networks compared at a time, by loops that are vectorised
 
 }  // namespace
 
@@ -27,6 +25,7 @@ std::size_t GenotypeHash::operator()(const spaces::Genotype& genotype) const {
 }
 
 Candidates::Candidates(std::vector<spaces::Genotype> networks) : networks_(std::move(networks)) {
+  std::sort(networks_.begin(), networks_.end());
   core::Hasher hasher;
   const std::size_t padded = (networks_.size() + kBlock - 1) / kBlock * kBlock;
   if (!networks_.empty())
@@ -50,20 +49,25 @@ std::optional<std::size_t> Candidates::find(const spaces::Genotype& genotype) co
 std::vector<std::size_t> Candidates::nearest(const spaces::Genotype& genotype,
                                              const std::vector<std::uint8_t>& marks) const {
   std::vector<std::size_t> result;
-  std::uint16_t least = kLeftOut;
+  std::uint16_t least = std::numeric_limits<std::uint16_t>::max();
   for (std::size_t begin = 0; begin < networks_.size(); begin += kBlock) {
-    Differences differences{};
-    for (std::size_t g = 0; g < columns_.size(); ++g) {
+    std::array<std::uint16_t, kBlock> differences{};
+    // Neighbours in sorted order have much in common: most blocks are too far after some genes.
+    std::uint16_t near = 1;
+    for (std::size_t g = 0; g < columns_.size() && near != 0; ++g) {
       const std::uint16_t* column = columns_[g].data() + begin;
       const auto option = static_cast<std::uint16_t>(genotype[g]);
       for (std::size_t i = 0; i < kBlock; ++i)
         differences[i] = static_cast<std::uint16_t>(differences[i] + (column[i] != option ? 1 : 0));
+      if (g % 4 != 3) continue;
+      near = 0;
+      for (std::size_t i = 0; i < kBlock; ++i)
+        near = static_cast<std::uint16_t>(near | (differences[i] <= least ? 1 : 0));
     }
-    const std::size_t size = std::min(kBlock, networks_.size() - begin);
+    const std::size_t size = near != 0 ? std::min(kBlock, networks_.size() - begin) : 0;
     for (std::size_t i = 0; i < size; ++i) {
-      if (differences[i] == 0 || differences[i] > least ||
-          (!marks.empty() && marks[begin + i] != 0))
-        continue;
+      if (differences[i] == 0 || differences[i] > least) continue;
+      if (!marks.empty() && marks[begin + i] != 0) continue;
       if (differences[i] < least) result.clear();
       least = differences[i];
       result.push_back(begin + i);

@@ -368,8 +368,8 @@ class Linas : public SearchAlgorithm {
       spaces::Genotype child = parent();
       if (stream.below(2) == 1) child = cross(space_, child, parent(), stream);
       child = mutate(space_, child, stream, 0.5);
-      if (auto near = known_.nearest(child)) child = *std::move(near);
-      if (!known_.contains(child) && !weighed.contains(child)) children.insert(std::move(child));
+      for (auto& near : known_.all_nearest(child))
+        if (!weighed.contains(near)) children.insert(std::move(near));
     }
     return children;
   }

@@ -64,36 +64,38 @@ void Known::fill(std::vector<Genotype>& batch, std::size_t size, const spaces::S
   }
 }
 
-const Genotype& Known::one_of(const std::vector<std::size_t>& places,
-                              const Genotype& genotype) const {
-  return candidates_->networks()[places[GenotypeHash()(genotype) % places.size()]];
+std::vector<Genotype> Known::at(const std::vector<std::size_t>& places) const {
+  std::vector<Genotype> networks;
+  for (const std::size_t place : places) networks.push_back(candidates_->networks()[place]);
+  return networks;
+}
+
+std::vector<Genotype> Known::all_nearest(const Genotype& genotype) const {
+  if (!contains(genotype)) return {genotype};
+  if (!candidates_ || genotypes_.size() == candidates_->size()) return {};
+  return at(candidates_->nearest(genotype, marks_));
 }
 
 std::optional<Genotype> Known::nearest(const Genotype& genotype) const {
-  if (!contains(genotype)) return genotype;
-  if (!candidates_ || genotypes_.size() == candidates_->size()) return std::nullopt;
-  return one_of(candidates_->nearest(genotype, marks_), genotype);
+  const auto all = all_nearest(genotype);
+  if (all.empty()) return std::nullopt;
+  return all[GenotypeHash()(genotype) % all.size()];
 }
 
 Genotype Known::admit(const Genotype& genotype) {
-  if (!candidates_ || candidates_->find(genotype)) {
-    add(genotype);
-    return genotype;
+  if (candidates_ && !candidates_->find(genotype)) {
+    if (const auto near = nearest(genotype)) return admit(*near);
+    return at(candidates_->nearest(genotype, {})).front();
   }
-  auto near = nearest(genotype);
-  if (!near) return one_of(candidates_->nearest(genotype, {}), genotype);
-  add(*near);
-  return *std::move(near);
+  add(genotype);
+  return genotype;
 }
 
 std::vector<Genotype> Known::around(const spaces::Space& space, const Genotype& genotype) const {
   auto result = neighbours(space, genotype);
   if (!candidates_) return result;
   std::erase_if(result, [&](const Genotype& other) { return !candidates_->find(other); });
-  if (result.empty())
-    for (const std::size_t place : candidates_->nearest(genotype, {}))
-      result.push_back(candidates_->networks()[place]);
-  return result;
+  return result.empty() ? at(candidates_->nearest(genotype, {})) : result;
 }
 
 // Sorted, so that equal sets are equal texts.

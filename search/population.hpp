@@ -54,8 +54,10 @@ class Known {
     }
     return add(child);
   }
-  /// The network itself if it is new, else of the candidates one that is and differs from it in the
-  /// fewest genes (which of several depends on the network alone). Nothing where there is none.
+  /// The network itself if it is new, else all candidates that are and differ from it in the fewest
+  /// genes.
+  std::vector<spaces::Genotype> all_nearest(const spaces::Genotype& genotype) const;
+  /// One of them (which depends on the network alone); nothing where there is none.
   std::optional<spaces::Genotype> nearest(const spaces::Genotype& genotype) const;
   /// The candidate that a proposal stands for: itself if it is one, else nearest(); where none is
   /// new, a known one.
@@ -66,8 +68,7 @@ class Known {
                                        const spaces::Genotype& genotype) const;
 
  private:
-  const spaces::Genotype& one_of(const std::vector<std::size_t>& places,
-                                 const spaces::Genotype& genotype) const;
+  std::vector<spaces::Genotype> at(const std::vector<std::size_t>& places) const;
 
   std::shared_ptr<const Candidates> candidates_;
   std::vector<std::uint8_t> marks_;  // of candidates: 1 once proposed

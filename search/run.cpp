@@ -93,6 +93,14 @@ std::int64_t population_of(const spaces::Space& space, const SearchSettings& set
   return std::min(population, settings.population);
 }
 
+/// Whether somebody chose this population, or it is the algorithm's own.
+bool asked_for(const SearchSettings& settings) {
+  const auto name = core::parse_call(settings.algorithm).name;
+  return !algorithm_rules().contains(name) ||
+         settings.population !=
+             static_cast<std::int64_t>(algorithm_rules().at(name).default_population);
+}
+
 std::unique_ptr<SearchAlgorithm> algorithm_of(const spaces::Space& space,
                                               const SearchSettings& settings,
                                               std::int64_t population, std::size_t objectives,
@@ -139,7 +147,7 @@ class Search {
 
   SearchOutcome run() {
     restore();
-    if (population_ < settings_.population)
+    if (population_ < settings_.population && asked_for(settings_))
       core::log_info("population = " + core::with_commas(settings_.population) +
                      " is more than this search can use: it goes on with " +
                      core::with_commas(population_));

@@ -19,10 +19,11 @@ struct GenotypeHash {
 /// A list of networks, and which of them are like a given one. Immutable.
 class Candidates {
  public:
-  /// Canonical genotypes of one space, each once.
+  /// Canonical genotypes of one space, each once, in any order.
   explicit Candidates(std::vector<spaces::Genotype> networks);
 
   std::size_t size() const { return networks_.size(); }
+  /// Sorted.
   const std::vector<spaces::Genotype>& networks() const { return networks_; }
   std::optional<std::size_t> find(const spaces::Genotype& genotype) const;
   /// Equal lists, equal texts.
