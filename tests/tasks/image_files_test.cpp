@@ -1,10 +1,18 @@
 #include "image_files.hpp"
 
+#include <sys/stat.h>
+#include <zlib.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
 
 #include "files.hpp"
 #include "images.hpp"
+#include "mosaic/core/files.hpp"
+#include "mosaic/core/random.hpp"
+#include "orientation.hpp"
 
 using namespace mosaic;
 using namespace mosaic::tasks;
@@ -54,11 +62,94 @@ TEST_CASE("grey images get three equal channels") {
   CHECK(read_image(folder.write("a.jpg", jpeg(4, 4, 1, grey))).pixels == expected);
 }
 
-TEST_CASE("transparency is laid over black") {
+TEST_CASE("every kind of picture is read as Pillow reads it, file by file") {
+  const std::string folder = std::string(std::getenv("MOSAIC_SOURCE_DIR")) + "/tests/tasks/data/";
+  std::ifstream lines(folder + "expected.txt");  // written by make_images.py
+  std::string name, hexadecimal;
+  std::int64_t height = 0, width = 0;
+  int files = 0;
+  while (lines >> name >> height >> width >> hexadecimal) {
+    CAPTURE(name);
+    const Image image = read_image(folder + name);
+    CHECK(image.height == height);
+    CHECK(image.width == width);
+    REQUIRE(hexadecimal.size() == 2 * image.pixels.size());
+    int largest = 0;
+    for (std::size_t i = 0; i < image.pixels.size(); ++i)
+      largest = std::max(largest, std::abs(image.pixels[i] -
+                                           std::stoi(hexadecimal.substr(2 * i, 2), nullptr, 16)));
+    CHECK(largest <= 1);
+    ++files;
+  }
+  CHECK(files == 59);
+}
+
+// Until now transparent pixels came out black. Pillow's convert("RGB"), torchvision and OpenCV drop
+// alpha, and so must what trains a network that is fed by them.
+TEST_CASE("alpha is dropped") {
   const TemporaryFolder folder;
   const std::string file =
       folder.write("a.png", png(1, 2, PNG_FORMAT_RGBA, {200, 100, 50, 255, 200, 100, 50, 0}));
-  CHECK(read_image(file).pixels == std::vector<std::uint8_t>{200, 100, 50, 0, 0, 0});
+  CHECK(read_image(file).pixels == std::vector<std::uint8_t>{200, 100, 50, 200, 100, 50});
+}
+
+TEST_CASE("a 16-bit ramp is the same ramp as in 8 bits") {
+  const TemporaryFolder folder;
+  std::vector<std::uint8_t> bytes, narrow;
+  for (int i = 0; i < 256; ++i) {
+    narrow.insert(narrow.end(), 3, static_cast<std::uint8_t>(i));
+    bytes.insert(bytes.end(), 2, static_cast<std::uint8_t>(i));  // i * 257, whatever the byte order
+  }
+  png_image encoder = {};
+  encoder.version = PNG_IMAGE_VERSION;
+  encoder.height = 1;
+  encoder.width = 256;
+  encoder.format = PNG_FORMAT_LINEAR_Y;
+  const std::string file = folder.file("wide.png");
+  REQUIRE(png_image_write_to_file(&encoder, file.c_str(), 0, bytes.data(), 0, nullptr) != 0);
+  CHECK(read_image(file).pixels == narrow);
+}
+
+TEST_CASE("metadata that are malformed leave a picture as it is stored") {
+  using namespace std::string_literals;
+  const std::string good = "II*\0\10\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"s;
+  CHECK(orientation(good, "") == 6);
+  CHECK(orientation("Exif\0\0"s + good, "") == 6);
+  for (std::size_t size = 0; size < 20; ++size)
+    CHECK(orientation(std::string_view(good).substr(0, size), "") == 1);
+  core::Stream stream(7, "hostile metadata", 0);
+  for (int round = 0; round < 20000; ++round) {
+    std::string bad = good;
+    for (int change = 0; change < 3; ++change)
+      bad[stream.below(bad.size())] = static_cast<char>(stream.below(256));
+    const int value = orientation(bad, "");
+    CHECK((value >= 1 && value <= 8));
+  }
+  std::string far = good;
+  far.replace(4, 4, "\xff\xff\xff\xff");  // the directory lies behind the end
+  CHECK(orientation(far, "") == 1);
+  std::string many = good;
+  many.replace(8, 2, "\xff\xff");  // 65,535 entries
+  many[10] = 0;
+  CHECK(orientation(many, "") == 1);
+
+  CHECK(orientation("", "tiff:Orientation=\"8\"") == 8);
+  CHECK(orientation("", "<tiff:Orientation>3<") == 3);
+  CHECK(orientation(good, "<tiff:Orientation>3<") == 6);
+  for (const char* xmp : {"tiff:Orientation", "tiff:Orientation=", "tiff:Orientation=\"",
+                          "tiff:Orientation=\"x", "<tiff:Orientation>", "<tiff:Orientation>9<"})
+    CHECK(orientation("", xmp) == 1);
+
+  CHECK(exif_of_profile("\nexif\n  4\n49492A00\n0a\n") == "II*\0\n"s);
+  for (const char* text : {"", "\n\n", "\nexif\n 4\n4x", "49492a00"})
+    CHECK(exif_of_profile(text).empty());
+}
+
+TEST_CASE("a picture may miss what follows its pixels") {
+  const TemporaryFolder folder;
+  const std::string whole = png(7, 9, PNG_FORMAT_RGB, smooth(7, 9));
+  CHECK(read_image(folder.write("a.png", whole.substr(0, whole.size() - 12))).pixels ==
+        smooth(7, 9));
 }
 
 TEST_CASE("what a file is goes by its content, not its name") {
@@ -73,6 +164,17 @@ TEST_CASE("images that cannot be read whole are refused by name") {
   const std::string whole_png = png(32, 32, PNG_FORMAT_RGB, smooth(32, 32));
 
   SECTION("missing") { CHECK_THAT(message(folder.path() + "/none.jpg"), Contains("none.jpg")); }
+  SECTION("a link to nothing") {
+    const std::string link = folder.file("a.jpg");
+    std::filesystem::create_symlink("gone.jpg", link);
+    CHECK(message(link) ==
+          link + " is a link to gone.jpg, which does not exist: mend the link or remove it");
+  }
+  SECTION("a pipe") {
+    const std::string pipe = folder.file("a.jpg");
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    CHECK_THAT(message(pipe), Contains("a.jpg is not a regular file"));
+  }
   SECTION("empty") {
     const std::string file = folder.write("a.jpg", "");
     CHECK(message(file) == file + " is empty (0 bytes): replace the file or remove it");
@@ -115,6 +217,20 @@ TEST_CASE("images that cannot be read whole are refused by name") {
       const std::string file = folder.write("a.png", whole_png.substr(0, size));
       CHECK_THAT(message(file), Contains(file + " is not a readable PNG image ("));
     }
+  }
+  SECTION("PNG of absurd size") {
+    std::string huge = whole_png;
+    for (std::size_t i = 16; i < 24; ++i) huge[i] = i % 4 == 2 ? '\x40' : '\0';  // 16384 each
+    const auto check = crc32(0, reinterpret_cast<const Bytef*>(huge.data()) + 12, 17);
+    huge.replace(29, 4, big_endian(static_cast<std::uint32_t>(check)));
+    CHECK_THAT(message(folder.write("a.png", huge)),
+               Contains("a.png is too large: 16384x16384 pixels, at most 100000000 in all"));
+  }
+  SECTION("four inks cut short") {
+    const std::string inks = core::read_file(std::string(std::getenv("MOSAIC_SOURCE_DIR")) +
+                                             "/tests/tasks/data/cmyk.jpg");
+    CHECK_THAT(message(folder.write("a.jpg", inks.substr(0, inks.size() - 9))),
+               Contains("a.jpg is not a readable JPEG image (Premature end"));
   }
   SECTION("PNG with a bit changed") {
     std::string broken = whole_png;
