@@ -5,7 +5,8 @@
 
 Needs torch and safetensors. The class below is all there is to it: copy it into your project. With --input it runs
 the network on tensor "x" of the file and compares the result with tensor "y", where there is one.
-Inputs are pixels in [0, 1], normalised: (pixel - mean) / deviation, both in config.json under "input".
+Inputs are pixels in [0, 1], normalised: (pixel - mean) / deviation, both in config.json under "input", where
+"preprocessing" says how Mosaic read the pictures: read yours in the same way.
 """
 import argparse
 import json

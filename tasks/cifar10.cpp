@@ -2,6 +2,7 @@
 // files or from a folder of images.
 #include <filesystem>
 
+#include "folders.hpp"
 #include "image_classification.hpp"
 #include "image_tree.hpp"
 #include "message.hpp"
@@ -18,6 +19,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kSide = 32, kPlane = kSide * kSide, kRecord = 1 + 3 * kPlane;
 constexpr std::size_t kRecordsPerFile = 10'000;
+constexpr std::size_t kRecordOf100 = 1 + kRecord;  // CIFAR-100 has two labels an image
+constexpr const char* kUseFolders =
+    "write its images to train/<class>/*.png and test/ alike, and use the task image-folder";
 
 const std::vector<std::string>& class_names() {
   static const std::vector<std::string> kNames{"airplane", "automobile", "bird",  "cat",  "deer",
@@ -28,6 +32,11 @@ const std::vector<std::string>& class_names() {
 /// Appends the records of a file: a label, then the red, the green and the blue plane.
 void append(ImageSet& set, const std::string& path) {
   const std::string bytes = core::read_file(path);
+  if (!bytes.empty() && bytes.size() % kRecord != 0 && bytes.size() % kRecordOf100 == 0)
+    throw core::Error(
+        message("{} is a file of CIFAR-100: it has records of {} bytes, CIFAR-10 of {}", path,
+                kRecordOf100, kRecord),
+        kUseFolders);
   const std::size_t records = bytes.size() / kRecord;
   if (bytes.empty() || bytes.size() % kRecord != 0)
     throw core::Error(
@@ -80,18 +89,28 @@ ImageData read_images(const fs::path& folder) {
 }
 
 [[noreturn]] void fail_not_found(const fs::path& path) {
-  std::error_code ignored;
   const std::string wanted = "data_batch_1.bin (CIFAR-10's binary files) or train/<class>/*.jpg";
-  if (!fs::exists(path, ignored))
-    throw core::Error(message("{} does not exist", path.string()),
-                      "set [task] path to a folder with " + wanted);
-  if (!fs::is_directory(path, ignored))
-    throw core::Error(message("{} is a file, not a folder", path.string()),
-                      message("unpack it (tar -xf {}) and set [task] path to the folder with {}",
-                              path.string(), wanted));
-  throw core::Error(message("{} has nothing of CIFAR-10: expected {}", path.string(), wanted),
-                    "set [task] path to the folder that does; an archive must be unpacked first "
-                    "(tar -xf)");
+  expect_folder(path.string(), wanted);
+  const auto has = [&](const std::string& file) {
+    std::error_code ignored;
+    return fs::is_regular_file(path / file, ignored);
+  };
+  const std::string found = named(path.string()) + " holds ";
+  for (const std::string below : {"", "cifar-10-batches-py/", "cifar-10-batches-mat/"})
+    for (const auto& [file, version] :
+         {std::pair{"data_batch_1", "Python"}, std::pair{"data_batch_1.mat", "MATLAB"}})
+      if (has(below + file))
+        throw core::Error(
+            message("{}{}{}: this is the {} version of CIFAR-10", found, below, file, version),
+            "get the binary version: cifar-10-binary.tar.gz");
+  for (const std::string below : {"", "cifar-100-binary/", "cifar-100-python/"})
+    if (has(below + "train.bin") || (has(below + "train") && has(below + "meta")))
+      throw core::Error(message("{}{}train: this is CIFAR-100, not CIFAR-10", found, below),
+                        kUseFolders);
+  throw core::Error(
+      message("{} has nothing of CIFAR-10: expected {}", named(path.string()), wanted),
+      "set [task] path to the folder that does; an archive must be unpacked first "
+      "(tar -xf)");
 }
 
 std::unique_ptr<Task> make(const TaskSettings& settings) {

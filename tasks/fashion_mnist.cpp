@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "folders.hpp"
 #include "idx.hpp"
 #include "image_classification.hpp"
 #include "message.hpp"
@@ -22,14 +23,15 @@ std::string default_folder() {
   return std::string(data) + "/fashion-mnist";
 }
 
-/// `folder/name.gz`, or `folder/name` where only that is there.
+/// `folder/name.gz`, or `folder/name` where only that is there. Unpacked on Windows the name has a
+/// dot: train-images.idx3-ubyte.
 std::string find(const std::string& folder, const std::string& name) {
-  const std::string plain = folder + "/" + name;
-  const std::string gzipped = plain + ".gz";
+  std::string dotted = name;
+  dotted.replace(dotted.find("-idx"), 1, ".");
   std::error_code ignored;
-  if (std::filesystem::exists(gzipped, ignored)) return gzipped;
-  if (std::filesystem::exists(plain, ignored)) return plain;
-  throw core::Error(message("Fashion-MNIST is not in {}: {}.gz is missing", folder, name),
+  for (const std::string& file : {name + ".gz", name, dotted + ".gz", dotted})
+    if (std::filesystem::exists(folder + "/" + file, ignored)) return folder + "/" + file;
+  throw core::Error(message("Fashion-MNIST is not in {}: {}.gz is missing", named(folder), name),
                     "install the Debian package dataset-fashion-mnist, or set [task] path to the "
                     "folder with its four IDX files");
 }

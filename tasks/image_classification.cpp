@@ -1,6 +1,7 @@
 #include "image_classification.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/cuda.h>
 
 #include <algorithm>
 #include <cmath>
@@ -157,6 +158,8 @@ ImageClassification::ImageClassification(std::string name, const TaskSettings& s
         "raise limit, add images, or change validation (0: none)");
 
   normalisation_ = normalisation_of(data.train, images);
+  preprocessing_ = data.preprocessing.empty() ? "" : data.preprocessing + "; then ";
+  preprocessing_ += "(pixel / 255 - mean) / deviation as [channels, height, width]";
   std::vector<float> mean, inverse_std;
   for (std::size_t c = 0; c < normalisation_.mean.size(); ++c) {
     mean.push_back(static_cast<float>(255 * normalisation_.mean[c]));

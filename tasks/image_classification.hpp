@@ -37,6 +37,7 @@ class ImageClassification : public Task {
   const std::vector<std::string>& class_names() const override { return class_names_; }
   std::int64_t size(Split split) const override;
   Normalisation normalisation() const override { return normalisation_; }
+  std::string preprocessing() const override { return preprocessing_; }
 
   void to(const std::string& device) override;
   Batch training_batch(std::int64_t epoch, std::int64_t index,
@@ -76,6 +77,7 @@ class ImageClassification : public Task {
   std::string checksum_;
   std::int64_t channels_, height_, width_;
   Normalisation normalisation_;
+  std::string preprocessing_;
 
   Store training_store_, test_store_;
   Part train_, validation_, test_;

@@ -25,6 +25,7 @@ struct ImageData {
   ImageSet train;
   ImageSet test;
   std::vector<std::string> class_names;
+  std::string preprocessing;  ///< how files became these pixels, in words; empty: as they stand
 };
 
 /// Hash over shapes, pixels and labels of both parts, in the order they were read.

@@ -119,6 +119,38 @@ TEST_CASE("what is not CIFAR-10 is refused with what to do") {
     CHECK_THAT(message(), Contains("has nothing of CIFAR-10: expected data_batch_1.bin") &&
                               Contains("an archive must be unpacked first (tar -xf)"));
   }
+  SECTION("a relative path") {
+    CHECK_THAT(refusal([] { make("none"); }),
+               Contains("none (" + std::filesystem::current_path().string() + "/none) does not"));
+  }
+  SECTION("the Python version") {
+    folder.write("cifar-10-batches-py/data_batch_1", "x");
+    CHECK(message() == folder.path() +
+                           " holds cifar-10-batches-py/data_batch_1: this is the Python version of "
+                           "CIFAR-10: get the binary version: cifar-10-binary.tar.gz");
+    CHECK_THAT(refusal([&] { make(folder.path() + "/cifar-10-batches-py"); }),
+               Contains("holds data_batch_1: this is the Python version of CIFAR-10"));
+  }
+  SECTION("the MATLAB version") {
+    folder.write("data_batch_1.mat", "x");
+    CHECK_THAT(message(), Contains("holds data_batch_1.mat: this is the MATLAB version"));
+  }
+  SECTION("CIFAR-100") {
+    SECTION("in binary") { folder.write("cifar-100-binary/train.bin", "x"); }
+    SECTION("in Python") {
+      folder.write("cifar-100-python/train", "x");
+      folder.write("cifar-100-python/meta", "x");
+    }
+    CHECK_THAT(message(), Contains("train: this is CIFAR-100, not CIFAR-10: write its images to "
+                                   "train/<class>/*.png and test/ alike, and use the task "
+                                   "image-folder"));
+  }
+  SECTION("CIFAR-100 under the names of CIFAR-10") {
+    write_binary(folder);
+    folder.write("data_batch_1.bin", std::string(2 * 3074, '\1'));
+    CHECK_THAT(message(), Contains("data_batch_1.bin is a file of CIFAR-100: it has records of "
+                                   "3074 bytes, CIFAR-10 of 3073: write its images to"));
+  }
   SECTION("a missing file") {
     write_binary(folder);
     std::filesystem::remove(folder.path() + "/data_batch_4.bin");

@@ -40,6 +40,26 @@ TEST_CASE("fashion-mnist without its files says which package to install") {
             "dataset-fashion-mnist, or set [task] path to the folder with its four IDX files");
 }
 
+TEST_CASE("fashion-mnist without its files says which folder it looked into") {
+  CHECK_THAT(refusal([] { make({.path = "none"}); }),
+             Contains("Fashion-MNIST is not in none (" + std::filesystem::current_path().string() +
+                      "/none): "));
+}
+
+TEST_CASE("fashion-mnist's files may have a dot in their names") {
+  const TemporaryFolder folder;
+  write_small(folder);
+  for (const char* name : {"train-images-idx3", "train-labels-idx1", "t10k-images-idx3"}) {
+    const std::string path = folder.path() + "/" + name + "-ubyte";
+    std::string dotted = path;
+    dotted.replace(dotted.find("-idx"), 1, ".");
+    std::filesystem::rename(path, dotted);
+  }
+  const auto task = make({.path = folder.path()});
+  CHECK(task->size(Split::train) == 36);
+  CHECK(task->preprocessing() == "(pixel / 255 - mean) / deviation as [channels, height, width]");
+}
+
 TEST_CASE("fashion-mnist refuses an image size") {
   CHECK_THAT(
       refusal([] { make({.image_size = 64}); }),

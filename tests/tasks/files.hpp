@@ -2,12 +2,14 @@
 /// refused.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -55,6 +57,28 @@ std::string refusal(Action&& action) {
     return error.what();
   }
   return "(nothing was thrown)";
+}
+
+/// What `action` writes to standard error: the log.
+template <class Action>
+std::string told(Action&& action) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("log");
+  const int file = open(path.c_str(), O_RDWR | O_CREAT, 0600), before = dup(STDERR_FILENO);
+  dup2(file, STDERR_FILENO);
+  close(file);
+  try {
+    action();
+  } catch (...) {
+    dup2(before, STDERR_FILENO);
+    close(before);
+    throw;
+  }
+  dup2(before, STDERR_FILENO);
+  close(before);
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
 inline std::string big_endian(std::uint32_t value) {

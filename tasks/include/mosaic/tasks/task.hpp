@@ -65,6 +65,8 @@ class Task {
   virtual std::int64_t size(Split split) const = 0;
   /// Empty where inputs are not normalised.
   virtual Normalisation normalisation() const { return {}; }
+  /// How a file becomes an input, in words for those who deploy a network.
+  virtual std::string preprocessing() const { return {}; }
 
   /// Moves the data ("cpu", "cuda"). Call once, before batches are asked for. Throws core::Error
   /// where there is no such device or the data does not fit.
