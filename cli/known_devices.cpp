@@ -5,6 +5,7 @@
 #include <set>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
 #include "mosaic/core/text.hpp"
 
 namespace mosaic::cli {
@@ -22,16 +23,6 @@ spaces::Space make_space(const KnownDevicesOptions& options) {
   return spaces::Space::make(options.space, {}, given);
 }
 
-/// Names as the space writes them, so that a table and measurements meet.
-std::string canonical(const spaces::Space& space, const std::string& arch,
-                      const std::string& where) {
-  try {
-    return space.text(space.parse(arch));
-  } catch (const core::UsageError& error) {
-    throw core::UsageError(where + ": " + error.message(), error.advice());
-  }
-}
-
 }  // namespace
 
 void add_known_devices_options(CLI::App& app, KnownDevicesOptions& options) {
@@ -39,8 +30,8 @@ void add_known_devices_options(CLI::App& app, KnownDevicesOptions& options) {
                  "CSV(.gz) of known devices: a column arch, and one of latencies in ms a device")
       ->required();
   app.add_option("--device", options.devices,
-                 "take only columns that match this pattern ('latency_ms_*'; may be repeated)");
-  app.add_option("--drop", options.drop, "leave out columns that match this pattern");
+                 "take only these columns: a name or a pattern ('latency_ms_*'; may be repeated)");
+  app.add_option("--drop", options.drop, "leave out these columns: a name or a pattern");
   app.add_option("--space", options.space,
                  "search space of the networks: their structure sharpens the tables. Without it "
                  "the tables speak alone");
@@ -48,33 +39,31 @@ void add_known_devices_options(CLI::App& app, KnownDevicesOptions& options) {
 }
 
 KnownNetworks open_known_devices(const KnownDevicesOptions& options,
-                                 std::vector<predictors::Measured>& measured) {
+                                 const std::string& measured_file) {
+  if (options.space.empty() && !options.set.empty())
+    throw core::UsageError("--set is an option of a space, but there is no --space",
+                           "add --space NAME");
+  std::optional<spaces::Space> space;
+  predictors::NameOf name;  // as the space writes it, so that a table and measurements meet
+  if (!options.space.empty()) {
+    space = make_space(options);
+    name = [&](const std::string& arch) { return space->text(space->parse(arch)); };
+  }
   KnownNetworks result;
   auto& known = result.known;
-  known = predictors::read_known_devices(options.file, options.devices, options.drop);
+  known = predictors::read_known_devices(options.file, options.devices, options.drop, name);
   result.in_table = known.archs.size();
-  if (options.space.empty()) {
-    if (!options.set.empty())
-      throw core::UsageError("--set is an option of a space, but there is no --space",
-                             "add --space NAME");
-    return result;
-  }
-  const spaces::Space space = make_space(options);
-  std::set<std::string> names;
-  for (auto& arch : known.archs) {
-    arch = canonical(space, arch, options.file);
-    if (!names.insert(arch).second)
-      throw core::Error(
-          options.file + ": two rows are the network " + arch + " of space " + options.space,
-          "keep one row for each network");
-  }
-  for (auto& one : measured) {
-    one.arch = canonical(space, one.arch, "the measured networks");
+  core::log_info(std::to_string(known.devices.size()) + " columns of " + options.file +
+                 " taken as devices: " + core::join(known.devices));
+  if (!measured_file.empty()) result.measured = predictors::read_measured(measured_file, name);
+  if (!space) return result;
+  std::set<std::string> names(known.archs.begin(), known.archs.end());
+  for (const auto& one : result.measured) {
     if (!names.insert(one.arch).second) continue;
     known.archs.push_back(one.arch);
     for (auto& column : known.latency) column.push_back(std::numeric_limits<double>::quiet_NaN());
   }
-  result.structure = predictors::structure_of(space, known.archs);
+  result.structure = predictors::structure_of(*space, known.archs);
   return result;
 }
 

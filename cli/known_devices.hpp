@@ -19,15 +19,18 @@ struct KnownDevicesOptions {
 };
 void add_known_devices_options(CLI::App& app, KnownDevicesOptions& options);
 
-/// Networks of the table, then `more`, which no known device has measured, with their structure.
+/// Networks of the table, then those of the measurements that no known device has, with their
+/// structure.
 struct KnownNetworks {
   predictors::KnownDevices known;
   std::optional<predictors::Structure> structure;
   std::size_t in_table = 0;
+  std::vector<predictors::Measured> measured;
 };
-/// Reads the table. Rows that the space cannot read are an error with file and line. Networks of
-/// `measured` that the table lacks are added where there is a space.
+/// Reads the table and, unless its name is empty, the file of measurements; the log names the
+/// devices. Rows that the space cannot read are an error with file and line. Networks measured that
+/// the table lacks are added where there is a space.
 KnownNetworks open_known_devices(const KnownDevicesOptions& options,
-                                 std::vector<predictors::Measured>& measured);
+                                 const std::string& measured_file = {});
 
 }  // namespace mosaic::cli

@@ -3,11 +3,21 @@
 
 #include <CLI/CLI.hpp>
 
+#include "mosaic/core/error.hpp"
+
 namespace mosaic::cli {
 
 core::Registry<CommandSetup>& predictor_commands() {
   static core::Registry<CommandSetup> registry("command of 'mosaic predictor'");
   return registry;
+}
+
+void or_nothing(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const core::Interrupted& error) {
+    throw core::Interrupted(error.message(), "nothing was written; the same command begins anew");
+  }
 }
 
 namespace {

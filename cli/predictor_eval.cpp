@@ -6,11 +6,13 @@
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/progress.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/text.hpp"
+#include "numbers.hpp"
 #include "output.hpp"
 #include "predictor.hpp"
 #include "predictor_table.hpp"
@@ -36,13 +38,26 @@ struct Split {
   std::vector<std::size_t> test;
 };
 
-/// `test` random rows, then `train` random rows of the others.
-Split split_rows(std::size_t rows, std::size_t train, std::size_t test, std::uint64_t seed) {
-  std::vector<std::size_t> order(rows);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  core::Stream(seed, "predictor.eval.split").shuffle(order);
-  const auto middle = order.begin() + static_cast<std::ptrdiff_t>(test);
-  Split split{{middle, middle + static_cast<std::ptrdiff_t>(train)}, {order.begin(), middle}};
+/// The rows of random networks, at most `test` of them, then `train` rows of the other networks.
+Split split_rows(std::vector<std::vector<std::size_t>> networks, std::size_t train,
+                 std::size_t test, std::uint64_t seed) {
+  core::Stream(seed, "predictor.eval.split").shuffle(networks);
+  Split split;
+  for (const auto& rows : networks) {
+    auto& side = split.test.size() + rows.size() <= test ? split.test : split.train;
+    side.insert(side.end(), rows.begin(), rows.end());
+  }
+  if (split.test.empty())
+    throw core::UsageError(
+        fmt::format("no network has as few as {} row{} to score, and all rows of one are scored "
+                    "together",
+                    test, test == 1 ? "" : "s"),
+        fmt::format(
+            "score at least --test {}",
+            std::min_element(networks.begin(), networks.end(), [](const auto& a, const auto& b) {
+              return a.size() < b.size();
+            })->size()));
+  split.train.resize(std::min(split.train.size(), train));
   std::sort(split.train.begin(), split.train.end());
   std::sort(split.test.begin(), split.test.end());
   return split;
@@ -65,6 +80,13 @@ struct Result {
   std::vector<Scores> scores;
   std::string description;  ///< of the last predictor
 
+  /// How many of `scored` have a percentage error.
+  std::size_t with_percentage() const {
+    std::size_t count = 0;
+    for (const auto& one : scores) count += one.mape_records;
+    return count;
+  }
+
   std::pair<double, double> summary(std::size_t which) const {
     double mean = 0;
     double variance = 0;
@@ -77,12 +99,12 @@ struct Result {
 };
 
 Result evaluate(const PredictorRecords& records, const Drift& drift, const Options& options,
-                std::size_t train, std::size_t test) {
+                std::size_t train, std::size_t test, const std::function<void()>& fitted) {
   Result result;
   result.train = train;
   for (std::size_t k = 0; k < options.seeds; ++k) {
     const std::uint64_t seed = options.table.seed + k;
-    const Split split = split_rows(records.rows.size(), train, test, seed);
+    const Split split = split_rows(records.networks, train, test, seed);
     std::vector<predictors::Features> known;
     std::vector<double> known_targets;
     for (const auto i : split.train) {
@@ -103,6 +125,7 @@ Result evaluate(const PredictorRecords& records, const Drift& drift, const Optio
     result.scores.push_back(predictors::score(predictor->predict(unseen), truth));
     result.scored += unseen.size();
     result.description = predictor->describe();
+    fitted();
   }
   return result;
 }
@@ -116,7 +139,9 @@ nlohmann::json to_json(const Result& result, std::uint64_t first_seed) {
   }
   json["seeds"] = nlohmann::json::array();
   for (std::size_t k = 0; k < result.scores.size(); ++k) {
-    nlohmann::json one = {{"seed", first_seed + k}, {"records", result.scores[k].records}};
+    nlohmann::json one = {{"seed", first_seed + k},
+                          {"records", result.scores[k].records},
+                          {"mape_records", result.scores[k].mape_records}};
     for (const auto& [name, value] : named(result.scores[k])) one[name] = value;
     json["seeds"].push_back(one);
   }
@@ -129,6 +154,7 @@ void print_json(const PredictorRecords& records, const Drift& drift, const Optio
   nlohmann::json json = to_json(results.back(), options.table.seed);
   json["predictor"] = options.table.spec();
   json["rows"] = records.rows.size();
+  json["networks"] = records.networks.size();
   json["features"] = records.names;
   json["rows_in_stretches"] = left_out;
   json["stretches"] = nlohmann::json::array();
@@ -142,8 +168,8 @@ void print_json(const PredictorRecords& records, const Drift& drift, const Optio
   std::cout << json.dump(2) << "\n";
 }
 
-void print_text(const Drift& drift, const Options& options, std::size_t left_out,
-                const std::vector<Result>& results) {
+void print_text(const PredictorRecords& records, const Drift& drift, const Options& options,
+                std::size_t left_out, const std::vector<Result>& results) {
   db::Table table;
   table.columns = {"train", "scored", "MAPE %", "RMSE", "Kendall", "Spearman", "pairs", "coverage"};
   for (const auto& result : results) {
@@ -159,6 +185,12 @@ void print_text(const Drift& drift, const Options& options, std::size_t left_out
   print_table(table, options.output);
   if (options.output.csv) return;
   std::cout << results.back().description;
+  if (records.networks.size() < records.rows.size())
+    std::cout << records.networks.size() << " distinct networks in " << records.rows.size()
+              << " rows: all rows of a network are on the same side of a split\n";
+  if (const Result& last = results.back(); last.with_percentage() < last.scored)
+    std::cout << "MAPE is of " << last.with_percentage() << " of " << last.scored
+              << " rows: a target of 0 has no percentage error\n";
   if (options.table.ordered)
     std::cout << "scored outside slow stretches of the whole table: " << left_out
               << " rows in them\n"
@@ -168,11 +200,14 @@ void print_text(const Drift& drift, const Options& options, std::size_t left_out
 void eval(const Options& options) {
   const PredictorRecords records = read_predictor_records(options.table);
   const std::size_t rows = records.rows.size();
+  if (records.networks.size() < 2)
+    throw core::Error(fmt::format("all {} rows are of one network: none is left to score", rows),
+                      "measure more networks, or keep the columns that tell them apart");
   const std::size_t test = options.test > 0 ? options.test : std::max<std::size_t>(rows / 5, 1);
   std::vector<std::size_t> sizes = options.curve;
   if (sizes.empty()) sizes = {options.train > 0 ? options.train : rows - std::min(rows, test)};
   const std::size_t most = *std::max_element(sizes.begin(), sizes.end());
-  if (most + test > rows)
+  if (most + test > rows)  // both are of a thousand million at most
     throw core::UsageError(
         fmt::format("{} rows to fit and {} to score, but the table has {}", most, test, rows),
         fmt::format("use at most {} rows together", rows));
@@ -181,36 +216,54 @@ void eval(const Options& options) {
     drift = predictors::detect_slow_stretches(records.rows, records.targets, options.table.seed);
   std::size_t left_out = 0;
   for (std::size_t i = 0; i < rows; ++i) left_out += drift.in_stretch(i) ? 1 : 0;
+  core::log_info("scoring " + options.table.spec() + " on a table of " +
+                 core::with_commas(std::ssize(records.rows)) + " rows of " +
+                 core::with_commas(std::ssize(records.names)) + " features");
+  core::Progress progress("fits", std::ssize(sizes) * static_cast<std::int64_t>(options.seeds));
+  std::int64_t done = 0;
   std::vector<Result> results;
   for (const std::size_t train : sizes)
-    results.push_back(evaluate(records, drift, options, train, test));
+    results.push_back(
+        evaluate(records, drift, options, train, test, [&] { progress.update(++done); }));
+  progress.finish();
   if (options.output.json)
     print_json(records, drift, options, left_out, results);
   else
-    print_text(drift, options, left_out, results);
+    print_text(records, drift, options, left_out, results);
+}
+
+/// A count, for an option that is left out to say otherwise.
+CLI::Validator count_or(const std::string& otherwise) {
+  const auto check = [otherwise](std::string text) {
+    const std::string wrong = count()(text);
+    return wrong.empty() ? wrong : wrong + "; leave the option out for " + otherwise;
+  };
+  return {check, "", "count"};
 }
 
 void setup_eval(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_predictor_table_options(app, options->table);
   add_output_options(app, options->output);
-  app.add_option("--train", options->train, "rows to fit, in file order (default: all others)");
-  app.add_option("--test", options->test, "random rows to score (default: a fifth)");
-  app.add_option("--seed", options->table.seed, "which rows are drawn")->capture_default_str();
+  app.add_option("--train", options->train, "rows to fit, in file order (default: all others)")
+      ->check(count_or("all others"));
+  app.add_option("--test", options->test, "random rows to score (default: a fifth)")
+      ->check(count_or("a fifth"));
   app.add_option("--seeds", options->seeds, "so many seeds, from --seed on: mean and spread")
-      ->check(CLI::Range(1, 1000))
+      ->check(whole_number(1, 1000))
       ->capture_default_str();
   app.add_option("--curve", options->curve, "numbers of rows to fit, such as 50,100,200")
       ->delimiter(',')
+      ->check(count())
       ->allow_extra_args(false);
   app.footer(
-      "Rows to score are drawn at random; the predictor never sees them, nor what they would tell "
-      "about drift.\n"
+      "Rows to score are drawn at random, all rows of a network or none; the predictor never sees "
+      "them, nor what they would tell about drift.\n"
       "pairs: share of pairs ordered rightly, ties of prediction count half. coverage: share of "
       "truths in the 90% interval.\n"
       "Example: mosaic predictor eval t.csv.gz --target latency_ms --ordered --train 1600 --test "
       "400 --seeds 5");
-  app.callback([options] { eval(*options); });
+  app.callback([options] { or_nothing([&] { eval(*options); }); });
 }
 
 const core::Registered kEntry{predictor_commands(), "eval",

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "mosaic/core/log.hpp"
 #include "mosaic/core/text.hpp"
 #include "predictor.hpp"
 #include "predictor_table.hpp"
@@ -18,6 +19,8 @@ void fit(const Options& options) {
   const PredictorRecords records = read_predictor_records(options.table);
   const std::string spec = options.table.spec();
   const auto predictor = predictors::make_predictor(spec);
+  core::log_info("fitting " + spec + " to " + core::with_commas(std::ssize(records.rows)) +
+                 " rows of " + core::with_commas(std::ssize(records.names)) + " features");
   predictor->fit(records.rows, records.targets, options.table.seed);
   predictors::save_predictor(*predictor, spec, records.names, options.out);
   std::cout << "fitted " << spec << " to " << core::with_commas(std::ssize(records.rows))
@@ -29,13 +32,12 @@ void setup_fit(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_predictor_table_options(app, options->table);
   app.add_option("--out", options->out, "file to write")->required();
-  app.add_option("--seed", options->table.seed, "of folds and subsets")->capture_default_str();
   app.footer(
       "Columns that are neither target nor dropped are features: numbers as they are, text as one "
-      "column a level.\n"
-      "Example: mosaic predictor fit train.csv --target latency_ms --drop arch --ordered --out "
+      "column a level. The column arch (or --group) names the network and is none.\n"
+      "Example: mosaic predictor fit train.csv --target latency_ms --drop 'std_*' --ordered --out "
       "p.model");
-  app.callback([options] { fit(*options); });
+  app.callback([options] { or_nothing([&] { fit(*options); }); });
 }
 
 const core::Registered kEntry{predictor_commands(), "fit",

@@ -56,7 +56,7 @@ void setup_predict(CLI::App& app) {
       "One row each: mean and standard deviation of the prediction's error, after arch where the "
       "table has that column.\n"
       "Example: mosaic predictor predict p.model rows.csv --out predictions.csv");
-  app.callback([options] { predict(*options); });
+  app.callback([options] { or_nothing([&] { predict(*options); }); });
 }
 
 const core::Registered kEntry{predictor_commands(), "predict",

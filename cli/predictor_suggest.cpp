@@ -5,6 +5,7 @@
 
 #include "known_devices.hpp"
 #include "mosaic/core/files.hpp"
+#include "numbers.hpp"
 #include "predictor.hpp"
 
 namespace mosaic::cli {
@@ -19,8 +20,7 @@ struct SuggestOptions {
 };
 
 void suggest(const SuggestOptions& options) {
-  std::vector<predictors::Measured> none;
-  KnownNetworks networks = open_known_devices(options.known, none);
+  KnownNetworks networks = open_known_devices(options.known);
   const predictors::Transfer transfer(std::move(networks.known), std::move(networks.structure));
   std::string lines;
   auto list = nlohmann::json::array();
@@ -44,11 +44,12 @@ void setup(CLI::App& app) {
   add_known_devices_options(app, options->known);
   app.add_option("--count", options->count, "how many networks")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(count());
   app.add_option("--seed", options->seed,
                  "another seed, another list (networks are chosen among "
                  "2,000 random ones)")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(seed());
   app.add_option("--out", options->out, "file to write, a network a line; else standard output");
   app.add_flag("--json", options->json, "print a JSON array");
   app.footer(
@@ -56,7 +57,7 @@ void setup(CLI::App& app) {
       "latencies of all networks are known best. The list is in order of worth.\n"
       "Example: mosaic predictor suggest --space nasbench201 --known known.csv.gz --count 10 > "
       "list.txt");
-  app.callback([options] { suggest(*options); });
+  app.callback([options] { or_nothing([&] { suggest(*options); }); });
 }
 
 const core::Registered kEntry{predictor_commands(), "suggest",

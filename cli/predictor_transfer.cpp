@@ -67,12 +67,16 @@ void print_text(const predictors::Transferred& result, std::size_t devices, cons
   if (result.pruning > 0.5)
     std::printf("its runtime seems to remove dead branches (probability %.2f)\n", result.pruning);
   const Expected mean = expected(result);
-  std::printf(
-      "expected error, from each known device taken as the new one with the same networks "
-      "measured:\n  median error %.1f%%, Spearman %.3f (least %.3f, %s); 90%% intervals cover "
-      "%.0f%%\n",
-      mean.error, mean.spearman, mean.worst->spearman, mean.worst->device.c_str(),
-      100 * result.coverage);
+  if (!mean.worst)
+    std::printf(
+        "the error to expect is not known: no known device has 3 of the measured networks\n");
+  else
+    std::printf(
+        "expected error, from each known device taken as the new one with the same networks "
+        "measured:\n  median error %.1f%%, Spearman %.3f (least %.3f, %s); 90%% intervals cover "
+        "%.0f%%\n",
+        mean.error, mean.spearman, mean.worst->spearman, mean.worst->device.c_str(),
+        100 * result.coverage);
   std::printf("%zu networks written to %s\n", count, out.c_str());
 }
 
@@ -86,29 +90,30 @@ void print_json(const predictors::Transferred& result, const std::string& out, s
     checked.push_back(
         {{"device", one.device}, {"spearman", one.spearman}, {"error_percent", one.error}});
   const Expected mean = expected(result);
+  json error = nullptr;
+  if (mean.worst) error = {{"spearman", mean.spearman}, {"error_percent", mean.error}};
   std::cout << json{{"measured", result.measurements},
                     {"networks", count},
                     {"out", out},
                     {"nearest", nearest},
                     {"leave_one_out", checked},
-                    {"expected", {{"spearman", mean.spearman}, {"error_percent", mean.error}}},
+                    {"expected", error},
                     {"coverage", result.coverage},
                     {"noise", result.noise},
                     {"pruning", result.pruning},
                     {"resolution_ms", result.resolution}}
-                   .dump(1)
+                   .dump(1, ' ', false, json::error_handler_t::replace)
             << "\n";
 }
 
 void transfer(const TransferOptions& options) {
-  auto measured = predictors::read_measured(options.measured);
-  if (measured.empty())
+  KnownNetworks networks = open_known_devices(options.known, options.measured);
+  if (networks.measured.empty())
     throw core::Error(
         options.measured + " has no row with a latency",
         "measure first: mosaic measure JOB.toml --archs list.txt --out " + options.measured);
-  KnownNetworks networks = open_known_devices(options.known, measured);
   const predictors::Transfer model(std::move(networks.known), std::move(networks.structure));
-  const auto result = model.predict(measured);
+  const auto result = model.predict(networks.measured);
   write_predictions(options.out, model.known(), result.predictions, networks.in_table);
   if (options.json)
     print_json(result, options.out, networks.in_table);
@@ -130,7 +135,7 @@ void setup(CLI::App& app) {
       "Example: mosaic predictor transfer --space nasbench201 --known known.csv.gz --measured "
       "ten.csv --out predictions.csv\n"
       "docs/new-device.md goes through it from the beginning.");
-  app.callback([options] { transfer(*options); });
+  app.callback([options] { or_nothing([&] { transfer(*options); }); });
 }
 
 const core::Registered kEntry{predictor_commands(), "transfer",

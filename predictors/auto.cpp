@@ -224,7 +224,8 @@ class Auto : public Predictor {
     return records.pick(used);
   }
 
-  /// Candidates with their predictions for every record, made without the record's fold.
+  /// Candidates with their predictions for every record, made without the record's fold, in which
+  /// are all records of equal features.
   struct Race {
     std::vector<std::string> specs;
     std::vector<std::vector<Prediction>> answers;
@@ -243,17 +244,12 @@ class Auto : public Predictor {
   };
 
   Race cross_predict(const Records& records, const Measure& error, std::uint64_t seed) const {
-    std::vector<std::size_t> order(records.rows.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    core::Stream(seed, "predictors.auto.folds").shuffle(order);
-    const std::size_t folds = std::min(folds_, order.size() / 4);
+    const std::size_t count = records.rows.size();
+    const Folds folds(records.rows, std::min(folds_, count / 4), seed, "predictors.auto.folds");
     Race race{candidates_, {}, {}};
-    race.answers.assign(candidates_.size(), std::vector<Prediction>(order.size()));
-    for (std::size_t fold = 0; fold < folds; ++fold) {
-      std::vector<std::size_t> known;
-      std::vector<std::size_t> unseen;
-      for (std::size_t i = 0; i < order.size(); ++i)
-        (i % folds == fold ? unseen : known).push_back(order[i]);
+    race.answers.assign(candidates_.size(), std::vector<Prediction>(count));
+    for (std::size_t fold = 0; fold < folds.count(); ++fold) {
+      const auto [known, unseen] = folds.split(fold);
       const Records train = records.pick(known);
       const Records test = records.pick(unseen);
       for (std::size_t c = 0; c < race.specs.size(); ++c) {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <numeric>
 
-#include "mosaic/core/random.hpp"
+#include "mosaic/core/process.hpp"
 #include "records.hpp"
 
 namespace mosaic::predictors {
@@ -122,21 +122,18 @@ class BoostedTrees : public Predictor {
     fitted.features_.fit(rows);
     fitted.log_ = fitted.decide_log(targets);
     const auto scaled = fitted.standardise(targets);
-    std::vector<std::size_t> order(rows.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    core::Stream(seed, "predictors.boosted.folds").shuffle(order);
-
-    const std::size_t folds = std::min(members_wanted_, rows.size());
-    std::vector<std::vector<double>> held_out(folds);
-    for (std::size_t fold = 0; fold < folds && fitted.learns(); ++fold) {
-      std::vector<std::size_t> known;
-      std::vector<std::size_t> unseen;
-      for (std::size_t i = 0; i < order.size(); ++i)
-        (i % folds == fold ? unseen : known).push_back(order[i]);
+    const Folds folds(rows, members_wanted_, seed, "predictors.boosted.folds");
+    std::vector<std::size_t> unseen;  // in the order of their folds, with what was predicted
+    std::vector<double> held_out;
+    for (std::size_t fold = 0; fold < folds.count() && fitted.learns(); ++fold) {
+      const auto split = folds.split(fold);
+      std::vector<double> predicted;
       fitted.members_.push_back(
-          fitted.grow(rows, scaled, known, unseen, seed + fold, held_out[fold]));
+          fitted.grow(rows, scaled, split.known, split.unseen, seed + fold, predicted));
+      unseen.insert(unseen.end(), split.unseen.begin(), split.unseen.end());
+      held_out.insert(held_out.end(), predicted.begin(), predicted.end());
     }
-    fitted.calibrate(rows, scaled, order, held_out);
+    fitted.calibrate(rows, scaled, unseen, held_out);
     *this = std::move(fitted);
   }
 
@@ -244,6 +241,7 @@ class BoostedTrees : public Predictor {
     double best = std::numeric_limits<double>::infinity();
     for (int round = 1; round <= rounds_ && round <= member.rounds + kPatience + kCheckEvery;
          ++round) {
+      core::check_interrupt();
       booster->add_tree(round - 1, train);
       if (round % kCheckEvery != 0 && round != rounds_) continue;
       const auto predicted = booster->predict(test, round);
@@ -291,20 +289,16 @@ class BoostedTrees : public Predictor {
 
   /// On the records that each member held out, as the MLP ensemble does.
   void calibrate(const std::vector<Features>& rows, const std::vector<double>& scaled,
-                 const std::vector<std::size_t>& order,
-                 const std::vector<std::vector<double>>& held_out) {
+                 const std::vector<std::size_t>& unseen, const std::vector<double>& means) {
     residual_ = 0;
     stretch_ = 1;
     if (members_.empty()) return;
     const auto answers = ask(rows);
     std::vector<double> errors;
     std::vector<double> variances;
-    std::vector<double> means;
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      const std::size_t fold = i % members_.size();
-      means.push_back(held_out[fold][i / members_.size()]);
-      errors.push_back(means.back() - scaled[order[i]]);
-      variances.push_back(moments(answers, order[i]).second);
+    for (std::size_t k = 0; k < unseen.size(); ++k) {
+      errors.push_back(means[k] - scaled[unseen[k]]);
+      variances.push_back(moments(answers, unseen[k]).second);
     }
     residual_ = std::pow(calibration(errors, std::vector<double>(errors.size(), 1)), 2);
     std::vector<double> spreads;

@@ -7,6 +7,7 @@
 
 #include "gp_kernels.hpp"
 #include "gp_likelihood.hpp"
+#include "mosaic/core/process.hpp"
 #include "mosaic/core/random.hpp"
 #include "records.hpp"
 
@@ -298,6 +299,7 @@ std::vector<GpAnswer> GaussianProcess::predict(const std::vector<Features>& rows
   std::vector<double> inner;
   std::vector<double> explained(std::min(chunk, rows.size()));
   for (std::size_t begin = 0; begin < rows.size(); begin += chunk) {
+    core::check_interrupt();
     const std::size_t count = std::min(chunk, rows.size() - begin);
     const auto x = state.standardised(rows.data() + begin, count);
     state.cross(x, count, k, inner);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gp_kernels.hpp"
+#include "mosaic/core/process.hpp"
 
 namespace mosaic::predictors {
 
@@ -77,6 +78,7 @@ bool GrowingCholesky::append(const double* rows, std::size_t added) {
 bool GrowingCholesky::complete(const std::vector<double>& k, std::size_t size) {
   std::vector<double> rows;
   while (size_ < size) {
+    core::check_interrupt();
     const std::size_t next = std::min(size, size_ + kBlock);
     rows.clear();
     for (std::size_t i = size_; i < next; ++i) {

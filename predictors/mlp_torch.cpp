@@ -1,5 +1,7 @@
 /// "mlp": an ensemble of small multi-layer perceptrons, trained together as one batched network.
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/optim/adamw.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +10,7 @@
 #include <numeric>
 #include <span>
 
+#include "mosaic/core/process.hpp"
 #include "mosaic/core/random.hpp"
 #include "records.hpp"
 
@@ -76,22 +79,28 @@ struct Ensemble {
 };
 
 /// Which records each member learns from and which it holds out. The records are dealt into five
-/// parts; member m holds out part m, so that five members hold out each record once. Further
-/// members deal anew.
+/// parts, those of equal features into the same one; member m holds out part m, so that five
+/// members hold out each record once. Further members deal anew.
 struct Split {
   std::vector<std::vector<std::int64_t>> train;
   std::vector<std::vector<std::int64_t>> held_out;
 
-  Split(std::size_t records, std::int64_t members, std::uint64_t seed) {
-    const std::size_t parts = std::min<std::size_t>(5, records);
-    std::vector<std::int64_t> order(records);
-    std::iota(order.begin(), order.end(), std::int64_t{0});
+  Split(const std::vector<Features>& rows, std::int64_t members, std::uint64_t seed) {
+    auto networks = networks_of(rows);
+    if (networks.size() == 1) {
+      networks.clear();
+      for (std::size_t i = 0; i < rows.size(); ++i) networks.push_back({i});
+    }
+    const std::size_t parts = std::min<std::size_t>(5, networks.size());
     for (std::size_t member = 0; member < static_cast<std::size_t>(members); ++member) {
-      if (member % parts == 0) core::Stream(seed, "predictors.mlp.split", member).shuffle(order);
+      if (member % parts == 0) core::Stream(seed, "predictors.mlp.split", member).shuffle(networks);
       train.emplace_back();
       held_out.emplace_back();
-      for (std::size_t i = 0; i < records; ++i)
-        (i % parts == member % parts ? held_out : train).back().push_back(order[i]);
+      for (std::size_t i = 0; i < networks.size(); ++i)
+        for (const auto record : networks[i])
+          (i % parts == member % parts ? held_out : train)
+              .back()
+              .push_back(static_cast<std::int64_t>(record));
     }
   }
 };
@@ -181,6 +190,7 @@ void train(Ensemble& ensemble, const torch::Tensor& x, const torch::Tensor& y, c
     const double done = static_cast<double>(step) / static_cast<double>(settings.steps);
     options.lr(settings.rate * std::min(1.0, static_cast<double>(step) / 20) *
                (0.5 + 0.5 * std::cos(done * std::numbers::pi)));
+    core::check_interrupt();
     const auto index = batches.next();
     optimiser.zero_grad();
     loss_of(ensemble.forward(pick(x, index)), pick(y, index)).mean(1).sum().backward();
@@ -233,7 +243,7 @@ class Mlp : public Predictor {
     widths.insert(widths.end(), static_cast<std::size_t>(settings_.layers), settings_.hidden);
     widths.push_back(1);
     fitted.ensemble_ = Ensemble::random(widths, settings_.members, seed);
-    const Split split(rows.size(), settings_.members, seed);
+    const Split split(rows, settings_.members, seed);
     if (fitted.features_.outputs() > 0 && fitted.scale_ > 0)
       train(fitted.ensemble_, x, y, split, settings_, seed);
     fitted.calibrate(x, y, split);

@@ -16,15 +16,17 @@ constexpr int kVersion = 1;
 constexpr const char* kFitAgain = "fit the predictor again and save it";
 
 nlohmann::json to_json(const Scores& scores) {
-  return {{"records", scores.records},   {"mape", scores.mape},
-          {"rmse", scores.rmse},         {"kendall", scores.kendall},
-          {"spearman", scores.spearman}, {"coverage", scores.coverage}};
+  return {{"records", scores.records},  {"mape", scores.mape},
+          {"rmse", scores.rmse},        {"mape_records", scores.mape_records},
+          {"kendall", scores.kendall},  {"spearman", scores.spearman},
+          {"coverage", scores.coverage}};
 }
 
 Scores scores_from(const nlohmann::json& json) {
   Scores scores;
   json.at("records").get_to(scores.records);
   json.at("mape").get_to(scores.mape);
+  scores.mape_records = json.value("mape_records", scores.records);
   json.at("rmse").get_to(scores.rmse);
   json.at("kendall").get_to(scores.kendall);
   json.at("spearman").get_to(scores.spearman);

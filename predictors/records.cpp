@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <numeric>
+
+#include "mosaic/core/random.hpp"
 
 namespace mosaic::predictors {
 
 namespace {
+
+constexpr std::size_t kFewestRecords = 4;  // that a predictor is fitted to
 
 void check_row(const Features& row, std::size_t number, std::size_t width) {
   if (row.size() != width)
@@ -64,7 +69,7 @@ void check_records(const std::vector<Features>& rows, const std::vector<double>&
     throw core::Error(std::to_string(rows.size()) + " rows of features for " +
                           std::to_string(targets.size()) + " targets",
                       "give one target for each row");
-  if (rows.size() < 4)
+  if (rows.size() < kFewestRecords)
     throw core::Error("a predictor cannot be fitted to " + std::to_string(rows.size()) +
                           " records: it needs at least 4",
                       "measure more networks");
@@ -82,6 +87,49 @@ void check_records(const std::vector<Features>& rows, const std::vector<double>&
 void check_rows(const std::vector<Features>& rows, std::size_t width) {
   if (width == 0) throw core::Error("this predictor is not fitted", "call fit() or load() first");
   for (std::size_t i = 0; i < rows.size(); ++i) check_row(rows[i], i + 1, width);
+}
+
+std::vector<std::vector<std::size_t>> networks_of(const std::vector<Features>& rows) {
+  std::vector<std::vector<std::size_t>> networks;
+  std::map<Features, std::size_t> known;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto [found, is_new] = known.emplace(rows[i], networks.size());
+    if (is_new) networks.emplace_back();
+    networks[found->second].push_back(i);
+  }
+  return networks;
+}
+
+Folds::Folds(const std::vector<Features>& rows, std::size_t most, std::uint64_t seed,
+             const char* stream) {
+  if (deal(networks_of(rows), most, seed, stream)) return;
+  std::vector<std::vector<std::size_t>> single;
+  for (std::size_t i = 0; i < rows.size(); ++i) single.push_back({i});
+  deal(single, most, seed, stream);
+}
+
+/// False where some fold leaves too little to learn from.
+bool Folds::deal(const std::vector<std::vector<std::size_t>>& networks, std::size_t most,
+                 std::uint64_t seed, const char* stream) {
+  std::vector<std::size_t> order(networks.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  core::Stream(seed, stream).shuffle(order);
+  count_ = std::min(most, order.size());
+  dealt_.clear();
+  std::vector<std::size_t> sizes(count_, 0);
+  for (std::size_t i = 0; i < order.size(); ++i)
+    for (const auto record : networks[order[i]]) {
+      dealt_.emplace_back(record, i % count_);
+      ++sizes[i % count_];
+    }
+  return *std::max_element(sizes.begin(), sizes.end()) + kFewestRecords <= dealt_.size();
+}
+
+Folds::Split Folds::split(std::size_t fold) const {
+  Split split;
+  for (const auto& [record, its] : dealt_)
+    (its == fold ? split.unseen : split.known).push_back(record);
+  return split;
 }
 
 void Standardiser::fit(const std::vector<Features>& rows) {

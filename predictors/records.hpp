@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -21,6 +22,33 @@ void check_records(const std::vector<Features>& rows, const std::vector<double>&
 /// Throws core::Error where a row is not `width` finite numbers (`width` 0: the predictor is not
 /// fitted).
 void check_rows(const std::vector<Features>& rows, std::size_t width);
+
+/// Records of equal features, which are one network to a predictor: a list each, in the order of
+/// their first records.
+std::vector<std::vector<std::size_t>> networks_of(const std::vector<Features>& rows);
+
+/// Records dealt at random into folds, all of a network into the same one: a model that saw one of
+/// them would know the others' answer. One by one where networks are too few to learn from the
+/// rest.
+class Folds {
+ public:
+  /// `most` folds, or fewer where there are fewer networks. `stream` says who deals.
+  Folds(const std::vector<Features>& rows, std::size_t most, std::uint64_t seed,
+        const char* stream);
+  std::size_t count() const { return count_; }
+  /// The records in the order in which they were dealt, in and out of a fold.
+  struct Split {
+    std::vector<std::size_t> known;
+    std::vector<std::size_t> unseen;
+  };
+  Split split(std::size_t fold) const;
+
+ private:
+  bool deal(const std::vector<std::vector<std::size_t>>& networks, std::size_t most,
+            std::uint64_t seed, const char* stream);
+  std::size_t count_ = 0;
+  std::vector<std::pair<std::size_t, std::size_t>> dealt_;  // record, fold
+};
 
 /// Columns to zero mean and unit variance; constant columns are dropped.
 class Standardiser {

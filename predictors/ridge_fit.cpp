@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "mosaic/core/process.hpp"
+
 namespace mosaic::predictors {
 
 namespace {
@@ -75,6 +77,7 @@ RidgeFit fit_ridge(const std::vector<Features>& rows, const std::vector<double>&
   fit.intercept = y.mean();
   double best = -1;
   const auto attempt = [&](double candidate) {
+    core::check_interrupt();
     const Vector shrunk = (parts.eigenvalues.array() + count * candidate).inverse();
     const Vector leverage = (squared * shrunk).array() + 1 / count;
     const Vector residual = centred - parts.scores * shrunk.cwiseProduct(projected);

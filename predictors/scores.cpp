@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "mosaic/core/random.hpp"
+#include "mosaic/core/process.hpp"
 #include "mosaic/core/ranking.hpp"
 #include "records.hpp"
 
@@ -95,7 +95,6 @@ Scores score(std::span<const Prediction> predicted, std::span<const double> trut
   Scores scores;
   scores.records = truth.size();
   std::vector<double> means;
-  std::size_t nonzero = 0;
   for (std::size_t i = 0; i < truth.size(); ++i) {
     const double error = std::abs(predicted[i].mean - truth[i]);
     means.push_back(predicted[i].mean);
@@ -103,12 +102,12 @@ Scores score(std::span<const Prediction> predicted, std::span<const double> trut
     scores.coverage += error <= kNinety * predicted[i].deviation ? 1 : 0;
     if (truth[i] == 0) continue;
     scores.mape += 100 * error / std::abs(truth[i]);
-    ++nonzero;
+    ++scores.mape_records;
   }
   const double count = static_cast<double>(truth.size());
   scores.rmse = std::sqrt(scores.rmse / count);
   scores.coverage /= count;
-  if (nonzero != 0) scores.mape /= static_cast<double>(nonzero);
+  if (scores.mape_records > 0) scores.mape /= static_cast<double>(scores.mape_records);
   scores.kendall = kendall_tau(means, truth);
   scores.spearman = spearman_rho(means, truth);
   return scores;
@@ -125,28 +124,23 @@ Scores cross_validate(const std::string& spec, const std::vector<Features>& rows
             " folds",
         "use from 2 folds to one for each record, so that at least 4 are left to learn from");
 
-  std::vector<std::size_t> order(rows.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  core::Stream(seed, "predictors.folds").shuffle(order);
-
   std::vector<Prediction> predicted(rows.size());
-  for (std::size_t fold = 0; fold < folds; ++fold) {
+  const Folds dealt(rows, folds, seed, "predictors.folds");
+  for (std::size_t fold = 0; fold < dealt.count(); ++fold) {
+    core::check_interrupt();
+    const auto [train, test] = dealt.split(fold);
     std::vector<Features> known;
     std::vector<Features> unseen;
     std::vector<double> known_targets;
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      if (i % folds == fold) {
-        unseen.push_back(rows[order[i]]);
-      } else {
-        known.push_back(rows[order[i]]);
-        known_targets.push_back(targets[order[i]]);
-      }
+    for (const auto i : train) {
+      known.push_back(rows[i]);
+      known_targets.push_back(targets[i]);
     }
+    for (const auto i : test) unseen.push_back(rows[i]);
     const auto predictor = make_predictor(spec);
     predictor->fit(known, known_targets, seed);
     const auto answers = predictor->predict(unseen);
-    for (std::size_t i = fold, k = 0; i < order.size(); i += folds, ++k)
-      predicted[order[i]] = answers[k];
+    for (std::size_t k = 0; k < test.size(); ++k) predicted[test[k]] = answers[k];
   }
   return score(predicted, targets);
 }

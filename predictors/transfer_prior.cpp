@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "mosaic/core/process.hpp"
+
 namespace mosaic::predictors {
 
 namespace {
@@ -124,6 +126,7 @@ std::vector<Index> greedy_design(const DevicePrior& prior, const std::vector<Ind
   std::vector<Index> chosen;
   std::vector<bool> taken(candidates.size());
   while (chosen.size() < std::min(count, candidates.size())) {
+    core::check_interrupt();
     const MatrixXd reach = rows * covariance;
     const VectorXd variance = reach.cwiseProduct(rows).rowwise().sum().array() + noise;
     const VectorXd gain = (reach * spread).cwiseProduct(reach).rowwise().sum();

@@ -72,7 +72,8 @@ std::unique_ptr<Predictor> make_predictor(const std::string& spec);
 /// Agreement of predictions with the truth on records that the predictor did not see.
 struct Scores {
   std::size_t records = 0;
-  double mape = 0;  ///< mean absolute percentage error, percent (records whose truth is 0 left out)
+  double mape = 0;               ///< mean absolute percentage error, percent, of
+  std::size_t mape_records = 0;  ///< the records whose truth is not 0
   double rmse = 0;
   double kendall = 0;   ///< concordant minus discordant over all pairs whose *truth* differs; tied
                         ///< predictions count 0
@@ -98,8 +99,9 @@ double kendall_tau(std::span<const double> predicted, std::span<const double> tr
 double spearman_rho(std::span<const double> a, std::span<const double> b);
 
 /// Mean scores of k-fold cross-validation: every record is predicted once by a model that did not
-/// see it, and the scores are those of all these predictions together. Throws core::Error for fewer
-/// than 2 folds, more than records, or fewer than 4 records to learn from.
+/// see it, nor another record of equal features (unless those are too few to be told apart), and
+/// the scores are those of all these predictions together. Throws core::Error for fewer than 2
+/// folds, more than records, or fewer than 4 records to learn from.
 Scores cross_validate(const std::string& spec, const std::vector<Features>& rows,
                       const std::vector<double>& targets, std::size_t folds, std::uint64_t seed);
 

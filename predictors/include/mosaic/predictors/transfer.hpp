@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,13 +21,18 @@ struct KnownDevices {
   std::vector<std::vector<double>> latency;  ///< [device][network]; NaN where not measured
 };
 
-/// Reads a CSV(.gz) with a column `arch` and one column a device; an empty cell was not measured.
-/// `select` and `drop` are shell patterns (`latency_ms_*`) over the column names: without `select`
-/// every column but `arch` is a device. Throws core::Error with file, line and column for a cell
-/// that is no positive number and for a network that is named twice, core::UsageError for a pattern
-/// that meets no column and for fewer than two devices.
+/// The name by which networks of different tables meet (that of the space, say). Throws
+/// core::UsageError for text that names none; readers add file and line.
+using NameOf = std::function<std::string(const std::string&)>;
+
+/// Reads a CSV(.gz) with a column `arch` and one column a device; an empty cell (core::is_missing)
+/// was not measured. `select` and `drop` are columns or shell patterns over their names
+/// (`latency_ms_*`): without `select` every column is a device but `arch` and those that count the
+/// rows. A network in several rows has the mean of each device's latencies, and the log tells how
+/// far they lie apart. Throws core::Error with file, line and column for a cell that is no positive
+/// number, core::UsageError for a pattern that meets no column and for fewer than two devices.
 KnownDevices read_known_devices(const std::string& path, std::span<const std::string> select = {},
-                                std::span<const std::string> drop = {});
+                                std::span<const std::string> drop = {}, const NameOf& name = {});
 
 /// One measurement on the new device.
 struct Measured {
@@ -37,8 +43,9 @@ struct Measured {
 
 /// Reads a CSV with columns `arch` and `latency_ms`, as `mosaic measure --archs --out` writes it;
 /// `standard_error` is used where it is there, further columns are ignored. Rows whose latency is
-/// empty (the measurement failed) are left out.
-std::vector<Measured> read_measured(const std::string& path);
+/// empty (the measurement failed) are left out. Several rows of a network are kept, which
+/// Transfer::predict averages, and told in the log.
+std::vector<Measured> read_measured(const std::string& path, const NameOf& name = {});
 
 /// What is known of each network besides its latencies.
 struct Structure {
