@@ -81,4 +81,10 @@ struct JobFile {
   static JobFile from_text(const std::string& text, const std::string& path);
 };
 
+/// A file or folder named in a job: as it stands, or beside the job file.
+std::string find_beside(const std::string& name, const std::string& job_path);
+
+/// The [task] of a job, with its path found.
+tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std::string& job_path);
+
 }  // namespace mosaic::cli

@@ -92,13 +92,6 @@ ObjectiveFile read_objective(core::Section section, const core::CsvTable* table,
   return objective;
 }
 
-/// A file named in a job: as it stands, or beside the job file.
-std::string find_beside(const std::string& name, const std::string& job_path) {
-  if (std::filesystem::exists(name)) return name;
-  const auto beside = std::filesystem::path(job_path).parent_path() / name;
-  return std::filesystem::exists(beside) ? beside.string() : name;
-}
-
 std::shared_ptr<const core::CsvTable> read_table(core::Section section, const std::string& path) {
   required_choice(section, "type", {"table"});
   const auto file = find_beside(section.required_string("file"), path);
@@ -316,7 +309,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
   job.space = required_choice(space, "name", spaces::space_types().names());
   for (const auto& [key, value] : space.scalars_except({"name"})) job.space_options[key] = value;
 
-  if (root.has("task")) job.task = tasks::TaskSettings::read(root.section("task"), job.seed);
+  if (root.has("task")) job.task = read_task(root, job.seed, path);
   if (root.has("supernet")) {
     core::Section section = root.section("supernet");
     job.router = read_router(section);
@@ -366,6 +359,18 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
 }
 
 }  // namespace
+
+std::string find_beside(const std::string& name, const std::string& job_path) {
+  if (name.empty() || std::filesystem::exists(name)) return name;
+  const auto beside = std::filesystem::path(job_path).parent_path() / name;
+  return std::filesystem::exists(beside) ? beside.string() : name;
+}
+
+tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std::string& job_path) {
+  auto settings = tasks::TaskSettings::read(root.section("task"), seed);
+  settings.path = find_beside(settings.path, job_path);
+  return settings;
+}
 
 JobFile JobFile::from_file(const std::string& path) {
   return read(core::Config::from_file(path), path, true);

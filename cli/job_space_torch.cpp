@@ -1,5 +1,6 @@
 #include "job_space.hpp"
 
+#include "job_file.hpp"
 #include "mosaic/core/config.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/tasks/task.hpp"
@@ -29,7 +30,7 @@ spaces::Space space_of_job(const db::Job& job) {
     }
   }
   if (root.has("task")) {
-    const auto settings = tasks::TaskSettings::read(root.section("task"), job.seed);
+    const auto settings = read_task(root, job.seed, job.config_path);
     const auto task = tasks::tasks().at(settings.name)(settings);
     auto space = spaces::Space::make(name, {task->input_shape(), task->classes()}, options);
     if (space.hash() == job.space_hash) return space;

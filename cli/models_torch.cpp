@@ -2,7 +2,8 @@
 #include "job_state.hpp"
 #include "models.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -32,7 +33,7 @@ std::string task_text(const tasks::TaskSettings& task) {
                {"limit", task.limit},
                {"augment", task.augment},
                {"image_size", task.image_size}})
-      .dump();
+      .dump(-1, ' ', false, json::error_handler_t::replace);  // a path may be in another encoding
 }
 
 /// Data that a job or a network names must be there; the folder may be another one now.
@@ -129,7 +130,7 @@ void expect_supernet(const db::Reader& database, const db::Job& job, const JobFi
 }  // namespace
 
 void extract_subnet(const ExtractOptions& options) {
-  torch::NoGradGuard guard;
+  at::NoGradGuard guard;
   if (!std::filesystem::exists(options.db))
     throw core::UsageError("there is no database " + options.db,
                            "give the one of the job: --db FILE");
@@ -175,6 +176,7 @@ void extract_subnet(const ExtractOptions& options) {
   const auto normalisation = work.task->normalisation();
   info.mean = normalisation.mean;
   info.deviation = normalisation.standard_deviation;
+  info.preprocessing = work.task->preprocessing();
   info.passes = "extract, calibrate(" + std::to_string(calibration) + " images)";
   info.checkpoint = work.training_identity();
   info.provenance = provenance(job);
@@ -217,7 +219,7 @@ void eval_subnet(const EvalOptions& options) {
   const double share = score.accuracy / 100;
   const double error = 100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
   if (!options.outputs.empty()) {
-    torch::NoGradGuard guard;
+    at::NoGradGuard guard;
     const at::Tensor inputs = task->batch(split_of(options.split), 0, 8).inputs;
     supernet::save_tensors(options.outputs, {{{"x", inputs}, {"y", subnet.forward(inputs)}}, {}});
   }

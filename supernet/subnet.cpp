@@ -1,6 +1,6 @@
 #include "mosaic/supernet/subnet.hpp"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cmath>
 #include <filesystem>
@@ -24,20 +24,23 @@ bool ends_with(const std::string& text, const std::string& end) {
 }
 
 json info_json(const SubnetInfo& info) {
-  return {
-      {"space", {{"name", info.space}, {"options", info.space_options}}},
-      {"arch", info.arch},
-      {"hash", info.hash},
-      {"job", info.job},
-      {"task",
-       {{"name", info.task},
-        {"settings", info.task_settings},
-        {"classes", info.classes},
-        {"class_names", info.class_names}}},
-      {"input", {{"shape", info.input_shape}, {"mean", info.mean}, {"deviation", info.deviation}}},
-      {"passes", info.passes},
-      {"checkpoint", info.checkpoint},
-      {"provenance", info.provenance}};
+  return {{"space", {{"name", info.space}, {"options", info.space_options}}},
+          {"arch", info.arch},
+          {"hash", info.hash},
+          {"job", info.job},
+          {"task",
+           {{"name", info.task},
+            {"settings", info.task_settings},
+            {"classes", info.classes},
+            {"class_names", info.class_names}}},
+          {"input",
+           {{"shape", info.input_shape},
+            {"mean", info.mean},
+            {"deviation", info.deviation},
+            {"preprocessing", info.preprocessing}}},
+          {"passes", info.passes},
+          {"checkpoint", info.checkpoint},
+          {"provenance", info.provenance}};
 }
 
 SubnetInfo info_from(const json& object) {
@@ -54,6 +57,7 @@ SubnetInfo info_from(const json& object) {
   info.input_shape = object.at("input").at("shape").get<std::vector<std::int64_t>>();
   info.mean = object.at("input").at("mean").get<std::vector<double>>();
   info.deviation = object.at("input").at("deviation").get<std::vector<double>>();
+  info.preprocessing = object.at("input").value("preprocessing", "");
   info.passes = object.at("passes");
   info.checkpoint = object.at("checkpoint");
   info.provenance = object.at("provenance");

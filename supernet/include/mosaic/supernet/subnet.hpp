@@ -27,9 +27,10 @@ struct SubnetInfo {
   std::vector<double>
       mean;  ///< per channel, of pixels in [0, 1]: inputs are (x - mean) / deviation
   std::vector<double> deviation;
-  std::string passes;      ///< what was done to it after training: "extract, calibrate(512)"
-  std::string checkpoint;  ///< hash of the supernet's checkpoint
-  std::string provenance;  ///< version, revision, seed, device as JSON text
+  std::string preprocessing;  ///< how a file becomes an input, in words
+  std::string passes;         ///< what was done to it after training: "extract, calibrate(512)"
+  std::string checkpoint;     ///< hash of the supernet's checkpoint
+  std::string provenance;     ///< version, revision, seed, device as JSON text
 };
 
 /// Graph, weights (each slot's active part only) and normalisation statistics.
