@@ -349,8 +349,8 @@ ImageData read_image_tree(const std::string& folder, std::int64_t size) {
   if (in_test > 0) data.test = decode(test_files, size, in_train, broken);
   broken.expect_none(in_train + in_test);
   data.preprocessing = message(
-      "Pillow: ImageOps.exif_transpose(image).convert(\"RGB\"), 16-bit grey divided by 257 before; "
-      "resize(({}, {}), Image.Resampling.BILINEAR)",
+      "Pillow: ImageOps.exif_transpose(image).convert(\"RGB\") (alpha is dropped; 16-bit grey is "
+      "to be divided by 257 before); resize(({}, {}), Image.Resampling.BILINEAR)",
       size, size);
   return data;
 }

@@ -290,10 +290,11 @@ TEST_CASE("what a folder of images leaves out is told in a line") {
 TEST_CASE("a task says how its files become inputs") {
   const TemporaryFolder folder;
   write_pets(folder, "train", 10);
-  CHECK(make(folder)->preprocessing() ==
-        "Pillow: ImageOps.exif_transpose(image).convert(\"RGB\"), 16-bit grey divided by 257 "
-        "before; resize((8, 8), Image.Resampling.BILINEAR); then (pixel / 255 - mean) / deviation "
-        "as [channels, height, width]");
+  CHECK(
+      make(folder)->preprocessing() ==
+      "Pillow: ImageOps.exif_transpose(image).convert(\"RGB\") (alpha is dropped; 16-bit grey is "
+      "to be divided by 257 before); resize((8, 8), Image.Resampling.BILINEAR); then (pixel / 255 "
+      "- mean) / deviation as [channels, height, width]");
 }
 
 TEST_CASE("names in UTF-8 are kept as they are") {
