@@ -1,9 +1,9 @@
 #include "mosaic/supernet/supernet.hpp"
 
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
