@@ -3,7 +3,7 @@
 # print the Pareto front, extract the most accurate network under a latency cap, check it, train it
 # a little further, test it once, and write a report. On the GPU where there is one, else the CPU.
 #
-#   scripts/demo.sh               a first front from a fifth of the images: examples/fashion_first.toml
+#   scripts/demo.sh               a first front from a third of the images, in about three minutes: examples/fashion_first.toml
 #   scripts/demo.sh --full        the front of the README, in about ten minutes: examples/fashion.toml
 #   scripts/demo.sh JOB.toml      that of another job
 #
