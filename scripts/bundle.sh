@@ -32,7 +32,7 @@ while [[ $# -gt 0 ]]; do
 done
 
 [[ ${MOSAIC_SKIP_SETUP:-0} == 1 ]] || scripts/setup.sh
-build_preset "$preset"
+if [[ $with_tests == 1 ]]; then build_preset "$preset"; else build_preset "$preset" bin/mosaic; fi
 built=build/$preset
 [[ -x $built/bin/mosaic ]] || die "$built/bin/mosaic is not there: did the build leave it out?"
 

@@ -94,6 +94,8 @@ check_includes() {
   forbid "$torch" "core, spaces, db and search do without torch" "${files[@]}"
   mapfile -t files < <(of_room evaluators predictors cli | grep -v '_torch\.cpp$' | grep '\.cpp$')
   forbid "$torch" "in this room only files named *_torch.cpp include torch" "${files[@]}"
+  mapfile -t files < <(all_sources)
+  forbid 'torch/torch\.h' "torch/torch.h is slow: ATen/ATen.h, and what else is needed (CONTRIBUTING.md)" "${files[@]}"
   mapfile -t files < <(all_sources | grep '/include/')
   forbid '(torch|c10)/|ATen/([^c]|c[^o]|core/[^T]|core/Tensor[^.])' \
     "a public header includes ATen/core/Tensor.h at most" "${files[@]}"

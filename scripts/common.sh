@@ -13,11 +13,12 @@ machine_preset() {
   if gpu_seen && nvcc_seen; then echo cuda; else echo release; fi
 }
 
-# build_preset PRESET: configures (where it was not) and builds all targets.
+# build_preset PRESET [TARGET...]: configures (where it was not) and builds the targets, or all.
 build_preset() {
   local preset=$1
+  shift
   [[ -e build/$preset/build.ninja ]] || cmake --preset "$preset"
-  cmake --build "build/$preset"
+  cmake --build "build/$preset" ${1:+--target "$@"}
 }
 
 sources() {
