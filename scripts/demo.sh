@@ -34,6 +34,7 @@ mkdir -p "$out"
 job=$(sed -n 's/^name *= *"\(.*\)".*/\1/p' "$job_file" | head -1)
 db=$out/results.db
 begin=$SECONDS
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} # threads that spin while they wait are slow on a shared machine
 
 step() { printf '\n== %s\n\n' "$*"; }
 
