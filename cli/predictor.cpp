@@ -2,8 +2,16 @@
 #include "predictor.hpp"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <thread>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/core/text.hpp"
 
 namespace mosaic::cli {
 
@@ -12,7 +20,38 @@ core::Registry<CommandSetup>& predictor_commands() {
   return registry;
 }
 
+namespace {
+
+/// A line in the log after ten seconds, and then every half minute.
+class SignOfLife {
+ public:
+  SignOfLife() {
+    try {
+      thread_ = std::jthread([this](const std::stop_token& stop) { tell(stop); });
+    } catch (const std::system_error&) {  // no thread to be had: silence
+    }
+  }
+
+ private:
+  void tell(const std::stop_token& stop) {
+    const core::Stopwatch watch;
+    std::unique_lock lock(mutex_);
+    for (auto wait = std::chrono::seconds(10);; wait = std::chrono::seconds(30)) {
+      ended_.wait_for(lock, stop, wait, [] { return false; });
+      if (stop.stop_requested()) return;
+      core::log_info("still at work after " + core::human_seconds(watch.seconds()) +
+                     " (Ctrl-C stops it)");
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable_any ended_;
+  std::jthread thread_;  // the last member: it ends first
+};
+
+}  // namespace
+
 void or_nothing(const std::function<void()>& work) {
+  const SignOfLife life;
   try {
     work();
   } catch (const core::Interrupted& error) {

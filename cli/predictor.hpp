@@ -11,7 +11,8 @@ namespace mosaic::cli {
 /// CommandSetup(setup)};`
 core::Registry<CommandSetup>& predictor_commands();
 
-/// Runs what writes its results at the end; an interruption says that there are none.
+/// Runs what writes its results at the end: the log says now and then that it goes on, and an
+/// interruption that there are none.
 void or_nothing(const std::function<void()>& work);
 
 }  // namespace mosaic::cli

@@ -211,6 +211,12 @@ void eval(const Options& options) {
     throw core::UsageError(
         fmt::format("{} rows to fit and {} to score, but the table has {}", most, test, rows),
         fmt::format("use at most {} rows together", rows));
+  constexpr std::size_t kFewest = 4;
+  if (const std::size_t least = *std::min_element(sizes.begin(), sizes.end()); least < kFewest)
+    throw core::UsageError(
+        fmt::format("{} rows to fit, of {} with {} to score: a predictor is fitted to at least {}",
+                    least, rows, test, kFewest),
+        "fit more rows, or score fewer: --train, --test");
   Drift drift;
   if (options.table.ordered)
     drift = predictors::detect_slow_stretches(records.rows, records.targets, options.table.seed);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/text.hpp"
@@ -173,6 +174,78 @@ TEST_CASE("suggest, measure, transfer: latencies of a new device from ten measur
     CHECK_THAT(space.errors, Contains("known.csv"));
     CHECK_FALSE(std::filesystem::exists(folder / "p.csv"));
   }
+}
+
+TEST_CASE("known tables say which columns are devices, and how far repeated networks differ") {
+  const Devices devices;
+  const Folder folder("transfer_tables");
+  std::istringstream lines(devices.known());
+  std::string line;
+  std::string text;
+  for (int i = -1; std::getline(lines, line); ++i)
+    text += (i < 0 ? std::string() : std::to_string(i + 1)) + "," + line + "\n";
+  folder.write("counted.csv", text);
+  const std::string repeated = devices.known() + devices.arch(0) + ",100,,,,\n";
+  folder.write("repeated.csv", repeated);
+  const auto suggest = [&](const std::string& table, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments{"predictor", "suggest", "--known", table, "--count", "3"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return folder.run(arguments);
+  };
+  const Outcome counted = suggest("counted.csv");
+  INFO(counted.errors);
+  REQUIRE(counted.status == 0);
+  CHECK_THAT(counted.errors,
+             Contains("counted.csv: column '' counts the rows, and is taken for no device") &&
+                 Contains("5 columns of counted.csv taken as devices: gpu, big_gpu, cpu, phone, "
+                          "old_phone"));
+  folder.write("known.csv", devices.known());
+  CHECK(counted.output == suggest("known.csv").output);
+
+  for (const auto& space : {std::vector<std::string>{}, {"--space", "nasbench201"}}) {
+    const Outcome twice = suggest("repeated.csv", space);
+    INFO(twice.errors);
+    CHECK(twice.status == 0);
+    CHECK_THAT(twice.errors,
+               Contains("warning: repeated.csv: 1 network in several rows (2): their means are "
+                        "taken; they differ by up to ") &&
+                   Contains("% (gpu of " + devices.arch(0) + ": ") &&
+                   Contains(" in line 2, 100 in line 202)"));
+  }
+  folder.write("broken.csv", devices.known() + "nonsense,1,2,3,4,5\n");
+  CHECK_THAT(suggest("broken.csv", {"--space", "nasbench201"}).errors, Contains("broken.csv:202: "));
+}
+
+TEST_CASE("measurements that no known device has are enough for predictions, not for their error") {
+  const Devices devices;
+  const Folder folder("transfer_strangers");
+  std::string known = "arch,gpu,cpu,phone\n";
+  std::string measured = "arch,latency_ms\n";
+  for (std::size_t i = 0; i < 200; ++i) {
+    const auto ms = [&](double launch, double compute) {
+      return "," + core::format_double(devices.latency(i, launch, compute));
+    };
+    if (i < 190)
+      known += devices.arch(i) + ms(1, 0.05) + ms(0.3, 0.6) + ms(0.2, 1.5) + "\n";
+    else
+      measured += devices.arch(i) + ms(0.6, 0.4) + "\n";
+  }
+  folder.write("known.csv", known);
+  folder.write("ten.csv", measured);
+  std::vector<std::string> arguments{"predictor",  "transfer", "--space", "nasbench201", "--known",
+                                     "known.csv",  "--measured", "ten.csv", "--out", "p.csv"};
+  const Outcome text = folder.run(arguments);
+  INFO(text.errors);
+  CHECK(text.status == 0);
+  CHECK_THAT(text.output, Contains("the error to expect is not known: no known device has 3 of the "
+                                   "measured networks"));
+  arguments.back() = "caf\xE9.csv";
+  arguments.emplace_back("--json");
+  const Outcome as_json = folder.run(arguments);
+  INFO(as_json.errors);
+  REQUIRE(as_json.status == 0);
+  CHECK(json::parse(as_json.output)["expected"].is_null());
+  CHECK(std::filesystem::exists(folder / "caf\xE9.csv"));
 }
 
 TEST_CASE("networks of a list are measured on this machine, and a broken run goes on") {

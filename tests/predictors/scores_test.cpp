@@ -79,7 +79,10 @@ TEST_CASE("scores are what a hand computes") {
 
 TEST_CASE("a truth of zero does not make the percentage error infinite") {
   const std::vector<Prediction> predicted{{1, 1}, {22, 1}};
-  CHECK(score(predicted, std::vector<double>{0, 20}).mape == Approx(10));
+  const Scores scores = score(predicted, std::vector<double>{0, 20});
+  CHECK(scores.mape == Approx(10));
+  CHECK(scores.mape_records == 1);
+  CHECK(scores.records == 2);
 }
 
 TEST_CASE("scores of lists of unequal length are refused") {
@@ -109,6 +112,38 @@ TEST_CASE("cross-validation scores each record by a model that did not see it") 
   CHECK(scores.rmse < 0.02);
   CHECK(scores.kendall > 0.98);
   CHECK(scores.coverage == Approx(0.9).margin(0.1));
+}
+
+TEST_CASE("records of equal features are never on both sides of a fold") {
+  // Thirty networks five times each, with targets that no feature explains.
+  core::Stream stream(4, "test");
+  std::vector<Features> rows;
+  std::vector<double> targets;
+  for (int network = 0; network < 30; ++network) {
+    const Features row{stream.uniform(), stream.uniform(), stream.uniform()};
+    const double target = 1 + stream.uniform();
+    for (int repeat = 0; repeat < 5; ++repeat) {
+      rows.push_back(row);
+      targets.push_back(target + 0.001 * stream.uniform());
+    }
+  }
+  for (const char* spec : {"boosted-trees(rounds=200)", "ridge", "auto(candidates=ridge+gp)"}) {
+    const Scores scores = cross_validate(spec, rows, targets, 5, 1);
+    INFO(spec);
+    CHECK(scores.records == 150);
+    CHECK(std::abs(scores.kendall) < 0.4);  // 0.9 where a repeat tells
+    CHECK(scores.rmse > 0.2);
+  }
+}
+
+TEST_CASE("folds of records that are too few networks are dealt one by one") {
+  std::vector<Features> rows(12, Features{1});
+  rows[11] = {2};
+  std::vector<double> targets;
+  for (int i = 0; i < 12; ++i) targets.push_back(i % 3 + 1);
+  CHECK(cross_validate("ridge", rows, targets, 4, 1).records == 12);
+  CHECK(cross_validate("boosted-trees(rounds=20)", rows, targets, 4, 1).records == 12);
+  CHECK(cross_validate("auto", rows, targets, 3, 1).records == 12);
 }
 
 TEST_CASE("cross-validation is deterministic in its seed") {

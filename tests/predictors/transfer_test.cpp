@@ -297,9 +297,29 @@ TEST_CASE("tables of known devices are read with their patterns, and errors say 
   const CsvFile zero("arch,a,b\nx,1,2\ny,0,2\n");
   CHECK_THAT(message_of([&] { read_known_devices(zero.file.path()); }),
              Contains(":3: column 'a' is 0, but a latency is more than 0 ms"));
-  const CsvFile twice("arch,a,b\nx,1,2\nx,1,2\n");
-  CHECK_THAT(message_of([&] { read_known_devices(twice.file.path()); }),
-             Contains(":3: the network x has a row above already"));
+}
+
+TEST_CASE("a network in several rows has the mean of each device's latencies") {
+  const CsvFile file("arch,a,b\nx,1,2\ny,5,6\nx,3,\n x,nan,4\n");
+  const auto trimmed = [](const std::string& arch) { return std::string(core::trim(arch)); };
+  const auto known = read_known_devices(file.file.path(), {}, {}, trimmed);
+  CHECK(known.archs == std::vector<std::string>{"x", "y"});
+  CHECK(known.latency == std::vector<std::vector<double>>{{2, 5}, {3, 6}});
+}
+
+TEST_CASE("a column that counts the rows is taken for no device") {
+  const CsvFile file(",arch,a,b\n0,v,1,2\n1,w,2,3\n2,x,1,4\n3,y,4,5\n4,z,2,4\n");
+  CHECK(read_known_devices(file.file.path()).devices == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("a network that the space cannot read is named with file and line") {
+  const CsvFile file("arch,a,b\nx,1,2\nbad,1,2\n");
+  const auto name = [](const std::string& arch) -> std::string {
+    if (arch == "bad") throw core::UsageError("'bad' is no network", "write another");
+    return arch;
+  };
+  CHECK_THAT(message_of([&] { read_known_devices(file.file.path(), {}, {}, name); }),
+             Contains(":3: 'bad' is no network: write another"));
 }
 
 TEST_CASE("measurements are read with what mosaic measure writes beside them") {
