@@ -122,11 +122,11 @@ void setup_report(CLI::App& app) {
                  "file to write (default: report-JOB.html beside the database)");
   app.callback([options] {
     const db::Reader reader(options->database.db);
-    const auto job = reader.job(options->database.job_name());
+    const auto job = as_it_stands(reader, reader.job(options->database.job_name()));
     const auto out =
         options->out.empty() ? default_report(job.name, options->database.db) : options->out;
     write_report(reader, job, out);
-    std::cout << "written to " << out << "\n";
+    if (out != "-") std::cout << "written to " << out << "\n";
   });
 }
 

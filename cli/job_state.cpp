@@ -5,6 +5,10 @@
 
 namespace mosaic::cli {
 
+std::string job_option(const std::string& name) {
+  return (name.starts_with("-") ? "--job=" : "--job ") + quoted(name);
+}
+
 std::string way_on(const db::Job& job, const std::string& db) {
   const std::string in = " --db " + quoted(db);
   if (job.phase == "rank") return "mosaic rank " + quoted(job.config_path) + in;

@@ -11,6 +11,9 @@ namespace mosaic::cli {
 constexpr const char* kKilled =
     "its process ended without a word (killed, or the machine went down)";
 
+/// "--job NAME" of a command line.
+std::string job_option(const std::string& name);
+
 /// The command that goes on with a job that is not finished.
 std::string way_on(const db::Job& job, const std::string& db);
 

@@ -63,7 +63,7 @@ double excess(const db::Constraint& bound, double value) {
 }
 
 std::string how_to_see_all(const db::Reader& reader, const db::Job& job) {
-  return "mosaic front --all --job " + quoted(job.name) + " --db " + quoted(reader.path());
+  return "mosaic front --all " + job_option(job.name) + " --db " + quoted(reader.path());
 }
 
 /// Of the networks that have a value of `metric`: which comes nearest to the bounds.

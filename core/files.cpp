@@ -75,16 +75,17 @@ void write_all(const std::string& path, int fd, std::span<const std::string_view
     }
 }
 
-/// Writes to what `flags` open, and closes it.
-void write_to(const std::string& path, int flags, std::span<const std::string_view> pieces) {
-  Descriptor file(path, flags);
+/// Writes to `place`, which `flags` open, on the way to `path`.
+void write_to(const std::string& path, const std::string& place, int flags,
+              std::span<const std::string_view> pieces) {
+  Descriptor file(place, flags);
   if (!file.valid()) fail_write(path, errno);
   write_all(path, file.get(), pieces);
   if (!file.close()) fail_write(path, errno);
 }
 
-void sync(const std::string& path, int flags) {
-  const Descriptor file(path, flags);
+void sync(const std::string& path, const std::string& place, int flags) {
+  const Descriptor file(place, flags);
   if (!file.valid() || fsync(file.get()) != 0) fail_write(path, errno);
 }
 
@@ -206,17 +207,17 @@ void write_file_atomic(const std::string& path, std::span<const std::string_view
   if (!there && errno != ENOENT) fail_write(path, errno);
   if (there && S_ISDIR(status.st_mode)) fail_write(path, EISDIR);
   // A device or a pipe is written to: to replace it would destroy it.
-  if (there && !S_ISREG(status.st_mode)) return write_to(path, O_WRONLY, pieces);
+  if (there && !S_ISREG(status.st_mode)) return write_to(path, path, O_WRONLY, pieces);
   const std::string target = place.path.string();
   Temporary temporary(target);
-  write_to(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC, pieces);
+  write_to(path, temporary.path(), O_WRONLY | O_CREAT | O_TRUNC, pieces);
   copy_mode(target, temporary.path());
-  sync(temporary.path(), O_RDONLY);
+  sync(path, temporary.path(), O_RDONLY);
   crash_point("file written, not yet in place");
   if (rename(temporary.path().c_str(), target.c_str()) != 0) fail_write(path, errno);
   temporary.release();
   const auto folder = place.path.parent_path().string();
-  sync(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  sync(path, folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
   crash_point("file in place");
 }
 

@@ -180,17 +180,15 @@ TEST_CASE("a full disk is reported and the old file stays") {
       std::fputs(error.what(), stderr);
     }
   });
-  CHECK_THAT(child.text, Catch::StartsWith("cannot write '" + path + ".tmp-"));
-  CHECK_THAT(child.text, Catch::EndsWith("': File too large: raise the limit on the size of files "
-                                         "(ulimit -f)"));
+  CHECK(child.text == "cannot write '" + path +
+                          "': File too large: raise the limit on the size of files (ulimit -f)");
   CHECK(core::read_file(path) == "old");
   CHECK(folder.files() == 1);
 }
 
 TEST_CASE("writing into a folder that is not there says so") {
-  CHECK_THROWS_WITH(core::write_file_atomic("/nowhere/a", "x"),
-                    Catch::StartsWith("cannot write '/nowhere/a") &&
-                        Catch::EndsWith("': No such file or directory: create the folder first"));
+  CHECK(message_of<core::Error>([] { core::write_file_atomic("/nowhere/a", "x"); }) ==
+        "cannot write '/nowhere/a': No such file or directory: create the folder first");
   const Folder folder;
   std::filesystem::create_directory(folder / "sub");
   CHECK(message_of<core::Error>([&] { core::write_file_atomic(folder / "sub", "x"); }) ==
