@@ -378,10 +378,10 @@ class Pipeline {
         candidates ? static_cast<double>(candidates->size()) : work_.space->size().architectures);
     const double left = most - static_cast<double>(done);
     core::log_info(
-        "searching " + core::with_commas(static_cast<long long>(most)) + " networks" +
-        (candidates ? " of the " + core::with_commas(std::ssize(candidates->networks())) + " of " +
-                          work_.table->csv().origin
-                    : "") +
+        "searching " + core::with_commas(static_cast<long long>(most)) +
+        (candidates ? " of the " + core::with_commas(std::ssize(candidates->networks())) +
+                          " networks that " + work_.table->csv().origin + " has all values of"
+                    : " networks") +
         (seconds > 0 ? ": at most about " + core::human_seconds(seconds * std::max(0.0, left))
                      : ""));
   }
@@ -398,8 +398,8 @@ class Pipeline {
 bool is_done(const db::Job& job) { return job.status == "finished" && job.phase == "done"; }
 
 void say_done(const db::Job& job, const std::string& db) {
-  core::log_info("job '" + job.name + "' is finished: mosaic front --job " + job.name + " --db " +
-                 db);
+  core::log_info("job '" + job.name + "' is finished: mosaic front " + job_option(job.name) +
+                 " --db " + cli::quoted(db));
 }
 
 }  // namespace
@@ -419,8 +419,8 @@ void run_job(const RunOptions& options, Goal goal) {
   if (known && goal == Goal::run && database.state(known->id, "goal").value_or("run") == "run")
     throw core::UsageError(
         "job '" + file.name + "' is in " + options.db + " already (" + known->status + ")",
-        is_done(*known) ? "see it with: mosaic front --job " + file.name + " --db " + options.db +
-                              "; to run it again give it another name"
+        is_done(*known) ? "see it with: mosaic front " + job_option(file.name) + " --db " +
+                              cli::quoted(options.db) + "; to run it again give it another name"
                         : "go on with: " + way_on(*known, options.db));
   if (known && is_done(*known)) {
     say_done(*known, options.db);
