@@ -274,14 +274,15 @@ double correlation(const std::vector<predictors::Features>& rows, std::size_t co
   return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
 }
 
-void warn_of_tell_tales(const PredictorRecords& records) {
-  for (std::size_t column = 0; column < records.names.size(); ++column) {
-    const double r = correlation(records.rows, column, records.targets);
+/// `columns`: the one that each feature comes from, which is what can be dropped.
+void warn_of_tell_tales(const PredictorRecords& records, const std::vector<std::string>& columns) {
+  for (std::size_t i = 0; i < records.names.size(); ++i) {
+    const double r = correlation(records.rows, i, records.targets);
     if (std::abs(r) > kTellTale)
       core::log_warning(
-          fmt::format("column '{0}' all but tells the target (correlation {1:.5f}): "
-                      "--drop '{0}' unless it is known before measuring",
-                      records.names[column], r));
+          fmt::format("column '{}' all but tells the target (correlation {:.5f}): --drop '{}' "
+                      "unless it is known before measuring",
+                      records.names[i], r, columns[i]));
   }
 }
 
@@ -422,10 +423,12 @@ PredictorRecords read_predictor_records(const PredictorTableOptions& options) {
   warn_of_targets(table, targets);
 
   PredictorRecords records;
+  std::vector<std::string> columns;  // of each feature
   for (const std::size_t column : features) {
     const std::string& name = table.columns[column];
     if (std::find(numbers.begin(), numbers.end(), column) != numbers.end()) {
       records.names.push_back(name_of(table, {column, std::nullopt}));
+      columns.push_back(name);
       continue;
     }
     const auto levels = levels_of(table, column);
@@ -435,13 +438,14 @@ PredictorRecords read_predictor_records(const PredictorTableOptions& options) {
                         "leave it out with --drop '" + name +
                             "', or say that it names networks: --group '" + name + "'");
     for (const auto& level : levels) records.names.push_back(name_of(table, {column, level}));
+    columns.resize(records.names.size(), name);
   }
   records.rows = features_by_name(table, records.names);
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     records.targets.push_back(0);
     for (const std::size_t column : targets) records.targets.back() += table.number(row, column);
   }
-  warn_of_tell_tales(records);
+  warn_of_tell_tales(records, columns);
   records.networks = networks_of(table, records.rows, group, !options.group);
   if (records.networks.size() < records.rows.size())
     core::log_info(fmt::format("{} distinct networks in {} rows", records.networks.size(),

@@ -96,17 +96,6 @@ void check_utf8(const std::vector<std::string>& cells, const std::vector<std::st
   }
 }
 
-/// "85,7" without quotes is two cells.
-bool has_decimal_comma(const std::vector<std::string>& cells) {
-  const auto digits = [](const std::string& cell) {
-    const auto text = trim(cell);
-    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-  };
-  for (std::size_t i = 0; i + 1 < cells.size(); ++i)
-    if (digits(cells[i]) && digits(cells[i + 1])) return true;
-  return false;
-}
-
 void check_names(const std::vector<std::string>& columns, const std::string& origin) {
   std::map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -298,7 +287,7 @@ CsvTable parse_csv(const std::string& text, const std::string& origin) {
     if (cells.size() != table.columns.size())
       throw Error(place_of(origin, reader.line()) + std::to_string(cells.size()) +
                       " cells where the header has " + std::to_string(table.columns.size()),
-                  cells.size() > table.columns.size() && has_decimal_comma(cells)
+                  cells.size() > table.columns.size()
                       ? "quote cells that hold commas, and write decimals behind a point"
                       : "quote cells that hold commas, or get the file again if it is cut off");
     table.rows.push_back(cells);

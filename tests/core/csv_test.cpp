@@ -57,8 +57,8 @@ TEST_CASE("malformed tables are refused with file and line") {
     return message_of<core::Error>([&] { core::parse_csv(text, "t.csv"); });
   };
   CHECK(error("a,b\n1,2\n1,2,3\n") ==
-        "t.csv:3: 3 cells where the header has 2: quote cells that hold commas, or get the file "
-        "again if it is cut off");
+        "t.csv:3: 3 cells where the header has 2: quote cells that hold commas, and write decimals "
+        "behind a point");
   CHECK(error("a,b\n\"1\n\n2\",3\n4\n") ==
         "t.csv:5: 1 cells where the header has 2: quote cells that hold commas, or get the file "
         "again if it is cut off");
