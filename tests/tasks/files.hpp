@@ -39,7 +39,7 @@ class TemporaryFolder {
     return path.string();
   }
   std::string write(const std::string& name, const std::string& content) const {
-    const std::string path = file(name);
+    std::string path = file(name);
     std::ofstream(path, std::ios::binary) << content;
     return path;
   }
