@@ -1,0 +1,92 @@
+// A job over a folder of pictures, as a user has it.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "program.hpp"
+
+using namespace mosaic::cli::test;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kJob = R"([job]
+name = "pets"
+threads = 1
+[space]
+name = "resnet-pooling"
+layers = 5
+poolings = 1
+width = 2
+[task]
+name = "image-folder"
+path = "pictures"
+image_size = 8
+[supernet]
+router = "plain"
+epochs = 1
+batch_size = 4
+[[objective]]
+metric = "accuracy"
+images = 2
+calibration = 8
+[[objective]]
+metric = "params"
+[search]
+algorithm = "random"
+population = 4
+evaluations = 4
+)";
+
+}  // namespace
+
+TEST_CASE("pictures beside the job file are found, and the network says how they were read") {
+  const Folder folder("pictures");
+  const fs::path data = fs::path(std::getenv("MOSAIC_SOURCE_DIR")) / "tests/tasks/data";
+  for (const auto& file : fs::directory_iterator(data)) {
+    const std::string kind = file.path().extension() == ".jpg" ? "jpeg" : "png";
+    if (file.path().extension() != ".jpg" && file.path().extension() != ".png") continue;
+    const fs::path to = folder / "jobs/pictures/train" / kind;
+    fs::create_directories(to);
+    fs::copy_file(file.path(), to / file.path().filename());
+  }
+  folder.write("jobs/pictures/train/png/0.webp", "x");
+  folder.write("jobs/job.toml", kJob);
+  const auto run = folder.run({"run", "jobs/job.toml", "--db", "r.db"});
+  INFO(run.errors);
+  REQUIRE(run.status == 0);
+  CHECK_THAT(run.errors, Contains("left out: 1 .webp: Mosaic reads .jpg, .jpeg, .png"));
+
+  REQUIRE(folder.run({"extract", "--db", "r.db", "--out", "net"}).status == 0);
+  const auto config = nlohmann::json::parse(slurp(folder / "net/config.json"));
+  CHECK_THAT(config.at("input").at("preprocessing").get<std::string>(),
+             Contains("ImageOps.exif_transpose(image).convert(\"RGB\")") &&
+                 Contains("resize((8, 8), Image.Resampling.BILINEAR)"));
+  CHECK_THAT(config.at("task").at("settings").get<std::string>(),
+             Contains((folder / "jobs/pictures").string()));
+  REQUIRE(folder.run({"finetune", "net", "--epochs", "1", "--batch-size", "4", "--out", "tuned"})
+              .status == 0);
+  CHECK(nlohmann::json::parse(slurp(folder / "tuned/config.json")).at("input") ==
+        config.at("input"));
+
+  // A path need not be UTF-8.
+  fs::create_directory_symlink("jobs", folder / "jobs\xe9");
+  REQUIRE(folder.run({"run", "jobs\xe9/job.toml", "--db", "latin.db"}).status == 0);
+  const auto extract = folder.run({"extract", "--db", "latin.db", "--out", "latin"});
+  INFO(extract.errors);
+  REQUIRE(extract.status == 0);
+  CHECK_THAT(slurp(folder / "latin/config.json"), Contains("jobs\uFFFD/pictures"));
+  REQUIRE(folder.run({"eval", "latin", "--path", "jobs/pictures"}).status == 0);
+
+  // What cannot be read is said before anything is trained.
+  folder.write("jobs/pictures/train/png/0.png", "");
+  folder.write("jobs/pictures/train/png/1.png", "GIF89a");
+  const auto broken = folder.run({"run", "jobs/job.toml", "--db", "other.db"});
+  CHECK(broken.status == 1);
+  CHECK_THAT(broken.errors, Contains("2 of 61 images cannot be read: ") &&
+                                Contains("png/0.png is empty (0 bytes); ") &&
+                                Contains("png/1.png is neither a JPEG nor a PNG image") &&
+                                Contains("replace the files or remove them") &&
+                                !Contains("training"));
+}
