@@ -213,7 +213,8 @@ TEST_CASE("known tables say which columns are devices, and how far repeated netw
                    Contains(" in line 2, 100 in line 202)"));
   }
   folder.write("broken.csv", devices.known() + "nonsense,1,2,3,4,5\n");
-  CHECK_THAT(suggest("broken.csv", {"--space", "nasbench201"}).errors, Contains("broken.csv:202: "));
+  CHECK_THAT(suggest("broken.csv", {"--space", "nasbench201"}).errors,
+             Contains("broken.csv:202: "));
 }
 
 TEST_CASE("measurements that no known device has are enough for predictions, not for their error") {
@@ -232,8 +233,8 @@ TEST_CASE("measurements that no known device has are enough for predictions, not
   }
   folder.write("known.csv", known);
   folder.write("ten.csv", measured);
-  std::vector<std::string> arguments{"predictor",  "transfer", "--space", "nasbench201", "--known",
-                                     "known.csv",  "--measured", "ten.csv", "--out", "p.csv"};
+  std::vector<std::string> arguments{"predictor", "transfer",   "--space", "nasbench201", "--known",
+                                     "known.csv", "--measured", "ten.csv", "--out",       "p.csv"};
   const Outcome text = folder.run(arguments);
   INFO(text.errors);
   CHECK(text.status == 0);
