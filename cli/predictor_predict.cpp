@@ -36,7 +36,7 @@ void predict(const Options& options) {
     if (named) cells.insert(cells.begin(), table.rows[i][column]);
     core::write_csv_row(text, cells);
   }
-  if (options.out.empty()) {
+  if (options.out.empty() || options.out == "-") {
     std::cout << text.str();
     return;
   }

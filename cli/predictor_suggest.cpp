@@ -28,10 +28,11 @@ void suggest(const SuggestOptions& options) {
     lines += transfer.known().archs[i] + "\n";
     list.push_back(transfer.known().archs[i]);
   }
-  if (!options.out.empty()) core::write_file_atomic(options.out, lines);
+  const bool to_file = !options.out.empty() && options.out != "-";
+  if (to_file) core::write_file_atomic(options.out, lines);
   if (options.json)
     std::cout << list.dump(1) << "\n";
-  else if (options.out.empty())
+  else if (!to_file)
     std::cout << lines;
   else
     std::cout << options.count << " networks written to " << options.out
