@@ -32,6 +32,7 @@ struct StartFile {
   std::vector<std::string> archs;
   std::string where;  ///< "job.toml:12: [search] start", for messages
   std::string job;    ///< empty: none
+  std::string where_job;
   std::string db;     ///< of that job; empty: the new job's own
 };
 

@@ -158,6 +158,7 @@ StartFile read_start(core::Section section) {
   start.archs = section.strings("start", {});
   start.where = section.where("start");
   start.job = section.string("start_job", "");
+  start.where_job = section.where("start_job");
   start.db = section.string("start_db", "");
   if (!start.db.empty() && start.job.empty())
     section.fail("start_db", "start_db is the database of start_job, which is missing",

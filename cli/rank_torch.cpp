@@ -327,7 +327,7 @@ class Ranking {
   // ---- truth
 
   void table_truth(const std::vector<Candidate>& candidates, RankResult& result) const {
-    const evaluators::Table table(*rank_.table, *work_.space);
+    const evaluators::Table table(*rank_.table, *work_.space, {rank_.column});
     const auto column = rank_.table->column(rank_.column);
     result.truth = "column " + rank_.column + " of " + rank_.table->origin;
     std::vector<bool> known;

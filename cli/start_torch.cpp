@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
@@ -11,13 +12,23 @@ namespace {
 
 constexpr const char* kState = "start";
 
-std::vector<std::string> front_of(const db::Reader& reader, const std::string& name) {
-  std::vector<std::string> archs;
-  for (const auto& network : reader.front(reader.job(name))) archs.push_back(network.arch);
-  if (archs.empty())
-    throw core::UsageError("job '" + name + "' in " + reader.path() + " has no front to begin from",
-                           "finish it first, or remove start_job");
-  return archs;
+/// The front of the job that start_job names.
+std::vector<std::string> front_of(const db::Reader& database, const StartFile& start) {
+  try {
+    std::optional<db::Reader> other;
+    if (!start.db.empty()) other.emplace(start.db);
+    const db::Reader& reader = other ? *other : database;
+    std::vector<std::string> archs;
+    for (const auto& network : reader.front(reader.job(start.job))) archs.push_back(network.arch);
+    if (archs.empty())
+      throw core::UsageError(
+          "job '" + start.job + "' in " + reader.path() + " has no front to begin from",
+          "finish it first, or remove start_job");
+    return archs;
+  } catch (const core::Error& error) {
+    throw core::UsageError(start.where_job + " = \"" + start.job + "\": " + error.message(),
+                           error.advice());
+  }
 }
 
 /// The text of a network with which the search may begin.
@@ -53,8 +64,7 @@ std::vector<std::string> found_networks(const db::Reader& database, const Workpl
   const StartFile& start = work.file.start;
   auto archs = given_networks(work);
   if (start.job.empty()) return archs;
-  const auto front =
-      start.db.empty() ? front_of(database, start.job) : front_of(db::Reader(start.db), start.job);
+  const auto front = front_of(database, start);
   const auto most =
       static_cast<std::size_t>(std::min(work.file.search.population, work.file.search.evaluations));
   std::size_t unusable = 0;
@@ -69,9 +79,9 @@ std::vector<std::string> found_networks(const db::Reader& database, const Workpl
     }
   }
   if (unusable == front.size())
-    throw core::UsageError(
-        "the search cannot begin with any network of job '" + start.job + "' (" + why + ")",
-        "begin from a job whose architectures this space can read");
+    throw core::UsageError(start.where_job + ": the search cannot begin with any network of job '" +
+                               start.job + "' (" + why + ")",
+                           "begin from a job whose architectures this space can read");
   if (unusable > 0)
     core::log_warning(std::to_string(unusable) + " networks of job '" + start.job +
                       "' were left out: the search cannot begin with them (" + why + ")");

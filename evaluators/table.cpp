@@ -76,19 +76,6 @@ class TableEvaluator : public Evaluator {
   std::size_t column_;
 };
 
-/// What is wrong with a cell, as a person may see it.
-std::string advice_on(const std::string& cell) {
-  auto point = cell;
-  std::replace(point.begin(), point.end(), ',', '.');
-  if (point != cell && core::parse_number(core::trim(point)))
-    return "write " + point + ": decimals stand behind a point";
-  const auto digits = cell.find_first_not_of("+-.0123456789eE ");
-  if (digits != std::string::npos && digits > 0 &&
-      core::parse_number(core::trim(cell.substr(0, digits))))
-    return "write numbers alone, without '" + std::string(core::trim(cell.substr(digits))) + "'";
-  return "name a column of numbers";
-}
-
 }  // namespace
 
 Table::Table(const core::CsvTable& csv, const spaces::Space& space,
@@ -102,10 +89,6 @@ Table::Table(const core::CsvTable& csv, const spaces::Space& space,
         "no network of " + csv_.origin + " has a number in each of " + core::join(metrics),
         "complete the rows, or leave a metric out");
   if (repeats_) tell_repeats();
-}
-
-std::string Table::place(std::size_t row) const {
-  return csv_.origin + ":" + std::to_string(csv_.lines[row]) + ": ";
 }
 
 void Table::read_rows(const spaces::Space& space) {
@@ -122,7 +105,7 @@ void Table::read_rows(const spaces::Space& space) {
       networks_[known->second].rows.push_back(row);
       repeats_ = repeats_ || !is_new;
     } catch (const core::UsageError& error) {
-      if (++unreadable <= kMostTold) reasons.push_back(place(row) + error.message());
+      if (++unreadable <= kMostTold) reasons.push_back(csv_.place(row) + error.message());
     }
   }
   const std::string why = core::printable(some_of(reasons, unreadable));
@@ -150,19 +133,21 @@ void Table::check_metric(std::size_t column) const {
       if (core::parse_number(core::trim(cell))) {
         ++good;
       } else if (++bad <= kMostTold) {
-        reasons.push_back(place(row) + "'" + cell + "'");
+        reasons.push_back(csv_.place(row) + "'" + cell + "'");
         if (bad == 1) first = cell;
       }
     }
   const std::string where = core::printable(some_of(reasons, bad));
-  if (good == 0)
+  if (good == 0) {
+    const std::string advice = core::advice_on_number(first);
     throw core::Error(
         "column '" + metric + "' of " + csv_.origin + " has no number (" + where + ")",
-        core::printable(advice_on(first)));
+        advice.empty() ? "name a column of numbers" : core::printable(advice));
+  }
   if (bad > 0)
     core::log_warning(csv_.origin + ": " + std::to_string(bad) + " of " + count(good + bad, "row") +
                       " have no number in column '" + metric + "' (" + where +
-                      "); a network without one is not searched");
+                      "); a network without one is left out");
 }
 
 std::vector<double> Table::numbers(const Network& network, std::size_t column) const {
@@ -256,7 +241,7 @@ core::Measurement Table::look_up(const Candidate& candidate, std::size_t column)
     return result;
   }
   result.status = core::Status::failed;
-  result.message = place(network.rows[0]) + "column '" + csv_.columns[column] + "' is '" +
+  result.message = csv_.place(network.rows[0]) + "column '" + csv_.columns[column] + "' is '" +
                    csv_.rows[network.rows[0]][column] + "', not a finite number";
   return result;
 }

@@ -48,9 +48,15 @@ std::string read_state(const std::string& identity, const std::string& state) {
     throw core::Error(
         "the saved search state is of the format '" + version + "', not '" + kVersion + "'",
         "go on with the version of Mosaic that began the search");
-  if (const auto found = line(); found != identity)
+  if (const auto found = line(); found != identity) {
+    constexpr const char* kCandidates = " candidates=";
+    const bool older = identity.find(kCandidates) != std::string::npos &&
+                       found.find(kCandidates) == std::string::npos;
     throw core::Error("the saved search state is of " + found + ", not of " + identity,
-                      "go on with the job file that began the search");
+                      older ? "an earlier version began it, which proposed networks outside of the "
+                              "table too: begin the job under another name"
+                            : "go on with the job file that began the search");
+  }
   const std::string checksum = line();
   std::string content = state.substr(begin);
   if (core::hash_hex(content) != checksum)

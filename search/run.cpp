@@ -18,8 +18,8 @@ namespace mosaic::search {
 namespace {
 
 constexpr const char* kPhase = "search";
-/// Networks bound at a time when a search goes on: bounds the memory that their graphs take.
-constexpr std::size_t kRestoreChunk = 512;
+/// Networks bound at a time: bounds the memory that their graphs take.
+constexpr std::size_t kChunk = 512;
 
 /// Where a search stands between two generations; together with the database it is all there is to
 /// know.
@@ -178,9 +178,9 @@ class Search {
                             " evaluations of this search, and its state tells of " +
                             std::to_string(standing_.evaluations),
                         "start the job again under another name");
-    for (std::size_t begin = 0; begin < evaluations.size(); begin += kRestoreChunk) {
+    for (std::size_t begin = 0; begin < evaluations.size(); begin += kChunk) {
       core::check_interrupt();
-      const auto size = std::min(kRestoreChunk, evaluations.size() - begin);
+      const auto size = std::min(kChunk, evaluations.size() - begin);
       add(candidates_of(space_, std::span(evaluations).subspan(begin, size)), {});
     }
     archive_.update();
@@ -225,7 +225,7 @@ class Search {
   /// lasts.
   std::vector<std::vector<double>> evaluate(const std::vector<spaces::Genotype>& proposed) {
     std::vector<spaces::Genotype> canonical;
-    std::vector<evaluators::Candidate> fresh;
+    std::vector<spaces::Genotype> fresh;
     std::set<spaces::Genotype> queued;
     const auto left = static_cast<std::size_t>(
         settings_.evaluations - std::max(good(), static_cast<std::int64_t>(archive_.failed())));
@@ -233,7 +233,7 @@ class Search {
       canonical.push_back(space_.canonical(genotype));
       if (archive_.find(canonical.back()) != nullptr) continue;
       if (fresh.size() == left || !queued.insert(canonical.back()).second) continue;
-      fresh.push_back(evaluators::make_candidate(space_, canonical.back()));
+      fresh.push_back(canonical.back());
     }
     if (!fresh.empty()) {
       // What is looked up or counted costs less than a commit: then all metrics in one.
@@ -257,12 +257,17 @@ class Search {
   }
 
   /// Evaluates the new networks of a generation in every metric.
-  void measure(const std::vector<evaluators::Candidate>& fresh) {
-    const auto rows = add(fresh, tick(fresh.size()));
-    new_rows_.insert(new_rows_.end(), rows.begin(), rows.end());
-    for (const auto& evaluator : extra_) {
-      core::check_interrupt();
-      evaluator->evaluate(fresh, tick_);
+  void measure(const std::vector<spaces::Genotype>& fresh) {
+    for (std::size_t begin = 0; begin < fresh.size(); begin += kChunk) {
+      std::vector<evaluators::Candidate> candidates;
+      for (std::size_t i = begin; i < std::min(begin + kChunk, fresh.size()); ++i)
+        candidates.push_back(evaluators::make_candidate(space_, fresh[i]));
+      const auto rows = add(candidates, tick(candidates.size()));
+      new_rows_.insert(new_rows_.end(), rows.begin(), rows.end());
+      for (const auto& evaluator : extra_) {
+        core::check_interrupt();
+        evaluator->evaluate(candidates, tick_);
+      }
     }
   }
 

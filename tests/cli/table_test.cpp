@@ -2,9 +2,7 @@
 #include <signal.h>
 
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "job.hpp"
 
@@ -68,7 +66,8 @@ TEST_CASE("a network to begin with that is no row is refused with its line, and 
     CHECK_THAT(refusal("algorithm = \"random\"\nstart = [\"" + arch + "\"]\n"),
                Contains("j.toml:13: [search] start: '" + arch +
                         "' is no network that t.csv has all values of"));
-  CHECK_THAT(refusal("algorithm = \"random\"\nstart_job = \"nobody\"\n"), Contains("nobody"));
+  CHECK_THAT(refusal("algorithm = \"random\"\nstart_job = \"nobody\"\n"),
+             Contains("j.toml:13: [search] start_job = \"nobody\": r.db holds no job"));
   CHECK_THAT(refusal("algorithm = \"nsga2\"\npopulation = 8\n"),
              Contains("nsga2 needs at least two objectives, and the job has 1"));
   CHECK_THAT(refusal("algorithm = \"random\"\nevaluations = 1\nstart = [\"8-1-1\", \"1-1-8\"]\n"),
@@ -121,4 +120,47 @@ TEST_CASE("a population far beyond the space takes neither memory nor time") {
                                     "goes on with 36") &&
                                Contains("search: 36 networks in"));
   }
+}
+
+TEST_CASE("patience waits while the front grows, be it outside of the first networks' box") {
+  const Folder folder("patience");
+  std::string table = "arch,score,ms\n";
+  int row = 0;
+  for (int a = 1; a <= 8; ++a)  // better in one objective is worse in the other, for all
+    for (int b = 1; a + b <= 9; ++b, ++row)
+      table += std::to_string(a) + "-" + std::to_string(b) + "-" + std::to_string(10 - a - b) +
+               "," + std::to_string(50 + row) + "," + std::to_string(1 + row) + "\n";
+  folder.write("t.csv", table);
+  folder.write("j.toml",
+               job("t.csv", objective("score", "max") + objective("ms", "min"),
+                   "algorithm = \"local_search\"\npopulation = 8\npatience = 3\nevaluations = 36\n"
+                   "start = [\"2-3-5\", \"2-4-4\", \"2-5-3\", \"2-6-2\", \"2-7-1\"]\n"));
+  const auto run = folder.run({"search", "j.toml", "--db", "r.db"});
+  INFO(run.errors);
+  CHECK(run.status == 0);
+  CHECK_THAT(run.errors, Contains("stopped by evaluations"));
+  CHECK(front(folder).size() == 36);
+  const auto history = json::parse(folder.run({"history", "--db", "r.db", "--json"}).output);
+  for (std::size_t i = 1; i < history.size(); ++i)
+    CHECK(history[i]["hypervolume"] > history[i - 1]["hypervolume"]);
+}
+
+TEST_CASE("a table search that is killed goes on to the same end") {
+  const Folder folder("killed");
+  std::string table = "arch,score,ms\n";
+  int row = 0;
+  for (int a = 1; a <= 8; ++a)
+    for (int b = 1; a + b <= 9 && row < 30; ++b, ++row)
+      table += std::to_string(a) + "-" + std::to_string(b) + "-" + std::to_string(10 - a - b) +
+               "," + std::to_string(row * 7 % 36) + "," + std::to_string(row * 5 % 36) + "\n";
+  folder.write("t.csv", table);
+  folder.write("j.toml", job("t.csv", objective("score", "max") + objective("ms", "min"),
+                             "algorithm = \"nsga2\"\npopulation = 8\nevaluations = 25\n"
+                             "start = [\"1-1-8\"]\n"));
+  REQUIRE(folder.run({"search", "j.toml", "--db", "whole.db"}).status == 0);
+  const auto killed =
+      folder.run({"search", "j.toml", "--db", "r.db"}, {{"MOSAIC_CRASH_AT", "120"}});
+  REQUIRE(killed.status == 128 + SIGKILL);
+  REQUIRE(folder.run({"resume", "--db", "r.db"}).status == 0);
+  CHECK(content(folder / "r.db") == content(folder / "whole.db"));
 }

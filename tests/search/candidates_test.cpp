@@ -155,6 +155,29 @@ TEST_CASE("a search does not go on over other candidates") {
                  Catch::EndsWith("go on with the job file that began the search"));
 }
 
+TEST_CASE("linas searches among more candidates than it can weigh at a time") {
+  Fixture f(spaces::Space::make("resnet-elastic"));
+  const auto candidates = random_candidates(f.space, 20'001);
+  search::run_search(f.space, f.counts(), {}, limited("linas", 34, candidates), 7, f.database,
+                     f.job);
+  const auto evaluations = f.database.evaluations(f.job.id);
+  CHECK(evaluations.size() == 34);
+  for (const auto& evaluation : evaluations)
+    CHECK(candidates->find(f.space.parse(evaluation.arch)));
+}
+
+TEST_CASE("a search over candidates does not go on from a state without them") {
+  Fixture f(small_nasbench());
+  const auto run = [&](std::shared_ptr<const search::Candidates> candidates) {
+    search::run_search(f.space, f.counts(), {}, limited("evolution", 20, std::move(candidates)), 7,
+                       f.database, f.job);
+  };
+  run(nullptr);
+  CHECK_THAT(message_of([&] { run(random_candidates(f.space, 50)); }),
+             Catch::Contains("an earlier version began it") &&
+                 Catch::EndsWith("begin the job under another name"));
+}
+
 TEST_CASE("among a hundred thousand candidates the nearest is found in far less than a second") {
   const auto space = spaces::Space::make("resnet-elastic");
   const auto candidates = random_candidates(space, 100'000);

@@ -51,7 +51,6 @@ class Table {
   void check_metric(std::size_t column) const;
   void tell_repeats() const;
   std::vector<double> numbers(const Network& network, std::size_t column) const;
-  std::string place(std::size_t row) const;
 
   core::CsvTable csv_;
   std::string checksum_;

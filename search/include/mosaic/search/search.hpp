@@ -56,7 +56,7 @@ struct SearchOutcome {
 };
 
 /// Runs (or goes on with) the search of a job, whose row is in the database. Each generation: the
-/// algorithm proposes, new canonical networks are numbered and evaluated in one batch per objective
+/// algorithm proposes, new canonical networks are numbered and evaluated, up to 512 at a time
 /// (`extra` evaluators, such as params and flops, too), predictions are stored, and then evaluation
 /// numbers, front, hypervolume and the algorithm's state are committed in one transaction. Where
 /// every metric is exact (tables, counts), a generation's measurements are one transaction, too. A
@@ -67,10 +67,9 @@ struct SearchOutcome {
 /// from 0 at its best value to 1 at its worst; the reference is 0.1 beyond the worst value of that
 /// generation and of every front so far, so that it never shrinks and no member counts nothing. A
 /// population larger than what there is to propose, or to evaluate, is made smaller; the log says
-/// so. The job's
-/// constraints come before dominance: only networks that keep them are on the front; each is about
-/// one of `objectives` (those with `optimise` false are there for that alone). Calling it again
-/// after the search has stopped changes nothing.
+/// so. The job's constraints come before dominance: only networks that keep them are on the front;
+/// each is about one of `objectives` (those with `optimise` false are there for that alone).
+/// Calling it again after the search has stopped changes nothing.
 SearchOutcome run_search(const spaces::Space& space, const std::vector<SearchObjective>& objectives,
                          const std::vector<std::shared_ptr<evaluators::Evaluator>>& extra,
                          const SearchSettings& settings, std::uint64_t seed, db::Database& database,
