@@ -75,6 +75,7 @@ class Ranking {
     core::Hasher hasher;
     hasher.add(work.training_identity()).add("joint").add(rank_.supernets);
     supernets_identity_ = hasher.hex();
+    like_truths_ = jobs_of_like_truths();
     std::filesystem::create_directories(job.folder);
   }
 
@@ -370,14 +371,32 @@ class Ranking {
     return former_alone_fidelity(seed) + further_settings(rank_.truth, *work_.file.task);
   }
 
-  /// What a network reached alone. Of this job, whose settings never change, also what earlier
-  /// versions recorded.
+  /// Jobs whose truths are trained with the same further settings, this one first: earlier versions
+  /// did not write those down with a truth, but the job's own file has them.
+  std::vector<std::int64_t> jobs_of_like_truths() const {
+    std::vector<std::int64_t> result{job_.id};
+    const auto wanted = further_settings(rank_.truth, *work_.file.task);
+    for (const auto& job : database_.jobs()) {
+      if (job.id == job_.id || job.space_hash != job_.space_hash) continue;
+      try {
+        const auto file = JobFile::from_text(job.config, job.config_path);
+        if (file.rank && file.task && further_settings(file.rank->truth, *file.task) == wanted)
+          result.push_back(job.id);
+      } catch (const core::Error&) {  // of another version: nothing is known of its settings
+      }
+    }
+    return result;
+  }
+
+  /// What a network reached alone, in this job or one like it.
   std::optional<core::Measurement> truth(const Candidate& candidate, std::uint64_t seed) const {
-    const std::string metric = "standalone_accuracy";
-    if (auto found = recorded(candidate, metric, alone_fidelity(seed))) return found;
-    const auto former = database_.find_measurement(job_.id, work_.space->hash(), candidate.hash,
-                                                   metric, former_alone_fidelity(seed));
-    return former && former->ok() ? former : std::nullopt;
+    for (const auto job : like_truths_)
+      for (const auto& fidelity : {alone_fidelity(seed), former_alone_fidelity(seed)})
+        if (auto found = database_.find_measurement(job, work_.space->hash(), candidate.hash,
+                                                    "standalone_accuracy", fidelity);
+            found && found->ok())
+          return found;
+    return std::nullopt;
   }
 
   std::vector<std::uint64_t> truth_seeds() const {
@@ -476,6 +495,7 @@ class Ranking {
   Workplace& work_;
   const RankFile& rank_;
   db::Database& database_;
+  std::vector<std::int64_t> like_truths_;
   db::Job& job_;
   std::vector<Candidate> candidates_;
   std::vector<Candidate> best_;  ///< of the table's truth, ranked apart

@@ -150,6 +150,16 @@ TEST_CASE("rank: what an earlier version recorded for a job is still its truth")
   INFO(again.errors);
   REQUIRE(again.status == 0);
   CHECK(count() == "0");  // nothing was trained again
+  // It is not that of a job with another momentum, though its text does not say so.
+  folder.write("other.toml", kJob + "[rank.truth]\nseeds = 1\nepochs = 1\nbatch_size = 50\n");
+  std::string other = slurp(folder / "other.toml");
+  const auto name = other.find("name = \"") + 8;
+  folder.write("other.toml", other.insert(name, "other-"));
+  REQUIRE(folder.run({"rank", "other.toml", "--db", "r.db", "--only", "truth"}).status == 0);
+  CHECK(mosaic::db::Reader((folder / "r.db").string())
+            .query("SELECT count(*) FROM measurements WHERE metric = 'standalone_accuracy'")
+            .rows[0][0]
+            .text == "8");
 }
 
 TEST_CASE("rank: the truth from a table, and what it lacks") {
