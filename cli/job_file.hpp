@@ -33,7 +33,7 @@ struct StartFile {
   std::string where;  ///< "job.toml:12: [search] start", for messages
   std::string job;    ///< empty: none
   std::string where_job;
-  std::string db;     ///< of that job; empty: the new job's own
+  std::string db;  ///< of that job; empty: the new job's own
 };
 
 /// A [rank] section: how well inherited scores rank networks.

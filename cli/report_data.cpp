@@ -113,8 +113,8 @@ Json metric_json(const Networks& networks, const std::string& name) {
     has_predicted = has_predicted || has_guess;
   }
   // What was predicted only has its unit from its name; what was measured without one has none.
-  const bool measured_none = std::all_of(values.begin(), values.end(),
-                                         [](const Json& value) { return value.is_null(); });
+  const bool measured_none =
+      std::all_of(values.begin(), values.end(), [](const Json& value) { return value.is_null(); });
   if (measured_none && name.ends_with("_ms")) unit = "ms";
   if (measured_none && name == "accuracy") unit = "%";
   Json json{{"name", name}, {"unit", unit}, {"values", std::move(values)}};

@@ -69,7 +69,8 @@ double SteadyMeasuring::measure_block(std::size_t begin, std::size_t end, double
       core::Measurement& measurement = held[i - begin];
       if (off)
         append(measurement, core::kDeviceSlow + ratio_text(": reference network at %.2fx of its "
-                                                           "best", slowest));
+                                                           "best",
+                                                           slowest));
       else if (attempt > 1)
         append(measurement,
                ratio_text("taken again: before, the reference network was at %.2fx of its best",

@@ -30,8 +30,8 @@ struct MeasureSettings {
   std::int64_t calibration = 512;  ///< training images that calibrate batch norm
 };
 
-/// What networks scored with inherited weights, by network and settings: accuracy and loss come from
-/// one pass over the images.
+/// What networks scored with inherited weights, by network and settings: accuracy and loss come
+/// from one pass over the images.
 struct InheritedScore {
   double accuracy = 0;
   double loss = 0;
@@ -46,8 +46,8 @@ struct EvaluatorContext {
   const tasks::Task* task = nullptr;
   std::string
       checkpoint;  ///< identity of the supernet's weights, part of the fidelity of inherited scores
-  /// Shared by the evaluators of one supernet, while its weights stay as they are; null: each scores
-  /// for itself.
+  /// Shared by the evaluators of one supernet, while its weights stay as they are; null: each
+  /// scores for itself.
   std::shared_ptr<InheritedScores> inherited = nullptr;
   MeasureSettings settings;
   std::uint64_t seed = 1;
