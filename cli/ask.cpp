@@ -73,7 +73,7 @@ void setup_front(CLI::App& app) {
       ->excludes(generation_option);
   app.footer(
       "The front holds the networks for which every objective was measured, that keep the job's\n"
-      "constraints, and that no other such network beats. Predicted and measured values stand side "
+      "constraints, and that no other such network beats; of equal ones it shows the first. Predicted and measured values stand side "
       "by\n"
       "side. What it does not show (failed candidates, suspect timings, a job that is not done) is "
       "said on\n"
@@ -119,7 +119,7 @@ void setup_report(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_database_options(app, options->database);
   app.add_option("--out", options->out,
-                 "file to write (default: report-JOB.html beside the database)");
+                 "file to write (default: DATABASE-JOB.html beside the database)");
   app.callback([options] {
     const db::Reader reader(options->database.db);
     const auto job = as_it_stands(reader, reader.job(options->database.job_name()));

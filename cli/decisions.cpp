@@ -16,14 +16,14 @@ namespace {
 void add_row(db::Table& table, const DecisionEffect& decision, const OptionEffect& option,
              bool inactive) {
   const auto bound = [&](double sign) {
-    return option.half_width ? number_cell(option.mean + sign * *option.half_width, "%.8g")
+    return option.half_width ? number_cell(option.mean + sign * *option.half_width, "%.15g")
                              : null_cell();
   };
   table.rows.push_back(
       {text_cell(decision.decision),
        decision.explained && !inactive ? number_cell(*decision.explained, "%.4f") : null_cell(),
        text_cell(option.option), number_cell(static_cast<double>(option.networks), "%.0f"),
-       number_cell(option.mean, "%.8g"), bound(-1), bound(1)});
+       number_cell(option.mean, "%.15g"), bound(-1), bound(1)});
 }
 
 void run(const DatabaseOptions& database, const std::string& given, const OutputOptions& output) {

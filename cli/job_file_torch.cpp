@@ -58,6 +58,14 @@ std::vector<std::string> known_metrics(const core::CsvTable* table) {
 /// read elsewhere, to extract from its supernet.)
 ObjectiveFile read_objective(core::Section section, const core::CsvTable* table, bool fresh) {
   ObjectiveFile objective;
+  const auto named = section.string("metric", "");
+  if (table != nullptr && evaluators::evaluators().contains(named)) {
+    const auto* type = built_in(named, table);
+    if (type != nullptr && (type->timed || type->needs_supernet))
+      section.fail("metric", table->origin + " has no column '" + named + "'",
+                   "a job over a table looks numbers up and measures nothing; there is: " +
+                       core::join(known_metrics(table)));
+  }
   objective.metric = required_choice(section, "metric", known_metrics(table));
   const std::vector<std::string> goals = {"max", "min", "none"};
   if (built_in(objective.metric, table) == nullptr) {
@@ -151,6 +159,13 @@ void read_constraints(core::Section section, JobFile& job) {
       measured.optimise = false;
       job.objectives.push_back(measured);
     });
+  for (const auto& low : job.constraints)
+    for (const auto& high : job.constraints)
+      if (low.metric == high.metric && !low.upper && high.upper && low.bound > high.bound)
+        section.fail("constraints",
+                     "no " + low.metric + " is at least " + core::format_double(low.bound) +
+                         " and at most " + core::format_double(high.bound),
+                     "exchange the bounds, or leave one out");
 }
 
 StartFile read_start(core::Section section) {

@@ -76,7 +76,7 @@ db::Table table_of(const std::vector<Near>& near, const std::vector<db::Network>
     for (const auto& metric : metrics) {
       const auto found = networks[i].metrics.find(metric);
       row.push_back(found == networks[i].metrics.end() ? null_cell()
-                                                       : number_cell(found->second.value, "%.8g"));
+                                                       : number_cell(found->second.value, "%.15g"));
     }
     row.push_back(text_cell(networks[i].hash));
     row.push_back(text_cell(networks[i].arch));

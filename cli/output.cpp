@@ -66,22 +66,32 @@ struct Style {
   }
 };
 
-/// Four digits of the least value of a column, at least; whole numbers stay whole.
+/// Four digits of the least value of a column, at least, and three of the difference between its
+/// least and its greatest; whole numbers stay whole.
 void set_decimals(Style& style, const std::vector<double>& values) {
-  double least = std::numeric_limits<double>::infinity();
+  double least = std::numeric_limits<double>::infinity();  // magnitudes
   double greatest = 0;
+  double low = std::numeric_limits<double>::infinity();
+  double high = -low;
   bool whole = true;
   for (const double value : values) {
-    const double magnitude = std::abs(style.scale * value);
-    if (!std::isfinite(magnitude) || magnitude == 0) continue;
-    least = std::min(least, magnitude);
-    greatest = std::max(greatest, magnitude);
-    whole = whole && style.scale * value == std::floor(style.scale * value);
+    const double shown = style.scale * value;
+    if (!std::isfinite(shown)) continue;
+    low = std::min(low, shown);
+    high = std::max(high, shown);
+    whole = whole && shown == std::floor(shown);
+    if (shown == 0) continue;
+    least = std::min(least, std::abs(shown));
+    greatest = std::max(greatest, std::abs(shown));
   }
-  if (greatest >= 1e15 || (greatest > 0 && greatest / least > 1e7))
+  const auto decimals = [](double value, int digits) {
+    return digits - 1 - static_cast<int>(std::floor(std::log10(value)));
+  };
+  if (greatest >= 1e15 || least < 1e-6 || (greatest > 0 && greatest / least > 1e7))
     style.decimals = -1;
   else if (greatest > 0 && !whole)
-    style.decimals = std::clamp(3 - static_cast<int>(std::floor(std::log10(least))), 1, 9);
+    style.decimals =
+        std::clamp(std::max(decimals(least, 4), high > low ? decimals(high - low, 3) : 0), 1, 9);
 }
 
 Style style_of(const std::string& metric, const std::vector<db::Network>& networks) {

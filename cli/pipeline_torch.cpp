@@ -94,6 +94,10 @@ class Pipeline {
       if (!candidates.empty()) remeasure(objective, candidates);
     }
     show_front();
+    if (!suspects.empty() && database_.suspects(job_.id).size() == suspects.size())
+      throw core::Error("the device is still slow: all " + std::to_string(suspects.size()) +
+                            " timings are as suspect as before",
+                        "see what else runs here, and give the same command when it is done");
   }
 
  private:
@@ -406,6 +410,15 @@ void say_done(const db::Job& job, const std::string& db) {
 
 void run_job(const RunOptions& options, Goal goal) {
   JobFile file = JobFile::from_file(options.job_file);
+  if (goal == Goal::train && !file.router)
+    throw core::UsageError(options.job_file + " has no [supernet]: there is nothing to train",
+                           "take the job further with: mosaic search " + quoted(options.job_file));
+  if (goal == Goal::measure && std::none_of(file.objectives.begin(), file.objectives.end(),
+                                            [](const auto& o) { return o.predicted; }))
+    throw core::UsageError(
+        options.job_file +
+            " has no metric that is timed and predicted: there is nothing to measure",
+        "take the job further with: mosaic search " + quoted(options.job_file));
   // What a table tells costs nothing to get again: its searches need not wait for the disk.
   db::Database database(options.db,
                         {.survive_power_failure = file.table == nullptr, .libraries = libraries()});

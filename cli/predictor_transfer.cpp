@@ -1,6 +1,7 @@
 // `mosaic predictor transfer`: latencies on a new device from known devices and a few measurements.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,8 @@
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/text.hpp"
 #include "predictor.hpp"
 
 namespace mosaic::cli {
@@ -100,10 +103,31 @@ void print_json(const predictors::Transferred& result, const std::string& out, s
                     {"expected", error},
                     {"coverage", result.coverage},
                     {"noise", result.noise},
+                    {"misfit", result.misfit},
+                    {"astray", result.astray},
                     {"pruning", result.pruning},
                     {"resolution_ms", result.resolution}}
                    .dump(1, ' ', false, json::error_handler_t::replace)
             << "\n";
+}
+
+/// Warns where what was measured contradicts the known devices, or says nothing.
+void warn_of_misfit(const predictors::Transferred& result,
+                    const std::vector<predictors::Measured>& measured) {
+  const auto same = [&](const auto& one) { return one.latency_ms == measured[0].latency_ms; };
+  if (std::all_of(measured.begin(), measured.end(), same))
+    core::log_warning(
+        "all measured latencies are the same: nothing is learnt from them; measure again, with a "
+        "finer clock or a larger batch");
+  if (result.misfit > predictors::kMisfit)
+    core::log_warning(
+        "the measurements contradict the known devices: each predicted from the others is off by " +
+        core::format_double(std::round(10 * result.misfit) / 10) + " of its deviations, farthest " +
+        core::join(result.astray) +
+        ". Deviations are made larger by that; the expected error is that of known devices, and "
+        "too "
+        "small here. Look for rows in another unit, exchanged or taken on a busy machine, and "
+        "measure them again");
 }
 
 void transfer(const TransferOptions& options) {
@@ -114,6 +138,7 @@ void transfer(const TransferOptions& options) {
         "measure first: mosaic measure JOB.toml --archs list.txt --out " + options.measured);
   const predictors::Transfer model(std::move(networks.known), std::move(networks.structure));
   const auto result = model.predict(networks.measured);
+  warn_of_misfit(result, networks.measured);
   write_predictions(options.out, model.known(), result.predictions, networks.in_table);
   if (options.json)
     print_json(result, options.out, networks.in_table);

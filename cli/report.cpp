@@ -91,7 +91,8 @@ std::string render_report(const db::Reader& database, const db::Job& job) {
 }
 
 std::string default_report(const std::string& job, const std::string& db) {
-  return (std::filesystem::path(db).parent_path() / ("report-" + job + ".html")).string();
+  const std::filesystem::path path(db);
+  return (path.parent_path() / (path.stem().string() + "-" + job + ".html")).string();
 }
 
 void write_report(const db::Reader& database, const db::Job& job, const std::string& path) {

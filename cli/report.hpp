@@ -13,8 +13,8 @@ namespace mosaic::cli {
 /// for which the job has no data says so.
 std::string render_report(const db::Reader& database, const db::Job& job);
 
-/// Where the page of a job is written by default: report-JOB.html beside the database, so that jobs
-/// do not replace each other's.
+/// Where the page of a job is written by default: DATABASE-JOB.html beside the database (without
+/// its extension), so that jobs and databases do not replace each other's.
 std::string default_report(const std::string& job, const std::string& db);
 
 /// Writes it to `path` in one step. Throws core::Error where the file cannot be written.

@@ -19,7 +19,7 @@ void setup_run(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   job_options(app, *options);
   app.add_option("--report", options->report,
-                 "HTML page to write at the end (default: report-JOB.html beside the database)");
+                 "HTML page to write at the end (default: DATABASE-JOB.html beside the database)");
   app.footer(
       "Trains the supernet, measures latencies and fits their predictor, searches, re-measures the "
       "front,\n"
@@ -46,8 +46,9 @@ void setup_measure(CLI::App& app) {
   job_options(app, *options);
   auto* archs = app.add_option("--archs", lists->first,
                                "file with an architecture a line: measure just these");
-  auto* out = app.add_option("--out", lists->second,
-                             "CSV file for --archs: arch, latency_ms, standard_error, note");
+  auto* out =
+      app.add_option("--out", lists->second,
+                     "CSV file for --archs: arch, latency_ms, standard_error, note, reference_ms");
   auto resume = std::make_shared<bool>(false);
   app.add_flag("--resume", *resume, "keep the rows that --out has and measure the others")
       ->needs(out);
@@ -70,7 +71,7 @@ void setup_resume(CLI::App& app) {
   app.add_option("JOB", *name, "name of the job (default: the only one, or the latest)");
   app.add_option("--db", options->db, "results database of the job")->capture_default_str();
   app.add_option("--report", options->report,
-                 "HTML page to write at the end (default: report-JOB.html beside the database)");
+                 "HTML page to write at the end (default: DATABASE-JOB.html beside the database)");
   app.footer(
       "The job goes on as it began, whatever happened to its job file: same settings, seed, "
       "threads and device.\n"

@@ -238,7 +238,7 @@ core::Error empty_front(const db::Reader& reader, const db::Job& recorded) {
     if (std::find(known.begin(), known.end(), metric) == known.end()) {
       const auto failures = failures_text(reader, job);
       return core::Error(
-          "no network of " + std::to_string(evaluated) + " has a " + metric +
+          "no network of " + std::to_string(evaluated) + " has a value of " + metric +
               (failures.empty() ? "" : ": " + failures),
           failures.empty() ? "it is not measured yet" : "mend what failed, and begin a new job");
     }

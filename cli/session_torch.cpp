@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "mosaic/core/error.hpp"
@@ -29,6 +30,16 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
       spaces::Space::make(work.file.space, shape, work.file.space_options));
   if (const auto& router = work.file.router)  // a split that the space does not have is refused now
     (void)supernet::routers().at(router->kind)(work.space->graph(), 0, *router, work.file.seed);
+  const auto scored = [&](const auto& objective) {
+    const auto& known = evaluators::evaluators();
+    return known.contains(objective.metric) && known.at(objective.metric).needs_supernet;
+  };
+  const auto& objectives = work.file.objectives;
+  if (work.task && work.file.router && work.task->size(tasks::Split::validation) == 0 &&
+      std::any_of(objectives.begin(), objectives.end(), scored))
+    throw core::UsageError(
+        "task '" + work.task->name() + "' keeps no validation images, by which networks are scored",
+        "set [task] validation to the share of the training images to keep, such as 0.1");
   if (const auto* csv = work.file.table.get()) {
     std::vector<std::string> columns;
     for (const auto& objective : work.file.objectives)

@@ -37,6 +37,7 @@ constexpr std::size_t kChunk = 1 << 20;
   throw Error("cannot write '" + path + "': " + std::strerror(code),
               code == ENOSPC || code == EDQUOT ? "free some space on that disk"
               : code == EFBIG                  ? "raise the limit on the size of files (ulimit -f)"
+              : code == ENAMETOOLONG           ? "choose a shorter name"
               : code == ENOENT                 ? "create the folder first"
                                                : "check the folder and its permissions");
 }

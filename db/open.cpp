@@ -113,6 +113,9 @@ bool inspect_file(const std::string& path) {
   if (fs::is_directory(status))
     throw core::Error(path + " is a folder, expected a results database",
                       "give a file, such as " + path + "/results.db, with --db");
+  if (!fs::is_regular_file(status))  // opening a pipe would wait for ever
+    throw core::Error(path + " is no regular file, and a results database is one",
+                      "give a file, such as results.db, with --db");
   std::ifstream file(path, std::ios::binary);
   if (!file)
     throw core::Error("cannot read " + path + " (" + std::strerror(errno) + ")",

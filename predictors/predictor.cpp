@@ -45,11 +45,11 @@ nlohmann::json read_document(const std::string& path) {
           file + "is a damaged or truncated predictor (" + std::to_string(text.size()) + " bytes)",
           kFitAgain);
     throw core::Error(file + "is not a predictor: it is no JSON",
-                      "give a file that save_predictor() wrote");
+                      "give a file that `mosaic predictor fit` wrote");
   }
   if (!document.is_object() || document.value("format", nlohmann::json()) != kFormat)
     throw core::Error(file + "is not a predictor: it lacks \"format\": \"" + kFormat + "\"",
-                      "give a file that save_predictor() wrote");
+                      "give a file that `mosaic predictor fit` wrote");
   const auto version = document.value("version", nlohmann::json());
   if (!version.is_number_integer() || version.get<std::int64_t>() < 1)
     throw core::Error(file + "is a predictor without a version", kFitAgain);

@@ -293,6 +293,35 @@ struct Transfer::State {
     return result;
   }
 
+  /// Transferred::misfit; `astray` receives the names. 1 for fewer networks than a fit and one to
+  /// judge it by.
+  double misfit(const Readings& readings, double step, double stretch,
+                std::vector<std::string>& astray) const {
+    const auto count = static_cast<Index>(readings.networks.size());
+    if (count <= static_cast<Index>(kLeastMeasurements)) return 1;
+    const auto noises = possible_noises(smooth.variance);
+    const DevicePrior all = prior();
+    std::vector<std::pair<double, Index>> off;
+    double squares = 0;
+    for (Index i = 0; i < count; ++i) {
+      Readings others{readings.networks, without_entry(readings.latency, i),
+                      without_entry(readings.error_variance, i)};
+      others.networks.erase(others.networks.begin() + i);
+      const auto network = readings.networks[static_cast<std::size_t>(i)];
+      const auto predicted = in_ms(fit(all, noises, others, step, {network}), 0, stretch);
+      const double ratio = std::abs(readings.latency(i) - predicted.mean) / predicted.deviation;
+      squares += ratio * ratio;
+      off.emplace_back(ratio, network);
+    }
+    const double root = std::sqrt(squares / static_cast<double>(count));
+    if (!(root > kMisfit)) return root;
+    std::sort(off.rbegin(), off.rend());
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, off.size()); ++i)
+      if (off[i].first > kMisfit)
+        astray.push_back(known.archs[static_cast<std::size_t>(off[i].second)]);
+    return root;
+  }
+
   std::vector<Transferred::Nearest> nearest(const std::vector<Prediction>& predictions) const {
     std::vector<Transferred::Nearest> result;
     for (std::size_t d = 0; d < known.devices.size(); ++d) {
@@ -382,11 +411,13 @@ Transferred Transfer::predict(std::span<const Measured> measured) const {
                                      [&](double ratio) { return ratio <= kNormal90 * stretch; });
   if (!ratios.empty())
     result.coverage = static_cast<double>(covered) / static_cast<double>(ratios.size());
+  result.misfit = state_->misfit(readings, result.resolution, stretch, result.astray);
+  const double doubt = result.misfit > kMisfit ? result.misfit : 1;
   // Twice: a small relative error of the square root doubles in the latency.
   result.noise = 2 * std::sqrt(fitted.noise);
   result.pruning = fitted.pruning;
   for (Index i = 0; i < fitted.mean.size(); ++i)
-    result.predictions.push_back(in_ms(fitted, i, stretch));
+    result.predictions.push_back(in_ms(fitted, i, stretch * doubt));
   result.nearest = state_->nearest(result.predictions);
   return result;
 }

@@ -10,6 +10,7 @@
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
+#include "mosaic/core/measurement.hpp"
 #include "mosaic/core/parallel.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
@@ -171,6 +172,8 @@ std::vector<Measured> read_measured(const std::string& path, const NameOf& name)
   const std::size_t latency = table.column("latency_ms");
   const auto found = std::find(table.columns.begin(), table.columns.end(), "standard_error");
   const auto error = static_cast<std::size_t>(found - table.columns.begin());
+  const auto note = std::find(table.columns.begin(), table.columns.end(), "note");
+  std::size_t slow = 0;
   std::vector<Measured> measured;
   Networks networks(table);
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
@@ -180,11 +183,20 @@ std::vector<Measured> read_measured(const std::string& path, const NameOf& name)
     one.latency_ms = latency_of(table, row, latency);
     if (error < table.columns.size() && !core::is_missing(table.rows[row][error]))
       one.standard_error = table.number(row, error);
+    if (note != table.columns.end())
+      slow += table.rows[row][static_cast<std::size_t>(note - table.columns.begin())].find(
+                  core::kDeviceSlow) != std::string::npos;
     networks.add(one.arch, row);
     measured.push_back(std::move(one));
   }
   networks.means(latency);
   networks.tell_repeats();
+  if (slow > 0)
+    core::log_warning(
+        path + ": " + std::to_string(slow) + " of " + std::to_string(measured.size()) +
+        " latencies were taken while the device was slow, and are too long: leave those "
+        "rows out, and measure them again (mosaic measure JOB --archs LIST --out " +
+        path + " --resume measures what the file lacks)");
   return measured;
 }
 

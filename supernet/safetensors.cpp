@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
@@ -101,8 +102,15 @@ TensorFile load_tensors(const std::string& path) {
       const auto begin = entry.at("data_offsets").at(0).get<std::size_t>();
       const auto end = entry.at("data_offsets").at(1).get<std::size_t>();
       if (end > available || begin > end) damaged(path, "it ends within tensor '" + name + "'");
-      at::Tensor tensor = at::empty(shape, type_of(entry.at("dtype"), path));
-      if (tensor.nbytes() != end - begin) damaged(path, "tensor '" + name + "' has the wrong size");
+      const auto type = type_of(entry.at("dtype"), path);
+      // Before any memory is taken: the shape may be anything.
+      std::size_t bytes = c10::elementSize(type);
+      for (const std::int64_t extent : shape)
+        if (extent < 0 ||
+            __builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes))
+          bytes = std::numeric_limits<std::size_t>::max();
+      if (bytes != end - begin) damaged(path, "tensor '" + name + "' has the wrong size");
+      at::Tensor tensor = at::empty(shape, type);
       std::memcpy(tensor.data_ptr(), data + begin, end - begin);
       file.tensors[name] = tensor;
     }

@@ -292,7 +292,7 @@ Image resized(const Image& image, std::int64_t size) {
   // Rows first, kept with 8 more bits, then columns.
   constexpr int kKeptBits = 8;
   const std::vector<Mix> columns = triangle_filter(image.width, size);
-  std::vector<std::int64_t> narrow(static_cast<std::size_t>(image.height * size * 3));
+  std::vector<std::uint16_t> narrow(static_cast<std::size_t>(image.height * size * 3));
   auto* out = narrow.data();
   for (std::int64_t y = 0; y < image.height; ++y)
     for (const Mix& mix : columns) {
@@ -300,7 +300,7 @@ Image resized(const Image& image, std::int64_t size) {
       std::int64_t sums[3] = {};
       for (const std::int64_t weight : mix.weights)
         for (std::int64_t& sum : sums) sum += weight * *pixel++;
-      for (const std::int64_t sum : sums) *out++ = sum >> (kWeightBits - kKeptBits);
+      for (const std::int64_t sum : sums) *out++ = static_cast<std::uint16_t>(sum >> (kWeightBits - kKeptBits));
     }
   Image result;
   result.height = result.width = size;

@@ -25,7 +25,8 @@ struct Tiff {
   }
 };
 
-constexpr std::uint32_t kOrientation = 0x0112, kShort = 3, kLong = 4;
+constexpr std::uint32_t kOrientation = 0x0112, kShort = 3, kLong = 4,
+                        kSignedShort = 8, kSignedLong = 9;
 
 /// The value of the tag; nothing where there is none.
 std::optional<std::uint32_t> of_exif(std::string_view exif) {
@@ -40,8 +41,8 @@ std::optional<std::uint32_t> of_exif(std::string_view exif) {
     const std::size_t at = directory + 2 + 12 * entry;
     if (tiff.number(at, 2) != kOrientation) continue;
     const std::uint32_t type = tiff.number(at + 2, 2), count = tiff.number(at + 4, 4);
-    if (count == 1 && type == kShort) return tiff.number(at + 8, 2);
-    if (count == 1 && type == kLong) return tiff.number(at + 8, 4);
+    if (count == 1 && (type == kShort || type == kSignedShort)) return tiff.number(at + 8, 2);
+    if (count == 1 && (type == kLong || type == kSignedLong)) return tiff.number(at + 8, 4);
   }
   return {};
 }

@@ -67,7 +67,7 @@ TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
   REQUIRE_THAT(run.errors, Contains("latency_ms predictor 'ridge' on records it did not see"));
   REQUIRE_THAT(run.errors, Contains("20 networks in"));
   REQUIRE_THAT(run.output, Contains("predicted latency ms") && Contains("measured latency ms"));
-  REQUIRE_THAT(slurp(folder / "report-tiny.html"), Contains("tiny"));
+  REQUIRE_THAT(slurp(folder / "r-tiny.html"), Contains("tiny"));
 
   const auto front = json::parse(folder.run({"front", "--db", "r.db", "--json"}).output);
   REQUIRE_FALSE(front.empty());

@@ -148,7 +148,7 @@ TEST_CASE("a timing taken while the device was slow is marked wherever it is sho
              Contains("latency_ms of a is not to be trusted"));
   CHECK(folder.run({"report", "--db", "r.db"}).status == 0);
   CHECK_THAT(
-      slurp(folder / "report-job.html"),
+      slurp(folder / "r-job.html"),
       Contains("1 timings, of them 1 on the front of 2, were taken while the device was slow"));
 }
 
@@ -187,6 +187,14 @@ TEST_CASE("what was timed while the device was slow, and only that, is measured 
   CHECK(after.back().measurement.value < before.back().measurement.value);
   CHECK_THAT(folder.run({"remeasure", "--db", "r.db"}).errors,
              Contains("was taken while the device was slow"));
+}
+
+TEST_CASE("values that differ behind many equal digits, or lie near zero, are told apart") {
+  const Folder folder("selection_spread");
+  fill(folder, {{"a", 10000.83, 2e-12}, {"b", 10000.89, 3e-12}, {"c", 10000.70, 1e-12}});
+  const auto shown = folder.run({"front", "--db", "r.db"}).output;
+  CHECK_THAT(shown, Contains("10000.89") && Contains("10000.83"));
+  CHECK_THAT(shown, Contains("2e-12") && Contains("1e-12"));
 }
 
 TEST_CASE("small and large values are shown with digits that tell them apart") {
@@ -280,4 +288,28 @@ TEST_CASE("output that cannot be written is no success") {
                                        "FROM n\" | head -1 > /dev/null");
   CHECK(piped.status == 0);
   CHECK(piped.errors.empty());
+}
+
+TEST_CASE("a step that has nothing to do is refused before there is a job") {
+  const Folder folder("selection_steps");
+  folder.write("t.csv", "arch,score\n1-1-8,85\n8-1-1,91\n");
+  const std::string job =
+      "[job]\nname = \"t\"\n[space]\nname = \"resnet-pooling\"\n[evaluator]\ntype = \"table\"\n"
+      "file = \"t.csv\"\n[[objective]]\nmetric = \"score\"\ngoal = \"max\"\n[search]\n"
+      "algorithm = \"random\"\nevaluations = 2\n";
+  folder.write("job.toml", job);
+  for (const auto& [step, why] : std::map<std::string, std::string>{
+           {"train", "there is nothing to train"}, {"measure", "there is nothing to measure"}}) {
+    const auto outcome = folder.run({step, "job.toml", "--db", "r.db"});
+    CHECK(outcome.status == 2);
+    CHECK_THAT(outcome.errors, Contains(why));
+  }
+  folder.write("both.toml", job + "constraints = [\"score >= 90\", \"score <= 80\"]\n");
+  CHECK_THAT(folder.run({"search", "both.toml", "--db", "r.db"}).errors,
+             Contains("no score is at least 90 and at most 80"));
+  auto timed = job;
+  timed.replace(timed.find("metric = \"score\"\ngoal = \"max\""), 31, "metric = \"latency_ms\"");
+  folder.write("timed.toml", timed);
+  CHECK_THAT(folder.run({"search", "timed.toml", "--db", "r.db"}).errors,
+             Contains("t.csv has no column 'latency_ms'") && Contains("measures nothing"));
 }

@@ -107,13 +107,13 @@ TEST_CASE("foreign files are refused by what they lack") {
   core::write_file_atomic(file.path(), std::string_view("arch,latency\n1,2\n"));
   CHECK(load_message(file.path()) == "'" + file.path() +
                                          "' is not a predictor: it is no JSON: give a file that "
-                                         "save_predictor() wrote");
+                                         "`mosaic predictor fit` wrote");
   for (const std::string text : {"{\"format\": \"safetensors\"}", "[1, 2]", "{}"}) {
     core::write_file_atomic(file.path(), text);
     CHECK(load_message(file.path()) ==
           "'" + file.path() +
               "' is not a predictor: it lacks \"format\": \"mosaic-predictor\": give a file that "
-              "save_predictor() wrote");
+              "`mosaic predictor fit` wrote");
   }
   CHECK_THAT(load_message("/nowhere/p.model"), Catch::StartsWith("cannot read '/nowhere/p.model'"));
 }

@@ -131,6 +131,34 @@ TEST_CASE("deviations are calibrated on known devices and hold on the new one") 
   CHECK(share < 0.97);
 }
 
+TEST_CASE("measurements that contradict the known devices are told, and deviations grow by it") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world(300, 8, 0.05, seed);
+    core::Stream stream(seed, "test.noise");
+    for (double& latency : world.fresh) latency *= 1 + 0.1 * stream.normal();
+    const Transfer transfer(world.known, world.structure());
+    const auto good = world.measure(transfer.suggest(10));
+    const auto fine = transfer.predict(good);
+    CHECK(fine.misfit < kMisfit);
+    CHECK(fine.astray.empty());
+    auto seconds = good;  // one row in another unit
+    seconds[4].latency_ms /= 1000;
+    auto reversed = good;
+    for (std::size_t i = 0; i < good.size(); ++i)
+      reversed[i].latency_ms = good[good.size() - 1 - i].latency_ms;
+    for (const auto& wrong : {seconds, reversed}) {
+      const auto result = transfer.predict(wrong);
+      CHECK(result.misfit > kMisfit);
+      CHECK_FALSE(result.astray.empty());
+      std::size_t covered = 0;
+      for (std::size_t i = 0; i < 300; ++i)
+        covered += std::abs(result.predictions[i].mean - world.fresh[i]) <=
+                   1.645 * result.predictions[i].deviation;
+      CHECK(covered > 200);
+    }
+  }
+}
+
 TEST_CASE("the order of measurements does not matter, and repeated ones are averaged") {
   const World world(100, 5, 0.05, 3);
   const Transfer transfer(world.known);

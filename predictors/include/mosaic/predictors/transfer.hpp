@@ -78,7 +78,16 @@ struct Transferred {
   double pruning = 0;     ///< probability that the new device's runtime removes dead branches
   double resolution = 0;  ///< ms: step of the new device's clock where it is coarse, else 0
   std::size_t measurements = 0;  ///< distinct networks they were of
+  /// How far each measured network lies from what the others and the known devices say of it, in
+  /// deviations of that prediction: root of the mean square. About 1 where all is well. Above
+  /// kMisfit the new device is not like the known ones, or rows are wrong: all deviations are
+  /// multiplied by it.
+  double misfit = 0;
+  std::vector<std::string>
+      astray;  ///< then: the measured networks that lie farthest, three at most
 };
+
+inline constexpr double kMisfit = 2;
 
 /// The step of a coarse clock: the largest power of ten (ms) that divides all readings, if it is
 /// more than 1% of their median; else 0.
@@ -107,6 +116,8 @@ double clock_resolution(std::span<const double> latencies_ms);
 ///      known devices when each in turn is taken as the new one (conformal quantile). Known devices
 ///      that are twins of another (one card with two batch sizes) make this optimistic: leave
 ///      twins of each other out, or read `checked`.
+///   5. Each measured network is predicted from the others. Where they lie farther off than their
+///      deviations allow (`misfit`), deviations are stretched by as much.
 /// This is a Gaussian process over networks whose kernel was learnt from devices (empirical Bayes),
 /// in the spirit of transfer by latent device factors (HELP, Lee et al. 2021, learns that by
 /// gradient descent).
