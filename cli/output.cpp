@@ -145,7 +145,7 @@ std::string shown(const Cell& cell) {
     std::erase_if(digits, [](char c) { return c < '0' || c > '9'; });
     digits.erase(0, digits.find_first_not_of('0'));
     const auto value = core::parse_number(cell.text);
-    if (value && digits.size() > 7) return rounded(*value);
+    if (value && digits.size() > 12) return rounded(*value);
   }
   return core::printable(cell.text);
 }

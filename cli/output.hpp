@@ -13,8 +13,8 @@ namespace mosaic::cli {
 std::string table_text(const db::Table& table);
 
 /// Prints a result as the options say. Of columns with one name the second is called NAME_2, and so
-/// on. Text rounds numbers that are given with more than six digits and escapes control characters;
-/// CSV and JSON keep them, but for bytes that are no UTF-8, which JSON cannot hold.
+/// on. Text rounds numbers that are given with more than twelve digits to six and escapes control
+/// characters; CSV and JSON keep them, but for bytes that are no UTF-8, which JSON cannot hold.
 void print_table(const db::Table& table, const OutputOptions& options);
 
 db::Table::Cell text_cell(const std::string& text);

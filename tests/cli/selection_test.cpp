@@ -307,8 +307,9 @@ TEST_CASE("a step that has nothing to do is refused before there is a job") {
   folder.write("both.toml", job + "constraints = [\"score >= 90\", \"score <= 80\"]\n");
   CHECK_THAT(folder.run({"search", "both.toml", "--db", "r.db"}).errors,
              Contains("no score is at least 90 and at most 80"));
+  const std::string old = "metric = \"score\"\ngoal = \"max\"";
   auto timed = job;
-  timed.replace(timed.find("metric = \"score\"\ngoal = \"max\""), 31, "metric = \"latency_ms\"");
+  timed.replace(timed.find(old), old.size(), "metric = \"latency_ms\"");
   folder.write("timed.toml", timed);
   CHECK_THAT(folder.run({"search", "timed.toml", "--db", "r.db"}).errors,
              Contains("t.csv has no column 'latency_ms'") && Contains("measures nothing"));
