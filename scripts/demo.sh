@@ -39,7 +39,7 @@ export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} # threads that spin while the
 step() { printf '\n== %s\n\n' "$*"; }
 
 step "Train, measure, search: mosaic run $job_file"
-"$mosaic" run "$job_file" --db "$db"
+"$mosaic" run "$job_file" --db "$db" --report "$out/report.html"
 
 "$mosaic" front --job "$job" --db "$db" --json >"$out/front.json"
 
