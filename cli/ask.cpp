@@ -73,7 +73,8 @@ void setup_front(CLI::App& app) {
       ->excludes(generation_option);
   app.footer(
       "The front holds the networks for which every objective was measured, that keep the job's\n"
-      "constraints, and that no other such network beats; of equal ones it shows the first. Predicted and measured values stand side "
+      "constraints, and that no other such network beats; of equal ones it shows the first. "
+      "Predicted and measured values stand side "
       "by\n"
       "side. What it does not show (failed candidates, suspect timings, a job that is not done) is "
       "said on\n"

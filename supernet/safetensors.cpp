@@ -106,8 +106,7 @@ TensorFile load_tensors(const std::string& path) {
       // Before any memory is taken: the shape may be anything.
       std::size_t bytes = c10::elementSize(type);
       for (const std::int64_t extent : shape)
-        if (extent < 0 ||
-            __builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes))
+        if (extent < 0 || __builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes))
           bytes = std::numeric_limits<std::size_t>::max();
       if (bytes != end - begin) damaged(path, "tensor '" + name + "' has the wrong size");
       at::Tensor tensor = at::empty(shape, type);

@@ -300,7 +300,8 @@ Image resized(const Image& image, std::int64_t size) {
       std::int64_t sums[3] = {};
       for (const std::int64_t weight : mix.weights)
         for (std::int64_t& sum : sums) sum += weight * *pixel++;
-      for (const std::int64_t sum : sums) *out++ = static_cast<std::uint16_t>(sum >> (kWeightBits - kKeptBits));
+      for (const std::int64_t sum : sums)
+        *out++ = static_cast<std::uint16_t>(sum >> (kWeightBits - kKeptBits));
     }
   Image result;
   result.height = result.width = size;

@@ -25,8 +25,8 @@ struct Tiff {
   }
 };
 
-constexpr std::uint32_t kOrientation = 0x0112, kShort = 3, kLong = 4,
-                        kSignedShort = 8, kSignedLong = 9;
+constexpr std::uint32_t kOrientation = 0x0112, kShort = 3, kLong = 4, kSignedShort = 8,
+                        kSignedLong = 9;
 
 /// The value of the tag; nothing where there is none.
 std::optional<std::uint32_t> of_exif(std::string_view exif) {
