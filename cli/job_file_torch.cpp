@@ -9,6 +9,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/evaluators/table.hpp"
 #include "mosaic/supernet/sampler.hpp"
+#include "selection.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -159,13 +160,12 @@ void read_constraints(core::Section section, JobFile& job) {
       measured.optimise = false;
       job.objectives.push_back(measured);
     });
-  for (const auto& low : job.constraints)
-    for (const auto& high : job.constraints)
-      if (low.metric == high.metric && !low.upper && high.upper && low.bound > high.bound)
-        section.fail("constraints",
-                     "no " + low.metric + " is at least " + core::format_double(low.bound) +
-                         " and at most " + core::format_double(high.bound),
-                     "exchange the bounds, or leave one out");
+  if (const auto two = contradiction(job.constraints))
+    section.fail("constraints",
+                 "no " + two->first.metric + " is at least " +
+                     core::format_double(two->first.bound) + " and at most " +
+                     core::format_double(two->second.bound),
+                 "exchange the bounds, or leave one out");
 }
 
 StartFile read_start(core::Section section) {

@@ -9,12 +9,15 @@ std::string job_option(const std::string& name) {
   return (name.starts_with("-") ? "--job=" : "--job ") + quoted(name);
 }
 
-std::string way_on(const db::Job& job, const std::string& db) {
+std::string job_command(const std::string& verb, const std::string& name, const std::string& db) {
   const std::string in = " --db " + quoted(db);
-  if (job.phase == "rank") return "mosaic rank " + quoted(job.config_path) + in;
-  const std::string name = quoted(job.name);
-  return job.name.starts_with("-") ? "mosaic resume" + in + " -- " + name
-                                   : "mosaic resume " + name + in;
+  return "mosaic " + verb +
+         (name.starts_with("-") ? in + " -- " + quoted(name) : " " + quoted(name) + in);
+}
+
+std::string way_on(const db::Job& job, const std::string& db) {
+  if (job.phase == "rank") return "mosaic rank " + quoted(job.config_path) + " --db " + quoted(db);
+  return job_command("resume", job.name, db);
 }
 
 db::Job as_it_stands(const db::Reader& reader, db::Job job) {

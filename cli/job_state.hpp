@@ -14,6 +14,9 @@ constexpr const char* kKilled =
 /// "--job NAME" of a command line.
 std::string job_option(const std::string& name);
 
+/// "mosaic VERB NAME --db DB", for the commands that take the name of a job.
+std::string job_command(const std::string& verb, const std::string& name, const std::string& db);
+
 /// The command that goes on with a job that is not finished.
 std::string way_on(const db::Job& job, const std::string& db);
 

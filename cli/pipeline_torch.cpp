@@ -422,11 +422,11 @@ void run_job(const RunOptions& options, Goal goal) {
   // What a table tells costs nothing to get again: its searches need not wait for the disk.
   db::Database database(options.db,
                         {.survive_power_failure = file.table == nullptr, .libraries = libraries()});
-  const auto known = begun_job(
-      database, file,
-      "give the changed job another name (start_job = \"" + file.name +
-          "\" in its [search] begins from this one's front), or go on as it began: mosaic resume " +
-          cli::quoted(file.name) + " --db " + cli::quoted(options.db));
+  const auto known =
+      begun_job(database, file,
+                "give the changed job another name (start_job = \"" + file.name +
+                    "\" in its [search] begins from this one's front), or go on as it began: " +
+                    job_command("resume", file.name, options.db));
   // A job that was begun by a single step (train, measure, search) may be taken further by any
   // command.
   if (known && goal == Goal::run && database.state(known->id, "goal").value_or("run") == "run")
@@ -462,11 +462,19 @@ void run_job(const RunOptions& options, Goal goal) {
       .run(goal, options.report.empty() ? default_report(file.name, options.db) : options.report);
 }
 
-void remeasure_job(const std::string& db, const std::optional<std::string>& name) {
-  if (!std::filesystem::exists(db))
-    throw core::UsageError("there is no database " + db,
+namespace {
+
+db::Database existing_database(const std::string& path) {
+  if (!std::filesystem::exists(path))
+    throw core::UsageError("there is no database " + path,
                            "give the one that the job was begun with: --db FILE");
-  db::Database database(db, {.libraries = libraries()});
+  return db::Database(path, {.libraries = libraries()});
+}
+
+}  // namespace
+
+void remeasure_job(const std::string& db, const std::optional<std::string>& name) {
+  db::Database database = existing_database(db);
   const db::Job job = database.job(name);
   Workplace work = reopen(JobFile::from_text(job.config, job.config_path), job);
   try {
@@ -479,10 +487,7 @@ void remeasure_job(const std::string& db, const std::optional<std::string>& name
 
 void resume_job(const std::string& db, const std::optional<std::string>& name,
                 const std::string& report) {
-  if (!std::filesystem::exists(db))
-    throw core::UsageError("there is no database " + db,
-                           "give the one that the job was begun with: --db FILE");
-  db::Database database(db, {.libraries = libraries()});
+  db::Database database = existing_database(db);
   settle_killed_jobs(database);
   db::Job job = database.job(name);
   if (is_done(job)) {

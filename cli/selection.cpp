@@ -31,11 +31,9 @@ std::vector<db::Constraint> bounds_of(const Selection& selection, const db::Job&
   std::vector<db::Constraint> bounds;
   for (const auto& text : selection.max) bounds.push_back(parse_bound(text, true));
   for (const auto& text : selection.min) bounds.push_back(parse_bound(text, false));
-  for (const auto& low : bounds)
-    for (const auto& high : bounds)
-      if (low.metric == high.metric && !low.upper && high.upper && low.bound > high.bound)
-        throw core::UsageError("no value is both: " + relations({low, high}),
-                               "exchange the bounds, or leave one out");
+  if (const auto two = contradiction(bounds))
+    throw core::UsageError("no value is both: " + relations({two->first, two->second}),
+                           "exchange the bounds, or leave one out");
   const auto given = bounds;
   for (const auto& constraint : job.constraints)
     if (std::none_of(given.begin(), given.end(),
@@ -112,7 +110,7 @@ core::Error nothing_within(const db::Reader& reader, const db::Job& job,
 void warn_of_suspects(const db::Reader& reader, const db::Job& job,
                       const std::vector<db::Constraint>& bounds,
                       const std::vector<db::Network>& chosen) {
-  const auto advice = ": mosaic remeasure " + quoted(job.name) + " --db " + quoted(reader.path());
+  const auto advice = ": " + job_command("remeasure", job.name, reader.path());
   std::size_t shut_out = 0;
   for (const auto& suspect : reader.suspects(job.id))
     shut_out += std::any_of(bounds.begin(), bounds.end(), [&](const auto& bound) {
@@ -155,6 +153,15 @@ void add_selection_options(CLI::App& app, Selection& selection) {
                  "metric to optimise within the bounds (default: first objective)");
   app.add_option("--goal", selection.goal, "max or min, for a metric that is no objective")
       ->check(CLI::IsMember({"max", "min"}));
+}
+
+std::optional<std::pair<db::Constraint, db::Constraint>> contradiction(
+    const std::vector<db::Constraint>& bounds) {
+  for (const auto& low : bounds)
+    for (const auto& high : bounds)
+      if (low.metric == high.metric && !low.upper && high.upper && low.bound > high.bound)
+        return std::pair(low, high);
+  return std::nullopt;
 }
 
 db::Constraint parse_bound(const std::string& text, bool upper) {
@@ -224,9 +231,8 @@ core::Error empty_front(const db::Reader& reader, const db::Job& recorded) {
     return core::Error("job '" + job.name + "' has no front: no network is evaluated yet (phase '" +
                            job.phase + "', " + job.status + ")",
                        job.status == "running"
-                           ? "wait for its search, or go on with it if it was stopped: mosaic "
-                             "resume " +
-                                 quoted(job.name) + " --db " + quoted(reader.path())
+                           ? "wait for its search, or go on with it if it was stopped: " +
+                                 way_on(job, reader.path())
                            : "take it further with: mosaic run " + quoted(job.config_path) +
                                  " --db " + quoted(reader.path()));
   std::vector<std::string> objectives;
@@ -257,8 +263,8 @@ std::vector<std::string> remarks(const db::Reader& reader, const db::Job& job,
                    " on the front of " + std::to_string(front.size()) +
                    ", were taken while the device was slow: they are too long, and the front may "
                    "be another one. "
-                   "Measure just those again: mosaic remeasure " +
-                   quoted(job.name) + " --db " + quoted(reader.path()));
+                   "Measure just those again: " +
+                   job_command("remeasure", job.name, reader.path()));
   return result;
 }
 

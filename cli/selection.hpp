@@ -1,7 +1,9 @@
 /// Which network of a job is wanted: what `best`, `extract`, `front` and the end of a job share.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "command.hpp"
@@ -19,6 +21,10 @@ struct Selection {
   std::size_t count = 1;
 };
 void add_selection_options(CLI::App& app, Selection& selection);
+
+/// A lower and an upper bound of one metric that no value keeps both, where there are such.
+std::optional<std::pair<db::Constraint, db::Constraint>> contradiction(
+    const std::vector<db::Constraint>& bounds);
 
 /// "latency_ms=2" of --max or --min. Throws UsageError.
 db::Constraint parse_bound(const std::string& text, bool upper);
