@@ -17,7 +17,8 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/spaces/space.hpp"
-#include "mosaic/supernet/joint.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/training/joint.hpp"
 
 using namespace mosaic;
 

@@ -6,6 +6,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
+#include "mosaic/supernet/engine/device.hpp"
 
 namespace mosaic::cli {
 

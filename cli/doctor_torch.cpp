@@ -10,7 +10,8 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/search/search.hpp"
-#include "mosaic/supernet/trainer.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 #include "mosaic/tasks/task.hpp"
 #include "output.hpp"
 

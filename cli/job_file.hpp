@@ -10,8 +10,8 @@
 #include "mosaic/core/csv.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/search/search.hpp"
-#include "mosaic/supernet/router.hpp"
-#include "mosaic/supernet/trainer.hpp"
+#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 #include "mosaic/tasks/task.hpp"
 
 namespace mosaic::cli {

@@ -8,7 +8,8 @@
 #include "job_file.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/evaluators/table.hpp"
-#include "mosaic/supernet/sampler.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/training/sampler.hpp"
 #include "selection.hpp"
 
 namespace mosaic::cli {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "mosaic/core/ranking.hpp"
-#include "mosaic/supernet/sharing.hpp"
+#include "mosaic/supernet/sharing/ends.hpp"
 
 namespace mosaic::cli {
 

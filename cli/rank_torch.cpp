@@ -13,8 +13,10 @@
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/progress.hpp"
 #include "mosaic/evaluators/evaluator.hpp"
-#include "mosaic/supernet/joint.hpp"
-#include "mosaic/supernet/safetensors.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/networks/safetensors.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
+#include "mosaic/supernet/training/joint.hpp"
 #include "rank_run.hpp"
 #include "session.hpp"
 

@@ -8,7 +8,7 @@
 #include "job_file.hpp"
 #include "mosaic/db/database.hpp"
 #include "mosaic/evaluators/table.hpp"
-#include "mosaic/supernet/supernet.hpp"
+#include "mosaic/supernet/networks/supernet.hpp"
 
 namespace mosaic::cli {
 

@@ -7,7 +7,8 @@
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/search/search.hpp"
-#include "mosaic/supernet/trainer.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 
 namespace mosaic::cli {
 

@@ -6,7 +6,9 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
-#include "mosaic/supernet/trainer.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 
 namespace mosaic::evaluators {
 namespace {

@@ -14,7 +14,9 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
-#include "mosaic/supernet/trainer.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 #include "steady.hpp"
 
 namespace mosaic::evaluators {

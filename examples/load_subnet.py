@@ -70,7 +70,7 @@ class MosaicSubnet(torch.nn.Module):
             return F.max_pool2d(inputs[0], a["kernel"], a["stride"], a["padding"])
         if op == "global_avg_pool":
             return inputs[0].mean((2, 3))
-        raise NotImplementedError(f"op {op!r}: add it here, its meaning is in supernet/ops/")
+        raise NotImplementedError(f"op {op!r}: add it here, its meaning is in supernet/engine/ops/")
 
 
 def main():

@@ -56,6 +56,13 @@ may_use() {
 }
 readonly rooms="core spaces db tasks supernet evaluators predictors search cli"
 
+# sub_rooms ROOM: its rooms inside, in order: each may include its own headers and those of the ones before it.
+sub_rooms() {
+  case "$1" in
+    supernet) echo engine sharing networks scoring training ;;
+  esac
+}
+
 # forbid PATTERN REASON FILES...: no line of FILES may include what matches PATTERN.
 forbid() {
   local pattern=$1 reason=$2 line
@@ -87,6 +94,17 @@ check_includes() {
       [[ -n $(may_use "$room") ]] || reason="$room/ may use no other room"
       forbid "mosaic/(${others#|})/" "$reason" "${files[@]}"
     fi
+  done
+
+  local before later
+  for room in $rooms; do
+    before=""
+    for other in $(sub_rooms "$room"); do
+      before+=" $other"
+      later=$(sub_rooms "$room" | tr ' ' '\n' | sed "1,/^$other\$/d" | paste -sd '|')
+      mapfile -t files < <(all_sources | grep -E "^$room/(include/mosaic/$room/)?$other/" || true)
+      [[ -z $later ]] || forbid "(mosaic/$room/)?($later)/" "$room/$other/ may use only:$before" "${files[@]}"
+    done
   done
 
   local torch='torch/|ATen/|c10/'

@@ -293,7 +293,7 @@ def table(paths, out, flops, published):
 
 
 def flops_of_poolings(width=8, layers=10, side=32, classes=10):
-    """Multiply-accumulates by placement, as spaces/resnet_pooling.cpp builds it."""
+    """Multiply-accumulates by placement, as spaces/images/resnet_pooling.cpp builds it."""
     channels = lambda l: width * (2 if l * 10 >= 4 * layers else 1) * (2 if l * 10 >= 7 * layers else 1)
     result = {}
     for first, second in itertools.combinations(range(1, layers), 2):

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "job.hpp"
-#include "mosaic/supernet/subnet.hpp"
+#include "mosaic/supernet/networks/subnet.hpp"
 
 #include <ATen/ATen.h>
 

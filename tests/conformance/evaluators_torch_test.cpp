@@ -6,7 +6,8 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
-#include "mosaic/supernet/supernet.hpp"
+#include "mosaic/supernet/networks/supernet.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
 #include "mosaic/tasks/task.hpp"
 #include "samples.hpp"
 

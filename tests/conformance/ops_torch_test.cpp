@@ -8,7 +8,7 @@
 #include "mosaic/spaces/builder.hpp"
 #include "mosaic/spaces/ops.hpp"
 #include "mosaic/spaces/space.hpp"
-#include "mosaic/supernet/executor.hpp"
+#include "mosaic/supernet/engine/executor.hpp"
 
 using namespace mosaic;
 using spaces::SpaceBuilder;

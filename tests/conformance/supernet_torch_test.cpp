@@ -7,7 +7,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "mosaic/supernet/supernet.hpp"
+#include "mosaic/supernet/networks/supernet.hpp"
 #include "samples.hpp"
 
 using namespace mosaic;

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/joint.hpp"
+#include "mosaic/supernet/training/joint.hpp"
 #include "small_task.hpp"
 
 using namespace mosaic;

@@ -1,4 +1,4 @@
-#include "fusion.hpp"
+#include "engine/fusion.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "channels.hpp"
-#include "mixing.hpp"
-#include "mosaic/supernet/supernet.hpp"
+#include "engine/channels.hpp"
+#include "engine/mixing.hpp"
+#include "mosaic/supernet/networks/supernet.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;

@@ -1,4 +1,4 @@
-#include "growth.hpp"
+#include "training/growth.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -9,7 +9,7 @@
 #include <set>
 
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/joint.hpp"
+#include "mosaic/supernet/training/joint.hpp"
 #include "small_task.hpp"
 
 using namespace mosaic;

@@ -6,10 +6,10 @@
 #include <map>
 #include <numeric>
 
-#include "gradient.hpp"
-#include "mosaic/supernet/joint.hpp"
-#include "mosaic/supernet/sampler.hpp"
+#include "mosaic/supernet/training/joint.hpp"
+#include "mosaic/supernet/training/sampler.hpp"
 #include "small_task.hpp"
+#include "training/gradient.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;

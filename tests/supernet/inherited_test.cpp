@@ -5,7 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include "mosaic/evaluators/catalogue.hpp"
-#include "mosaic/supernet/joint.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
+#include "mosaic/supernet/training/joint.hpp"
 #include "small_task.hpp"
 
 using namespace mosaic;

@@ -1,4 +1,5 @@
-#include "mosaic/supernet/joint.hpp"
+#include "mosaic/supernet/training/joint.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
 
 #include <ATen/ATen.h>
 #include <torch/cuda.h>
@@ -6,9 +7,9 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "gradient.hpp"
 #include "mosaic/core/error.hpp"
 #include "small_task.hpp"
+#include "training/gradient.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;

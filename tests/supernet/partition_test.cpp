@@ -7,8 +7,8 @@
 #include <set>
 
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/joint.hpp"
-#include "mosaic/supernet/supernet.hpp"
+#include "mosaic/supernet/networks/supernet.hpp"
+#include "mosaic/supernet/training/joint.hpp"
 #include "mosaic/tasks/task.hpp"
 #include "small_task.hpp"
 

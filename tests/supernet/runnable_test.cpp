@@ -5,8 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/joint.hpp"
-#include "mosaic/supernet/supernet.hpp"
+#include "mosaic/supernet/networks/supernet.hpp"
+#include "mosaic/supernet/training/joint.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;

@@ -1,4 +1,4 @@
-#include "mosaic/supernet/safetensors.hpp"
+#include "mosaic/supernet/networks/safetensors.hpp"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "mosaic/supernet/sampler.hpp"
+#include "mosaic/supernet/training/sampler.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/trainer.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 #include "mosaic/tasks/task.hpp"
 
 namespace mosaic::supernet::test {

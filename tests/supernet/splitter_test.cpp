@@ -1,4 +1,4 @@
-#include "mosaic/supernet/splitter.hpp"
+#include "mosaic/supernet/training/splitter.hpp"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,5 @@
-#include "mosaic/supernet/supernet.hpp"
+#include "mosaic/supernet/networks/supernet.hpp"
+#include "mosaic/supernet/engine/device.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -10,10 +11,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "mixing.hpp"
+#include "engine/mixing.hpp"
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/safetensors.hpp"
-#include "mosaic/supernet/trainer.hpp"
+#include "mosaic/supernet/networks/safetensors.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;

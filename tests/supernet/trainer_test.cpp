@@ -1,4 +1,5 @@
-#include "mosaic/supernet/trainer.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
@@ -9,7 +10,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
-#include "mosaic/supernet/safetensors.hpp"
+#include "mosaic/supernet/networks/safetensors.hpp"
 #include "small_task.hpp"
 
 using namespace mosaic;

@@ -1,4 +1,4 @@
-#include "idx.hpp"
+#include "images/idx.hpp"
 
 #include <zlib.h>
 

@@ -1,4 +1,4 @@
-#include "image_classification.hpp"
+#include "images/image_classification.hpp"
 
 #include <ATen/ATen.h>
 #include <torch/cuda.h>

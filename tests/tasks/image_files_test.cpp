@@ -1,4 +1,4 @@
-#include "image_files.hpp"
+#include "images/image_files.hpp"
 
 #include <sys/stat.h>
 #include <zlib.h>
@@ -10,9 +10,9 @@
 
 #include "files.hpp"
 #include "images.hpp"
+#include "images/orientation.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/random.hpp"
-#include "orientation.hpp"
 
 using namespace mosaic;
 using namespace mosaic::tasks;

@@ -6,8 +6,8 @@
 #include <catch2/catch.hpp>
 
 #include "files.hpp"
-#include "image_tree.hpp"
 #include "images.hpp"
+#include "images/image_tree.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/tasks/task.hpp"
 

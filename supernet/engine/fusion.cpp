@@ -1,0 +1,72 @@
+#include "engine/fusion.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace mosaic::supernet {
+namespace {
+
+/// Who reads each node: its one reader, or -1 where there are others than one.
+std::vector<int> only_readers(const spaces::Graph& graph) {
+  std::vector<int> readers(graph.nodes.size(), 0), last(graph.nodes.size(), -1);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    for (const int input : graph.nodes[i].inputs) {
+      ++readers[static_cast<std::size_t>(input)];
+      last[static_cast<std::size_t>(input)] = static_cast<int>(i);
+    }
+  for (const auto& entry : graph.entries)
+    for (const int output : entry.outputs) readers[static_cast<std::size_t>(output)] = 2;
+  for (std::size_t i = 0; i < last.size(); ++i)
+    if (readers[i] != 1) last[i] = -1;
+  return last;
+}
+
+}  // namespace
+
+spaces::Graph fused(spaces::Graph graph) {
+  if (!graph.losses.empty()) return graph;  // they name nodes
+  const std::vector<int> reader = only_readers(graph);
+  const auto reads = [&](int node, const char* op) {
+    return node >= 0 && graph.nodes[static_cast<std::size_t>(node)].op == op;
+  };
+  /// Each node's value is computed by this one.
+  std::vector<int> taken_by(graph.nodes.size());
+  std::iota(taken_by.begin(), taken_by.end(), 0);
+  for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i) {
+    auto& node = graph.nodes[static_cast<std::size_t>(i)];
+    if (node.op != "batch_norm") continue;
+    int next = reader[static_cast<std::size_t>(i)];
+    if (reads(next, "add")) {
+      const auto& inputs = graph.nodes[static_cast<std::size_t>(next)].inputs;
+      if (inputs.size() == 2 && inputs[0] != inputs[1]) {
+        const int other = inputs[0] == i ? inputs[1] : inputs[0];
+        if (other > i) continue;  // not there yet
+        node.inputs.push_back(other);
+        taken_by[static_cast<std::size_t>(next)] = i;
+        next = reader[static_cast<std::size_t>(next)];
+      }
+    }
+    if (reads(next, "relu")) {
+      node.attributes["relu"] = 1;
+      taken_by[static_cast<std::size_t>(next)] = i;
+    }
+  }
+  std::vector<int> renumbered(graph.nodes.size());
+  std::vector<spaces::GraphNode> kept;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (taken_by[i] != static_cast<int>(i)) {
+      renumbered[i] = renumbered[static_cast<std::size_t>(taken_by[i])];
+      continue;
+    }
+    renumbered[i] = static_cast<int>(kept.size());
+    for (int& input : graph.nodes[i].inputs) input = renumbered[static_cast<std::size_t>(input)];
+    kept.push_back(std::move(graph.nodes[i]));
+  }
+  graph.nodes = std::move(kept);
+  for (auto& entry : graph.entries)
+    for (auto* list : {&entry.inputs, &entry.outputs})
+      for (int& node : *list) node = renumbered[static_cast<std::size_t>(node)];
+  return graph;
+}
+
+}  // namespace mosaic::supernet

@@ -1,0 +1,39 @@
+#include <ATen/ATen.h>
+
+#include "mosaic/supernet/engine/executor.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+/// Square window sizes of a pooling node.
+struct Window {
+  std::array<std::int64_t, 2> kernel, stride, padding;
+  explicit Window(const spaces::GraphNode& node) {
+    kernel.fill(node.attribute("kernel"));
+    stride.fill(node.attribute("stride"));
+    padding.fill(node.attribute("padding"));
+  }
+};
+
+at::Tensor avg_pool(const OpCall& call) {
+  const Window window(call.node);
+  return at::avg_pool2d(call.inputs[0], window.kernel, window.stride, window.padding,
+                        /*ceil_mode=*/false,
+                        /*count_include_pad=*/false);
+}
+
+at::Tensor max_pool(const OpCall& call) {
+  const Window window(call.node);
+  return at::max_pool2d(call.inputs[0], window.kernel, window.stride, window.padding);
+}
+
+const core::Registered kAvgEntry{op_kernels(), "avg_pool", "at::avg_pool2d; padding does not count",
+                                 OpKernel(avg_pool)};
+const core::Registered kMaxEntry{op_kernels(), "max_pool", "at::max_pool2d", OpKernel(max_pool)};
+const core::Registered kGlobalEntry{op_kernels(), "global_avg_pool", "mean over height and width",
+                                    OpKernel([](const OpCall& call) {
+                                      return call.inputs[0].mean({2, 3});
+                                    })};
+
+}  // namespace
+}  // namespace mosaic::supernet

@@ -1,0 +1,20 @@
+#include <ATen/ATen.h>
+
+#include "mosaic/supernet/engine/executor.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+at::Tensor zeros(const OpCall& call) {
+  std::vector<std::int64_t> shape{call.entry_input.size(0)};
+  for (const auto& dim : call.node.shape) shape.push_back(dim.value());
+  shape[1] *= call.networks;
+  return at::zeros(shape, call.entry_input.options().dtype(at::kFloat));
+}
+
+const core::Registered kIdentityEntry{op_kernels(), "identity", "the input itself",
+                                      OpKernel([](const OpCall& call) { return call.inputs[0]; })};
+const core::Registered kZerosEntry{op_kernels(), "zeros", "at::zeros", OpKernel(zeros)};
+
+}  // namespace
+}  // namespace mosaic::supernet

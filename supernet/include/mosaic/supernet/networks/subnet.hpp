@@ -1,0 +1,73 @@
+/// A stand-alone network: what Mosaic hands over.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "mosaic/spaces/graph.hpp"
+#include "mosaic/supernet/engine/executor.hpp"
+
+namespace mosaic::supernet {
+
+/// Where a subnet comes from and what it eats.
+struct SubnetInfo {
+  std::string space;
+  std::map<std::string, std::string> space_options;
+  std::string arch;  ///< text form
+  std::string hash;
+  std::string job;
+  std::string task;                       ///< name
+  std::string task_settings;              ///< of the task (path, split, seed) as JSON text
+  std::vector<std::int64_t> input_shape;  ///< channels, height, width
+  std::int64_t classes = 0;
+  std::vector<std::string> class_names;
+  std::vector<double>
+      mean;  ///< per channel, of pixels in [0, 1]: inputs are (x - mean) / deviation
+  std::vector<double> deviation;
+  std::string preprocessing;  ///< how a file becomes an input, in words
+  std::string passes;         ///< what was done to it after training: "extract, calibrate(512)"
+  std::string checkpoint;     ///< hash of the supernet's checkpoint
+  std::string provenance;     ///< version, revision, seed, device as JSON text
+};
+
+/// Graph, weights (each slot's active part only) and normalisation statistics.
+class Subnet {
+ public:
+  Subnet(spaces::Graph graph, std::map<std::string, at::Tensor> weights, NormStats stats,
+         SubnetInfo info = {});
+
+  at::Tensor forward(const at::Tensor& inputs, NormMode mode = NormMode::stored,
+                     NormStats* stats = nullptr) const;
+  void to(const std::string& device);
+  const std::string& device() const { return device_; }
+
+  const spaces::Graph& graph() const { return graph_; }
+  const std::map<std::string, at::Tensor>& weights() const { return weights_; }
+  const NormStats& stats() const { return stats_; }
+  NormStats& stats() { return stats_; }
+  SubnetInfo& info() { return info_; }
+  const SubnetInfo& info() const { return info_; }
+
+  /// Writes DIR/model.safetensors (slots by name, statistics as "<node>.running_mean" and
+  /// ".running_var") and DIR/config.json (the graph and SubnetInfo), each atomically, the config
+  /// last.
+  void save(const std::string& folder) const;
+  /// Throws core::Error for a missing folder, a truncated or foreign file, or weights that do not
+  /// fit the graph.
+  static Subnet load(const std::string& folder);
+
+ private:
+  spaces::Graph graph_;
+  std::map<std::string, at::Tensor> weights_;
+  NormStats stats_;
+  SubnetInfo info_;
+  std::string device_ = "cpu";
+};
+
+/// A graph with freshly drawn weights and unit statistics: enough to time it.
+Subnet random_subnet(const spaces::Graph& graph, std::uint64_t seed);
+
+}  // namespace mosaic::supernet

@@ -1,0 +1,256 @@
+#include "mosaic/supernet/networks/supernet.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+#include <map>
+
+#include "engine/mixing.hpp"
+#include "engine/random_tensor.hpp"
+#include "engine/runnable.hpp"
+#include "mosaic/core/error.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+double fan_in(const spaces::Slot& slot) {
+  double result = 1;
+  for (std::size_t axis = 1; axis < slot.shape.size(); ++axis)
+    result *= static_cast<double>(slot.shape[axis]);
+  return result;
+}
+
+at::Tensor initial_experts(const spaces::Slot& slot, std::int64_t experts, std::uint64_t seed) {
+  std::vector<std::int64_t> shape{experts};
+  shape.insert(shape.end(), slot.shape.begin(), slot.shape.end());
+  if (slot.init == spaces::Init::ones) return at::ones(shape);
+  if (slot.init == spaces::Init::zeros) return at::zeros(shape);
+  const double deviation = std::sqrt(2.0 / fan_in(slot));
+  const auto count = static_cast<double>(experts);
+  const double own = experts > 1 ? 0.1 : 0.0;
+  const at::Tensor shared = normal_tensor(slot.shape, deviation * std::sqrt(1 - own / count),
+                                          core::Stream(seed, "slot " + slot.name));
+  at::Tensor result = shared.unsqueeze(0).repeat_interleave(experts, 0);
+  if (experts > 1)
+    result += normal_tensor(shape, deviation * std::sqrt(own),
+                            core::Stream(seed, "experts of " + slot.name));
+  return result;
+}
+
+std::unique_ptr<ArchRouter> make_router(const spaces::SuperGraph& graph, std::size_t features,
+                                        const RouterSettings& settings, std::uint64_t seed) {
+  return routers().at(settings.kind)(graph, features, settings, seed);
+}
+
+}  // namespace
+
+WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router,
+                       std::uint64_t seed)
+    : parts_(router.parts()) {
+  for (std::size_t i = 0; i < graph.slots.size(); ++i) {
+    const auto& slot = graph.slots[i];
+    const at::Tensor experts = initial_experts(slot, router.experts(i), seed);
+    index_[slot.name] = i;
+    for (std::int64_t part = 0; part < parts_; ++part)
+      tensors_.emplace_back(name(slot.name, part), experts.clone().requires_grad_());
+  }
+}
+
+WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router,
+                       const WeightBank& parent, const Ancestry& ancestry)
+    : parts_(router.parts()) {
+  at::NoGradGuard guard;
+  for (std::size_t i = 0; i < graph.slots.size(); ++i) {
+    const auto& slot = graph.slots[i].name;
+    index_[slot] = i;
+    for (std::int64_t part = 0; part < parts_; ++part) {
+      const at::Tensor& old =
+          parent.experts(slot, ancestry.parts.at(static_cast<std::size_t>(part)));
+      at::Tensor mine = ancestry.experts.empty()
+                            ? old.detach().clone()
+                            : old.detach().index_select(
+                                  0, at::tensor(ancestry.experts[i], at::kLong).to(old.device()));
+      tensors_.emplace_back(name(slot, part), mine.requires_grad_());
+    }
+  }
+}
+
+const at::Tensor& WeightBank::experts(const std::string& slot, std::int64_t part) const {
+  return tensors_[place(slot) * static_cast<std::size_t>(parts_) + static_cast<std::size_t>(part)]
+      .second;
+}
+
+std::string WeightBank::name(const std::string& slot, std::int64_t part) const {
+  return parts_ == 1 ? slot : "part" + std::to_string(part) + "." + slot;
+}
+
+Supernet::Supernet(const spaces::Space& space, const RouterSettings& router, std::uint64_t seed)
+    : space_(space),
+      settings_(router),
+      seed_(seed),
+      encoding_(space.graph()),
+      router_(make_router(space.graph(), encoding_.size(), router, seed)),
+      bank_(space.graph(), *router_, seed) {
+  expect_no_losses(space.graph().losses);
+  for (const auto& entry : space.graph().entries) expect_no_states(entry);
+}
+
+void Supernet::to(const std::string& device) {
+  device_ = device;
+  known_.clear();
+  for (auto& [name, tensor] : parameters()) tensor.set_data(tensor.to(at::Device(device)));
+}
+
+const Supernet::Known& Supernet::known(const spaces::Genotype& genotype) const {
+  constexpr std::size_t kKept = 4096;
+  if (const auto found = known_.find(genotype); found != known_.end()) return *found->second;
+  auto made = std::make_shared<Known>();
+  auto code = encoding_(genotype);
+  made->encoding =
+      at::from_blob(code.data(), {1, static_cast<std::int64_t>(code.size())}, at::kFloat)
+          .clone()
+          .to(at::Device(device_));
+  if (const at::Tensor bias = router_->bias(space_, genotype); bias.defined())
+    made->bias = bias.unsqueeze(0).to(at::Device(device_));
+  if (router_->parts() > 1) made->part = router_->part(space_.canonical(genotype));
+  if (known_.size() >= kKept)
+    std::erase_if(known_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  return *(known_[genotype] = std::move(made));
+}
+
+std::shared_ptr<const void> Supernet::hold(const spaces::Genotype& genotype) const {
+  (void)known(genotype);
+  return known_.at(genotype);
+}
+
+const at::Tensor& Supernet::encoding(const spaces::Genotype& genotype) const {
+  return known(genotype).encoding;
+}
+
+std::int64_t Supernet::part(const spaces::Genotype& genotype) const { return known(genotype).part; }
+
+Mixes Supernet::mixes(const spaces::Genotype& genotype, bool training) const {
+  const Known& known = this->known(genotype);
+  Mixes result = router_->coefficients(known.encoding, known.bias, training);
+  for (auto& mix : result.mixes) mix = mix.squeeze(0);  // of one architecture
+  return result;
+}
+
+WeightSource Supernet::weights(const spaces::Genotype& genotype, const spaces::Graph& graph,
+                               bool training) const {
+  const Known& known = this->known(genotype);
+  const Mixes mixes = router_->coefficients(known.encoding, known.bias, training);
+  const auto of_one = mixed_weights(
+      graph,
+      [&](const std::string& slot) {
+        return SlotExperts{bank_.experts(slot, known.part).unsqueeze(0),
+                           mixes.of_slot[bank_.place(slot)]};
+      },
+      mixes.mixes);
+  return [of_one](const spaces::WeightRef& ref) { return of_one(ref).squeeze(0); };
+}
+
+at::Tensor Supernet::forward(const spaces::Graph& graph, const spaces::Genotype& genotype,
+                             const at::Tensor& inputs, NormMode mode, NormStats* stats) const {
+  return execute(graph, "forward", {&inputs, 1}, weights(genotype, graph, mode == NormMode::batch),
+                 mode, stats)[0];
+}
+
+Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stats) const {
+  at::NoGradGuard guard;
+  spaces::Graph graph = space_.bind(genotype);
+  const auto source = weights(genotype, graph);
+  std::map<std::string, at::Tensor> own;
+  NormStats kept;
+  for (auto& node : graph.nodes) {
+    for (auto& ref : node.weights) {
+      own[ref.slot] = source(ref).contiguous().clone();
+      ref.full = ref.active;  // from here on the slot is the network's own
+    }
+    if (const auto found = stats.entries().find(node.name); found != stats.entries().end())
+      kept.set(node.name,
+               {found->second.mean.clone(), found->second.variance.clone(), found->second.batches});
+  }
+  SubnetInfo info;
+  info.space = space_.name();
+  info.space_options = space_.options();
+  info.arch = space_.text(genotype);
+  info.hash = space_.hash(genotype);
+  info.input_shape = space_.task().input;
+  info.classes = space_.task().classes;
+  Subnet subnet(std::move(graph), std::move(own), std::move(kept), std::move(info));
+  subnet.to(device_);
+  return subnet;
+}
+
+Heritage Supernet::restructure(const std::string& split) {
+  at::NoGradGuard guard;
+  RouterSettings settings = settings_;
+  settings.split = split;
+  auto router = make_router(space_.graph(), encoding_.size(), settings, seed_);
+  const Ancestry ancestry = router->ancestry(*router_);
+  const auto rows_of = [&](std::vector<std::int64_t> rows) {
+    return at::tensor(rows, at::kLong).to(at::Device(device_));
+  };
+  Heritage heritage;
+  const auto inherit = [&](const std::string& name, const std::string& former,
+                           const std::vector<std::int64_t>* rows) {
+    const at::Tensor index = rows ? rows_of(*rows) : at::Tensor();
+    heritage[name] = {former, [former, index](const auto& look_up) {
+                        const at::Tensor old = look_up(former);
+                        return index.defined() ? old.index_select(0, index) : old.clone();
+                      }};
+  };
+  WeightBank bank(space_.graph(), *router, bank_, ancestry);
+  for (std::size_t i = 0; i < space_.graph().slots.size(); ++i)
+    for (std::int64_t part = 0; part < router->parts(); ++part) {
+      const auto& slot = space_.graph().slots[i].name;
+      inherit("bank." + bank.name(slot, part),
+              "bank." + bank_.name(slot, ancestry.parts[static_cast<std::size_t>(part)]),
+              ancestry.experts.empty() ? nullptr : &ancestry.experts[i]);
+    }
+  std::map<std::string, at::Tensor> former;
+  for (const auto& [name, tensor] : router_->parameters()) former["router." + name] = tensor;
+  for (const auto& [name, tensor] : router->parameters()) {
+    const auto rows = ancestry.parameters.find(name);
+    inherit("router." + name, "router." + name,
+            rows == ancestry.parameters.end() ? nullptr : &rows->second);
+    at::Tensor target = tensor;
+    target.set_data(heritage.at("router." + name).take([&](const std::string& old) {
+      return former.at(old).detach();
+    }));
+  }
+  router_ = std::move(router);
+  bank_ = std::move(bank);
+  settings_ = settings;
+  known_.clear();
+  return heritage;
+}
+
+NamedTensors Supernet::parameters() const {
+  NamedTensors result;
+  for (const auto& [name, tensor] : bank_.tensors()) result.emplace_back("bank." + name, tensor);
+  for (const auto& [name, tensor] : router_->parameters())
+    result.emplace_back("router." + name, tensor);
+  return result;
+}
+
+NamedTensors Supernet::state() const {
+  NamedTensors result;
+  for (const auto& [name, tensor] : router_->state()) result.emplace_back("router." + name, tensor);
+  return result;
+}
+
+double Supernet::parameter_bytes() const {
+  double bytes = 0;
+  for (const auto& [name, tensor] : parameters()) bytes += static_cast<double>(tensor.nbytes());
+  return bytes;
+}
+
+Subnet fresh_subnet(const spaces::Space& space, const spaces::Genotype& genotype,
+                    std::uint64_t seed) {
+  return Supernet(space, {.kind = "plain", .experts = 1}, seed).extract(genotype, {});
+}
+
+}  // namespace mosaic::supernet

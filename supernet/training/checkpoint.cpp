@@ -1,0 +1,85 @@
+#include "training/checkpoint.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <filesystem>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/supernet/networks/safetensors.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+constexpr const char* kFormat = "mosaic-checkpoint";
+
+CheckpointHeader header_of(const std::string& path, const TensorFile& file) {
+  const auto format = file.metadata.find("format");
+  if (format == file.metadata.end() || format->second != kFormat)
+    throw core::Error(path + " is no checkpoint of Mosaic",
+                      "give the job's own folder, or delete the file");
+  const auto number = [&](const char* key) { return std::stoll(file.metadata.at(key)); };
+  const auto structure = file.metadata.find("structure");
+  return {number("step"), number("steps"), number("pieces"), file.metadata.at("identity"),
+          structure == file.metadata.end() ? "" : structure->second};
+}
+
+}  // namespace
+
+CheckpointHeader read_header(const std::string& path) {
+  return header_of(path, load_tensors(path));
+}
+
+void save_checkpoint(const std::string& path, const NamedTensors& parameters,
+                     const Optimizer& optimizer, const CheckpointHeader& header) {
+  TensorFile file;
+  file.tensors = optimizer.state();
+  for (const auto& [name, tensor] : parameters) file.tensors[name] = tensor;
+  file.metadata = {{"format", kFormat},
+                   {"step", std::to_string(header.step)},
+                   {"steps", std::to_string(header.steps)},
+                   {"pieces", std::to_string(header.pieces)},
+                   {"identity", header.identity}};
+  if (!header.structure.empty()) file.metadata["structure"] = header.structure;
+  save_tensors(path, file);
+}
+
+CheckpointHeader load_checkpoint(const std::string& path, const NamedTensors& parameters,
+                                 Optimizer* optimizer, const std::string& identity) {
+  const TensorFile file = load_tensors(path);
+  const CheckpointHeader header = header_of(path, file);
+  if (header.identity != identity)
+    throw core::Error(
+        path + " belongs to another training (space, task, router, settings or seed differ)",
+        "restore the job file as it was, or give the job another name");
+  at::NoGradGuard guard;
+  for (const auto& [name, tensor] : parameters) {
+    const auto found = file.tensors.find(name);
+    if (found == file.tensors.end() || found->second.sizes() != tensor.sizes())
+      throw core::Error(path + " lacks the tensor '" + name + "' in the expected shape",
+                        "train again");
+    at::Tensor target = tensor;
+    target.copy_(found->second);
+  }
+  if (optimizer) optimizer->load_state(file.tensors);
+  return header;
+}
+
+std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
+                             const std::string& identity) {
+  if (const auto header = read_header(path); header.identity == identity &&
+                                             header.structure != supernet.router_settings().split &&
+                                             !header.structure.empty())
+    supernet.restructure(header.structure);
+  NamedTensors tensors = supernet.parameters();
+  for (const auto& named : supernet.state()) tensors.push_back(named);
+  return load_checkpoint(path, tensors, nullptr, identity).step;
+}
+
+bool training_complete(const std::string& path) {
+  if (!std::filesystem::exists(path)) return false;
+  const auto header = read_header(path);
+  return header.step >= header.steps;
+}
+
+}  // namespace mosaic::supernet

@@ -1,0 +1,450 @@
+#include "mosaic/supernet/training/trainer.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <numbers>
+
+#include "engine/fusion.hpp"
+#include "engine/runnable.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/core/progress.hpp"
+#include "mosaic/core/text.hpp"
+#include "mosaic/supernet/training/sampler.hpp"
+#include "training/checkpoint.hpp"
+#include "training/gradient.hpp"
+#include "training/optimizer.hpp"
+#include "training/structure.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) ||
+      dynamic_cast<const std::bad_alloc*>(&error))
+    return true;
+  const std::string what = error.what();
+  return what.find("not enough memory") != std::string::npos ||
+         what.find("out of memory") != std::string::npos;
+}
+
+/// Linear warm-up, then cosine to zero.
+double learning_rate_at(std::int64_t step, std::int64_t steps, const TrainSettings& settings) {
+  const auto warm =
+      static_cast<std::int64_t>(std::ceil(settings.warmup * static_cast<double>(steps)));
+  if (step < warm)
+    return settings.learning_rate * static_cast<double>(step + 1) / static_cast<double>(warm);
+  const double done = static_cast<double>(step - warm) /
+                      static_cast<double>(std::max<std::int64_t>(1, steps - warm));
+  return settings.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
+}
+
+/// Lets cuDNN choose its algorithms by time while it lives, where that is asked for.
+class Autotune {
+ public:
+  explicit Autotune(bool on) : on_(on) { set(on); }
+  ~Autotune() { set(false); }
+  Autotune(const Autotune&) = delete;
+  Autotune& operator=(const Autotune&) = delete;
+
+ private:
+  void set(bool on) const {
+    if (!on_) return;
+    at::globalContext().setBenchmarkCuDNN(on);
+    at::globalContext().setDeterministicCuDNN(!on);
+  }
+  bool on_;
+};
+
+class Training {
+ public:
+  Training(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+           const TrainHooks& hooks)
+      : trainee_(trainee),
+        task_(task),
+        settings_(settings),
+        hooks_(hooks),
+        bfloat16_(uses_bfloat16(settings, trainee.device)) {
+    if (bfloat16_ && trainee.device == "cpu")
+      throw core::UsageError("precision = \"bfloat16\" needs a GPU",
+                             "use precision = \"auto\" or \"float32\"");
+    batch_size_ = std::min(settings.batch_size, task.size(tasks::Split::train));
+    if (batch_size_ < 2)
+      throw core::UsageError("training needs at least two images a batch",
+                             "raise batch_size or the task's limit");
+    per_epoch_ = task.size(tasks::Split::train) / batch_size_;
+    steps_ = per_epoch_ * settings.epochs;
+    steps_ -= static_cast<std::int64_t>(trainee.turns.images / static_cast<double>(batch_size_));
+    if (steps_ < 1)
+      throw core::UsageError("choosing where to share costs more images than the training has",
+                             "train for more epochs");
+    begin();
+  }
+
+  void run() {
+    resume();
+    if (step_ >= steps_) return;
+    reset_window();
+    const Autotune autotune(settings_.autotune);
+    core::Progress progress(hooks_.label, steps_ * batch_size_, step_ * batch_size_);
+    core::Stopwatch since_checkpoint;
+    const std::int64_t report_every = std::max<std::int64_t>(1, per_epoch_ / 20);
+    while (step_ < steps_) {
+      take_turns();
+      train_step();
+      ++step_;
+      const bool epoch_ends = step_ % per_epoch_ == 0 || step_ == steps_;
+      if (step_ % report_every == 0 || epoch_ends) progress.update(step_ * batch_size_, report());
+      const bool stop = core::interrupted();
+      if (epoch_ends || stop || since_checkpoint.seconds() > 60 * settings_.checkpoint_minutes) {
+        checkpoint();
+        since_checkpoint = {};
+      }
+      if (stop && step_ < steps_) core::check_interrupt();
+    }
+    progress.finish();
+  }
+
+ private:
+  void begin() {
+    gradients_.reset();  // and its memory
+    gradients_ = std::make_unique<Gradients>(
+        trainee_, task_, GradientSettings{settings_.label_smoothing, bfloat16_, settings_.replay});
+    optimizer_ = std::make_unique<Optimizer>(trainee_, settings_);
+    state_ = trainee_.state ? trainee_.state(task_) : NamedTensors{};
+  }
+
+  NamedTensors saved_tensors() const {
+    NamedTensors result = trainee_.parameters;
+    result.insert(result.end(), state_.begin(), state_.end());
+    return result;
+  }
+
+  void resume() {
+    if (hooks_.checkpoint.empty() || !std::filesystem::exists(hooks_.checkpoint)) return;
+    if (trainee_.turns.take_on) {
+      const auto known = read_header(hooks_.checkpoint);
+      if (known.identity == hooks_.identity && known.structure != trainee_.turns.structure) {
+        trainee_ = trainee_.turns.take_on(known.structure).first;
+        begin();
+      }
+    }
+    const auto header =
+        load_checkpoint(hooks_.checkpoint, saved_tensors(), optimizer_.get(), hooks_.identity);
+    step_ = header.step;
+    pieces_ = header.pieces;
+    if (hooks_.resumed) hooks_.resumed(step_);
+  }
+
+  std::int64_t step_of_turn(std::size_t turn) const {
+    const auto step = static_cast<std::int64_t>(
+        std::llround(trainee_.turns.at[turn] * static_cast<double>(steps_)));
+    return std::clamp<std::int64_t>(step, 1, std::max<std::int64_t>(1, steps_ - 1));
+  }
+
+  /// Changes of structure that are due before the next step.
+  void take_turns() {
+    for (std::size_t turn = 0; turn < trainee_.turns.at.size(); ++turn) {
+      if (step_of_turn(turn) != step_) continue;
+      report();
+      gradients_->forget();  // choosing records passes of its own
+      const auto structure = trainee_.turns.choose(
+          trainee_, {turn, step_, steps_, per_epoch_, batch_size_, task_, settings_});
+      if (structure != trainee_.turns.structure) {
+        auto [changed, heritage] = trainee_.turns.take_on(structure);
+        const auto former = std::move(optimizer_);
+        const auto known = std::move(state_);
+        trainee_ = std::move(changed);
+        begin();
+        optimizer_->inherit(*former, heritage);
+        for (std::size_t i = 0; i < state_.size(); ++i) state_[i].second.copy_(known.at(i).second);
+      }
+      reset_window();
+    }
+  }
+
+  double learning_rate(std::int64_t step) const {
+    std::int64_t first = 0;
+    if (trainee_.turns.restart && !trainee_.turns.at.empty())
+      if (const auto last = step_of_turn(trainee_.turns.at.size() - 1); step >= last) first = last;
+    return learning_rate_at(step - first, steps_ - first, settings_);
+  }
+
+  void train_step() {
+    const auto batch =
+        training_batch(trainee_, task_, step_ / per_epoch_, step_ % per_epoch_, batch_size_);
+    for (;;) {
+      try {
+        accumulate(batch);
+        break;
+      } catch (const std::exception& error) {
+        if (!is_out_of_memory(error)) throw;
+        if (gradients_->stop_recording()) {  // recordings may be what fills the memory
+          core::log_warning("recorded passes do not fit in memory: going on without, slower");
+          continue;
+        }
+        if (pieces_ * 2 > batch_size_)
+          throw core::Error("not even two images fit in memory: " + std::string(error.what()),
+                            "use a smaller space, or a device with more memory");
+        pieces_ *= 2;
+        core::log_warning("a batch of " + std::to_string(batch_size_) +
+                          " does not fit in memory: going on in " + std::to_string(pieces_) +
+                          " pieces (batch statistics are those of a piece)");
+      }
+    }
+    if (settings_.clip > 0) optimizer_->clip(settings_.clip);
+    optimizer_->step(learning_rate(step_), trainee_.trained ? trainee_.trained() : at::Tensor());
+    optimizer_->zero_grad();
+    if (trainee_.after)
+      trainee_.after({0, step_ + 1, steps_, per_epoch_, batch_size_, task_, settings_});
+  }
+
+  /// Gradients of one step: the mean over its passes and pieces.
+  void accumulate(const tasks::Batch& batch) {
+    PassResult sum;
+    std::vector<at::Tensor> errors;  // of each piece
+    const auto inputs = batch.inputs.chunk(pieces_);
+    const auto targets = batch.targets.chunk(pieces_, -1);
+    const auto passes = trainee_.passes(step_);
+    for (std::size_t piece = 0; piece < inputs.size(); ++piece) {
+      const double share = static_cast<double>(inputs[piece].size(0)) /
+                           static_cast<double>(batch_size_) / static_cast<double>(passes.size());
+      for (const auto& pass : passes)
+        sum.add(gradients_->run(pass, {inputs[piece], targets[piece]}, share),
+                inputs.size() * passes.size() > 1);
+      if (trainee_.look) errors.push_back(sum.errors.clone());
+    }
+    sum.give(trainee_.parameters);
+    if (trainee_.look) {
+      const Turn now{0, step_, steps_, per_epoch_, batch_size_, task_, settings_};
+      trainee_.look({now, trainee_.parameters, at::cat(errors, -1)});
+    }
+    loss_window_ += sum.loss;
+    correct_window_ += sum.correct;
+    passes_window_ += static_cast<std::int64_t>(passes.size()) * batch_size_;
+    ++steps_window_;
+  }
+
+  /// Reads the figures off the device, checks them, and passes them on. Returns the note for the
+  /// progress bar.
+  std::string report() {
+    if (steps_window_ == 0) return {};
+    TrainProgress now;
+    now.step = step_;
+    now.steps = steps_;
+    now.epoch = static_cast<double>(step_) / static_cast<double>(per_epoch_);
+    const auto networks = static_cast<double>(std::max<std::size_t>(1, trainee_.orders.size()));
+    now.loss = loss_window_.item<double>() / static_cast<double>(steps_window_) / networks;
+    now.accuracy =
+        100 * correct_window_.item<double>() / static_cast<double>(passes_window_) / networks;
+    now.learning_rate = learning_rate(step_ - 1);
+    now.images_per_second =
+        networks * static_cast<double>(steps_window_ * batch_size_) / window_.seconds();
+    if (!std::isfinite(now.loss)) diverged("the training loss is");
+    if (hooks_.report) hooks_.report(now);
+    reset_window();
+    char note[64];
+    std::snprintf(note, sizeof note, "loss %.3f, accuracy %.1f%%", now.loss, now.accuracy);
+    return note;
+  }
+
+  void check_finite() const {
+    at::NoGradGuard guard;
+    std::vector<at::Tensor> parameters;
+    for (const auto& [name, tensor] : trainee_.parameters) parameters.push_back(tensor);
+    if (!at::stack(at::_foreach_norm(parameters)).isfinite().all().item<bool>())
+      diverged("the weights are");
+  }
+
+  [[noreturn]] void diverged(const std::string& what) const {
+    throw core::Error(what + " not finite after " + std::to_string(step_) + " steps",
+                      "lower learning_rate (now " + core::format_double(settings_.learning_rate) +
+                          ") or clip (now " + core::format_double(settings_.clip) +
+                          "), or lengthen warmup; the last checkpoint is intact");
+  }
+
+  void reset_window() {
+    const auto options = at::TensorOptions().device(at::Device(trainee_.device));
+    loss_window_ = at::zeros({}, options.dtype(at::kFloat));
+    correct_window_ = at::zeros({}, options.dtype(at::kLong));
+    passes_window_ = 0;
+    steps_window_ = 0;
+    window_ = {};
+  }
+
+  void checkpoint() {
+    report();
+    check_finite();  // what has diverged must not overwrite the last good checkpoint
+    if (hooks_.checkpoint.empty()) return;
+    core::crash_point("before checkpoint");
+    save_checkpoint(hooks_.checkpoint, saved_tensors(), *optimizer_,
+                    {step_, steps_, pieces_, hooks_.identity, trainee_.turns.structure});
+    core::crash_point("after checkpoint");
+  }
+
+  Trainee trainee_;
+  const tasks::Task& task_;
+  const TrainSettings& settings_;
+  const TrainHooks& hooks_;
+  bool bfloat16_;
+  NamedTensors state_;  ///< Trainee::state()
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Gradients> gradients_;
+  std::int64_t batch_size_ = 0;
+  std::int64_t per_epoch_ = 0;
+  std::int64_t steps_ = 0;
+  std::int64_t step_ = 0;
+  std::int64_t pieces_ = 1;
+  at::Tensor loss_window_;
+  at::Tensor correct_window_;
+  std::int64_t passes_window_ = 0;
+  std::int64_t steps_window_ = 0;
+  core::Stopwatch window_;
+};
+
+/// Mean time of the forward and backward passes of a few steps. Each step runs twice and its second
+/// run is timed: the first one pays for allocations, kernel loading and kernel choice.
+double mean_step_seconds(const Trainee& trainee, const tasks::Task& task,
+                         const TrainSettings& settings, std::int64_t batch_size) {
+  constexpr std::int64_t kSteps = 6;
+  Gradients gradients(trainee, task,
+                      {settings.label_smoothing, uses_bfloat16(settings, trainee.device), false});
+  const auto batch = training_batch(trainee, task, 0, 0, batch_size);
+  double seconds = 0;
+  for (std::int64_t run = 0; run < 2 * kSteps; ++run) {
+    const core::Stopwatch watch;
+    for (const auto& pass : trainee.passes(run / 2))
+      (void)gradients.run(pass, batch, 1).loss.item<double>();
+    if (run % 2 == 1) seconds += watch.seconds();
+  }
+  return seconds / static_cast<double>(kSteps);
+}
+
+}  // namespace
+
+TrainSettings TrainSettings::read(core::Section& section) {
+  TrainSettings s;
+  s.epochs = section.integer("epochs", s.epochs, 1, 100000);
+  s.batch_size = section.integer("batch_size", s.batch_size, 2, 1 << 20);
+  s.optimizer = section.one_of("optimizer", s.optimizer, {"sgd", "adamw"});
+  s.learning_rate =
+      section.number("learning_rate", s.optimizer == "adamw" ? 2e-3 : s.learning_rate, 0, 100);
+  s.momentum = section.number("momentum", s.momentum, 0, 0.9999);
+  s.weight_decay = section.number("weight_decay", s.weight_decay, 0, 10);
+  s.warmup = section.number("warmup", s.warmup, 0, 1);
+  s.label_smoothing = section.number("label_smoothing", s.label_smoothing, 0, 0.9);
+  s.clip = section.number("clip", s.clip, 0, 1e9);
+  s.precision = section.one_of("precision", s.precision, {"auto", "float32", "bfloat16"});
+  s.autotune = section.flag("autotune", s.autotune);
+  s.replay = section.flag("replay", s.replay);
+  s.sampler = section.string("sampler", s.sampler);
+  s.checkpoint_minutes = section.number("checkpoint_minutes", s.checkpoint_minutes, 0, 1e6);
+  return s;
+}
+
+void train(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+           const TrainHooks& hooks) {
+  Training(trainee, task, settings, hooks).run();
+}
+
+TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
+                       const TrainSettings& settings, const spaces::Space& space) {
+  TrainEstimate result;
+  result.batch_size = std::min(settings.batch_size, task.size(tasks::Split::train));
+  if (result.batch_size < 1) return result;
+  result.steps =
+      task.size(tasks::Split::train) / result.batch_size * settings.epochs -
+      static_cast<std::int64_t>(trainee.turns.images / static_cast<double>(result.batch_size));
+  double parameters = 0;
+  for (const auto& [name, tensor] : trainee.parameters)
+    parameters += static_cast<double>(tensor.nbytes());
+  const double copies = settings.optimizer == "adamw" ? 4 : 3;
+  // Activations of every layer are kept for the backward pass: about the sum over nodes, not the
+  // peak.
+  double activations = 0;
+  for (const auto& node : space.bind(space.largest()).nodes) {
+    double bytes = 4;
+    for (const auto& dim : node.shape) bytes *= static_cast<double>(dim.value());
+    activations += bytes;
+  }
+  result.bytes = copies * parameters + activations * static_cast<double>(result.batch_size);
+
+  try {
+    result.seconds = mean_step_seconds(trainee, task, settings, result.batch_size) *
+                     static_cast<double>(result.steps);
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+    result.seconds =
+        std::numeric_limits<double>::quiet_NaN();  // training itself will halve the batch
+  }
+  return result;
+}
+
+PassOf pass_of(Supernet& supernet) {
+  return [&supernet](const spaces::Genotype& genotype) {
+    return Pass{[&supernet, genotype](const at::Tensor& inputs) {
+                  return supernet.forward(fused(supernet.space().bind(genotype)), genotype, inputs,
+                                          NormMode::batch, nullptr);
+                },
+                supernet.space().text(genotype),
+                supernet.hold(genotype),
+                {}};
+  };
+}
+
+Trainee supernet_trainee(Supernet& supernet, const TrainSettings& settings, std::uint64_t seed) {
+  std::shared_ptr<Sampler> sampler = make_sampler(settings.sampler, supernet.space());
+  Trainee trainee;
+  trainee.parameters = supernet.parameters();
+  for (const auto& [name, tensor] : trainee.parameters) {
+    trainee.slots.push_back(slot_of(supernet.space().graph(), name));
+    trainee.rates.push_back(trainee.slots.back() < 0 ? supernet.router().rate_scale() : 1);
+  }
+  trainee.device = supernet.device();
+  const PassOf pass_of = mosaic::supernet::pass_of(supernet);
+  trainee.passes = [pass_of, sampler, seed](std::int64_t step) {
+    core::Stream stream(seed, "sampler", static_cast<std::uint64_t>(step));
+    std::vector<Pass> result;
+    for (auto& genotype : sampler->draw(stream)) result.push_back(pass_of(genotype));
+    return result;
+  };
+  Supernet* const members[] = {&supernet};
+  add_draws(trainee, members, sampler, pass_of, seed);
+  add_learning(trainee, supernet.space(), sampler);
+  if (!changes_structure(supernet)) return trainee;
+  trainee.turns = turns_of(supernet, settings);
+  trainee.turns.choose = [&supernet, pass_of](const Trainee& current, const Turn& turn) {
+    Supernet* const one[] = {&supernet};
+    return choose_structures(one, current, pass_of, turn)[0];
+  };
+  trainee.turns.take_on = [&supernet, settings, seed](const std::string& structure) {
+    auto heritage = supernet.restructure(structure);
+    return std::make_pair(supernet_trainee(supernet, settings, seed), std::move(heritage));
+  };
+  return trainee;
+}
+
+Trainee subnet_trainee(Subnet& subnet) {
+  expect_no_losses(subnet.graph().losses);
+  Trainee trainee;
+  for (const auto& [slot, weight] : subnet.weights()) {
+    at::Tensor parameter = weight;
+    parameter.requires_grad_();
+    trainee.parameters.emplace_back(slot, parameter);
+  }
+  trainee.device = subnet.device();
+  trainee.passes = [&subnet](std::int64_t) {
+    return std::vector<Pass>{
+        {[&subnet](const at::Tensor& inputs) { return subnet.forward(inputs, NormMode::batch); },
+         "all"}};
+  };
+  return trainee;
+}
+
+}  // namespace mosaic::supernet

@@ -1,0 +1,353 @@
+#include "images/image_classification.hpp"
+
+#include <ATen/ATen.h>
+#include <torch/cuda.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+#ifdef MOSAIC_CUDA
+#include <c10/cuda/CUDAGuard.h>
+
+#include "images/cuda/crop.hpp"
+#endif
+
+#include "message.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/random.hpp"
+#include "mosaic/core/text.hpp"
+
+namespace mosaic::tasks {
+
+namespace {
+
+/// Of a data set that comes without a test split.
+constexpr double kTestShare = 0.1;
+
+std::vector<std::int64_t> shuffled(std::vector<std::int64_t> images, std::uint64_t seed,
+                                   const char* stream) {
+  core::Stream(seed, stream).shuffle(images);
+  return images;
+}
+
+/// Takes the first `count` numbers off `images`.
+std::vector<std::int64_t> take(std::vector<std::int64_t>& images, std::int64_t count) {
+  const auto end = images.begin() + count;
+  std::vector<std::int64_t> taken(images.begin(), end);
+  images.erase(images.begin(), end);
+  return taken;
+}
+
+std::int64_t share(double fraction, std::size_t count) {
+  return static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(count)));
+}
+
+void expect_same_shape(const std::string& name, const ImageSet& train, const ImageSet& test) {
+  if (train.height == test.height && train.width == test.width && train.channels == test.channels)
+    return;
+  throw core::Error(
+      message("{}: training images are {}x{}x{} (channels, height, width), test images {}x{}x{}",
+              name, train.channels, train.height, train.width, test.channels, test.height,
+              test.width),
+      "the files do not belong together: fetch the data set again");
+}
+
+/// Mean and standard deviation of x / 255 over the given images, exact up to the last division:
+/// sums of integers do not depend on their order. A constant channel is only shifted.
+Normalisation normalisation_of(const ImageSet& set, const std::vector<std::int64_t>& images) {
+  const auto channels = static_cast<std::size_t>(set.channels);
+  const auto bytes = static_cast<std::size_t>(set.bytes_per_image());
+  std::vector<std::uint64_t> sums(channels, 0), squares(channels, 0);
+  for (const std::int64_t image : images) {
+    const std::uint8_t* pixel = set.pixels.data() + static_cast<std::size_t>(image) * bytes;
+    for (std::size_t c = 0; c < channels; ++c) {
+      std::uint64_t sum = 0, square = 0;
+      for (std::size_t i = c; i < bytes; i += channels) {
+        const std::uint32_t value = pixel[i];
+        sum += value;
+        square += value * value;
+      }
+      sums[c] += sum;
+      squares[c] += square;
+    }
+  }
+  Normalisation result;
+  const double count =
+      static_cast<double>(images.size()) * static_cast<double>(set.pixels_per_image());
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double mean = static_cast<double>(sums[c]) / count;
+    const double variance = static_cast<double>(squares[c]) / count - mean * mean;
+    result.mean.push_back(mean / 255);
+    result.standard_deviation.push_back(variance > 1e-6 ? std::sqrt(variance) / 255 : 1.0);
+  }
+  return result;
+}
+
+at::Tensor tensor_of(const std::vector<std::int64_t>& values) {
+  return at::tensor(values, at::kLong);
+}
+
+at::Tensor pixel_rows(const ImageSet& set) {
+  at::Tensor rows = at::empty({set.count * set.pixels_per_image() + 1, set.channels}, at::kByte);
+  std::copy(set.pixels.begin(), set.pixels.end(), rows.data_ptr<std::uint8_t>());
+  rows[-1].zero_();
+  return rows;
+}
+
+c10::Device parse_device(const std::string& text) {
+  const bool cuda = text.rfind("cuda", 0) == 0;
+  if (text != "cpu" && !cuda)
+    throw core::UsageError(message("unknown device '{}'", text), "use cpu, cuda or cuda:N");
+  if (cuda && !torch::cuda::is_available())
+    throw core::Error(message("device '{}' asked for, but there is no usable CUDA device", text),
+                      "use device cpu, or run `mosaic doctor` to see what is missing");
+  try {
+    const c10::Device device(text);
+    if (cuda && device.has_index() &&
+        device.index() >= static_cast<int>(torch::cuda::device_count()))
+      throw core::Error(message("device '{}' asked for, but there are {} CUDA devices", text,
+                                torch::cuda::device_count()),
+                        "they are numbered from cuda:0");
+    return device;
+  } catch (const c10::Error&) {
+    throw core::UsageError(message("unknown device '{}'", text), "use cpu, cuda or cuda:N");
+  }
+}
+
+}  // namespace
+
+ImageClassification::ImageClassification(std::string name, const TaskSettings& settings,
+                                         ImageData data, Augmentation augmentation)
+    : name_(std::move(name)),
+      seed_(settings.seed),
+      augment_(settings.augment && (augmentation.padding > 0 || augmentation.flip)),
+      augmentation_(augmentation),
+      class_names_(std::move(data.class_names)),
+      checksum_(tasks::checksum(data)),
+      channels_(data.train.channels),
+      height_(data.train.height),
+      width_(data.train.width) {
+  std::vector<std::int64_t> images(static_cast<std::size_t>(data.train.count));
+  std::iota(images.begin(), images.end(), 0);
+  std::vector<std::int64_t> test;
+  if (data.test.count > 0) {
+    expect_same_shape(name_, data.train, data.test);
+    test.resize(static_cast<std::size_t>(data.test.count));
+    std::iota(test.begin(), test.end(), 0);
+  } else {
+    images = shuffled(std::move(images), seed_, "test split");
+    test = take(images, share(kTestShare, images.size()));
+    std::sort(images.begin(), images.end());
+    if (test.empty())
+      throw core::Error(
+          message("{}: {} images are too few to take a test split from", name_, data.train.count),
+          "add images, or a folder test/");
+  }
+  images = shuffled(std::move(images), seed_, "validation split");
+  if (settings.limit > 0 && static_cast<std::size_t>(settings.limit) < images.size())
+    images.resize(static_cast<std::size_t>(settings.limit));
+  const std::size_t available = images.size();
+  const std::vector<std::int64_t> validation = take(images, share(settings.validation, available));
+  if (images.empty() || (validation.empty() && settings.validation > 0))
+    throw core::Error(
+        message("{}: validation = {} of {} images leaves {} for training and {} for validation",
+                name_, core::format_double(settings.validation), available, images.size(),
+                validation.size()),
+        "raise limit, add images, or change validation (0: none)");
+
+  normalisation_ = normalisation_of(data.train, images);
+  preprocessing_ = data.preprocessing.empty() ? "" : data.preprocessing + "; then ";
+  preprocessing_ += "(pixel / 255 - mean) / deviation as [channels, height, width]";
+  std::vector<float> mean, inverse_std;
+  for (std::size_t c = 0; c < normalisation_.mean.size(); ++c) {
+    mean.push_back(static_cast<float>(255 * normalisation_.mean[c]));
+    inverse_std.push_back(static_cast<float>(1 / (255 * normalisation_.standard_deviation[c])));
+  }
+  mean_ = at::tensor(mean);
+  inverse_std_ = at::tensor(inverse_std);
+
+  training_store_ = {pixel_rows(data.train), tensor_of(data.train.labels)};
+  if (data.test.count > 0) test_store_ = {pixel_rows(data.test), tensor_of(data.test.labels)};
+  train_ = {&training_store_, tensor_of(images)};
+  validation_ = {&training_store_, tensor_of(validation)};
+  test_ = {data.test.count > 0 ? &test_store_ : &training_store_, tensor_of(test)};
+}
+
+const ImageClassification::Part& ImageClassification::part(Split split) const {
+  if (split == Split::train) return train_;
+  return split == Split::validation ? validation_ : test_;
+}
+
+std::int64_t ImageClassification::size(Split split) const { return part(split).order.numel(); }
+
+void ImageClassification::to(const std::string& text) {
+  const c10::Device device = parse_device(text);
+  try {
+    for (at::Tensor* tensor : {&training_store_.pixels, &training_store_.labels,
+                               &test_store_.pixels, &test_store_.labels, &train_.order,
+                               &validation_.order, &test_.order, &mean_, &inverse_std_})
+      if (tensor->defined()) *tensor = tensor->to(device);
+  } catch (const c10::OutOfMemoryError&) {
+    throw core::Error(
+        message("{}: the images ({}) do not fit on device '{}'", name_,
+                core::human_bytes(static_cast<double>(
+                    training_store_.pixels.nbytes() +
+                    (test_store_.pixels.defined() ? test_store_.pixels.nbytes() : 0))),
+                text),
+        "set a smaller image_size, or free memory on the device");
+  }
+  const std::lock_guard lock(plan_mutex_);
+  plans_.clear();
+}
+
+/// int64 [4, images] on the device: number of the image, row and column where its crop begins (0 to
+/// twice the padding), flipped or not. Without augmentation only the first row.
+at::Tensor ImageClassification::epoch_plan(std::int64_t epoch) const {
+  const std::lock_guard lock(plan_mutex_);
+  auto& [planned, plan] = plans_[epoch / kEpochsPerOrder];
+  if (plan.defined() && planned == epoch) return plan;
+  const c10::InferenceMode ordinary_tensors(false);
+  const std::int64_t images = size(Split::train);
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(images));
+  std::iota(positions.begin(), positions.end(), 0);
+  const auto index = static_cast<std::uint64_t>(epoch);
+  core::Stream(seed_, "epoch order", index).shuffle(positions);
+  const at::Tensor order =
+      train_.order.index_select(0, tensor_of(positions).to(train_.order.device()));
+  if (augment_) {
+    core::Stream stream(seed_, "augmentation", index);
+    const auto starts = static_cast<std::uint64_t>(2 * augmentation_.padding + 1);
+    at::Tensor draws = at::empty({3, images}, at::kLong);
+    auto* drawn = draws.data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < images; ++i) {
+      drawn[i] = static_cast<std::int64_t>(stream.below(starts));
+      drawn[images + i] = static_cast<std::int64_t>(stream.below(starts));
+      drawn[2 * images + i] = augmentation_.flip ? static_cast<std::int64_t>(stream.below(2)) : 0;
+    }
+    plan = at::cat({order.unsqueeze(0), draws.to(order.device())});
+  } else {
+    plan = order.unsqueeze(0);
+  }
+  planned = epoch;
+  return plan;
+}
+
+/// uint8 [batch, height, width, channels] to float32 [batch, channels, height, width]. Two steps
+/// that round for themselves: one fused multiply-add would differ between devices.
+at::Tensor ImageClassification::normalised(const at::Tensor& bytes) const {
+  return bytes.to(at::kFloat).sub_(mean_).mul_(inverse_std_).permute({0, 3, 1, 2});
+}
+
+Batch ImageClassification::whole(const Store& store, const at::Tensor& images) const {
+  const std::int64_t count = store.labels.numel();
+  const at::Tensor bytes = store.pixels.narrow(0, 0, count * height_ * width_)
+                               .view({count, height_ * width_ * channels_})
+                               .index_select(0, images)
+                               .view({images.numel(), height_, width_, channels_});
+  return {normalised(bytes), store.labels.index_select(0, images)};
+}
+
+/// Crops and flips by one gather over pixels; pixels outside of the image are the last row of the
+/// store.
+Batch ImageClassification::cropped(const Store& store, const at::Tensor& plan) const {
+  const at::Tensor images = plan.select(0, 0);
+  const std::int64_t batch = images.numel();
+#ifdef MOSAIC_CUDA
+  if (plan.is_cuda() && plan.stride(1) == 1) {
+    const c10::cuda::CUDAGuard guard(plan.device());
+    const at::Tensor inputs = at::empty({batch, height_, width_, channels_}, mean_.options());
+    cuda::crop({store.pixels.const_data_ptr<std::uint8_t>(), store.labels.numel(), height_, width_,
+                channels_},
+               {plan.const_data_ptr<std::int64_t>(), plan.stride(0), augmentation_.padding}, batch,
+               mean_.const_data_ptr<float>(), inverse_std_.const_data_ptr<float>(),
+               inputs.mutable_data_ptr<float>(), c10::cuda::getCurrentCUDAStream());
+    C10_CUDA_KERNEL_LAUNCH_CHECK();
+    return {inputs.permute({0, 3, 1, 2}), store.labels.index_select(0, images)};
+  }
+#endif
+  const at::TensorOptions integers = images.options();
+  const at::Tensor y = at::arange(height_, integers)
+                           .add(plan.select(0, 1).unsqueeze(1))
+                           .sub_(augmentation_.padding);  // [batch, height]
+  const at::Tensor column = at::arange(width_, integers).unsqueeze(0);
+  const at::Tensor x =
+      at::where(plan.select(0, 3).unsqueeze(1).eq(1), (width_ - 1) - column, column)
+          .add(plan.select(0, 2).unsqueeze(1))
+          .sub_(augmentation_.padding);  // [batch, width]
+  const at::Tensor row_start = images.mul(height_ * width_).unsqueeze(1).add(y.mul(width_));
+  const at::Tensor row_inside = y.ge(0).logical_and_(y.lt(height_));
+  const at::Tensor column_inside = x.ge(0).logical_and_(x.lt(width_));
+  const at::Tensor source =
+      row_start.unsqueeze(2)
+          .add(x.unsqueeze(1))
+          .masked_fill_(
+              row_inside.unsqueeze(2).logical_and(column_inside.unsqueeze(1)).logical_not_(),
+              store.labels.numel() * height_ * width_);
+  const at::Tensor bytes =
+      store.pixels.index_select(0, source.flatten()).view({batch, height_, width_, channels_});
+  return {normalised(bytes), store.labels.index_select(0, images)};
+}
+
+Batch ImageClassification::training_batch(std::int64_t epoch, std::int64_t index,
+                                          std::int64_t batch_size) const {
+  const std::int64_t images = size(Split::train);
+  if (batch_size < 1 || batch_size > images)
+    throw core::Error(message("{}: a batch of {} does not fit into a training split of {} images",
+                              name_, batch_size, images),
+                      "use a smaller batch, or raise [task] limit");
+  if (epoch < 0 || index < 0 || index >= images / batch_size)
+    throw std::out_of_range(message("batch {} of epoch {}: an epoch has {} batches of {}", index,
+                                    epoch, images / batch_size, batch_size));
+  const at::Tensor plan = epoch_plan(epoch).narrow(1, index * batch_size, batch_size);
+  return augment_ ? cropped(*train_.store, plan) : whole(*train_.store, plan.select(0, 0));
+}
+
+Batch ImageClassification::training_batch(std::int64_t epoch, std::int64_t index,
+                                          const at::Tensor& examples) const {
+  const std::int64_t images = size(Split::train), batch_size = examples.numel();
+  if (epoch < 0 || index < 0 || batch_size < 1 || index >= images / batch_size)
+    throw std::out_of_range(
+        message("batch {} of epoch {}, of {} chosen examples", index, epoch, batch_size));
+  const at::Tensor chosen =
+      train_.order.index_select(0, examples.to(train_.order.device())).unsqueeze(0);
+  const at::Tensor plan = epoch_plan(epoch).narrow(1, index * batch_size, batch_size);
+  return augment_ ? cropped(*train_.store, at::cat({chosen, plan.narrow(0, 1, plan.size(0) - 1)}))
+                  : whole(*train_.store, chosen[0]);
+}
+
+Batch ImageClassification::batch(Split split, std::int64_t begin, std::int64_t count) const {
+  const Part& wanted = part(split);
+  const std::int64_t images = wanted.order.numel();
+  if (images == 0)
+    throw core::Error(message("{}: the {} split has no images", name_, to_string(split)),
+                      "set [task] validation above 0");
+  if (begin < 0 || count < 0)
+    throw std::out_of_range(message("examples [{}, {} + {}) of a split", begin, begin, count));
+  begin = std::min(begin, images);
+  return whole(*wanted.store, wanted.order.narrow(0, begin, std::min(count, images - begin)));
+}
+
+at::Tensor ImageClassification::loss(const at::Tensor& outputs, const at::Tensor& targets,
+                                     double label_smoothing) const {
+  const auto type = outputs.scalar_type();
+  const bool narrow = type == at::kHalf || type == at::kBFloat16;
+  return at::cross_entropy_loss(narrow ? outputs.to(at::kFloat) : outputs, targets, {},
+                                at::Reduction::Mean, -100, label_smoothing);
+}
+
+at::Tensor ImageClassification::correct(const at::Tensor& outputs,
+                                        const at::Tensor& targets) const {
+  return outputs.argmax(1).eq(targets).sum();
+}
+
+void expect_default_image_size(const std::string& task, const TaskSettings& settings) {
+  if (settings.image_size != TaskSettings{}.image_size)
+    throw core::UsageError(
+        message("[task] image_size = {}: the images of {} have a size of their own",
+                settings.image_size, task),
+        "leave image_size out; it belongs to the task image-folder");
+}
+
+}  // namespace mosaic::tasks
