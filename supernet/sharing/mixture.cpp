@@ -5,9 +5,9 @@
 #include <map>
 #include <numeric>
 
-#include "../random_tensor.hpp"
-#include "../slot_size.hpp"
-#include "mosaic/supernet/router.hpp"
+#include "engine/random_tensor.hpp"
+#include "mosaic/supernet/sharing/router.hpp"
+#include "sharing/slot_size.hpp"
 
 namespace mosaic::supernet {
 namespace {
