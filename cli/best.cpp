@@ -12,14 +12,14 @@ namespace {
 struct Options {
   DatabaseOptions database;
   OutputOptions output;
-  Selection selection;
+  jobs::Selection selection;
   bool wide = false;
 };
 
 void run(const Options& options) {
   const db::Reader reader(options.database.db);
   const auto job = reader.job(options.database.job_name());
-  print_networks(choose(reader, job, options.selection), job, options.output, options.wide);
+  print_networks(jobs::choose(reader, job, options.selection), job, options.output, options.wide);
 }
 
 void setup(CLI::App& app) {

@@ -3,18 +3,18 @@
 #include <cmath>
 
 #include "command.hpp"
-#include "effects.hpp"
-#include "job_space.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/jobs/effects.hpp"
+#include "mosaic/jobs/job_space.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
 namespace {
 
-void add_row(db::Table& table, const DecisionEffect& decision, const OptionEffect& option,
-             bool inactive) {
+void add_row(db::Table& table, const jobs::DecisionEffect& decision,
+             const jobs::OptionEffect& option, bool inactive) {
   const auto bound = [&](double sign) {
     return option.half_width ? number_cell(option.mean + sign * *option.half_width, "%.15g")
                              : null_cell();
@@ -34,8 +34,8 @@ void run(const DatabaseOptions& database, const std::string& given, const Output
   const auto metric = given.empty() ? job.objectives.front().metric : given;
   const auto values = reader.values(job.id, {metric});
   const auto networks = reader.measured_networks(job.id);
-  const auto space = space_of_job(job);
-  Effects effects(space.genes());
+  const auto space = jobs::space_of_job(job);
+  jobs::Effects effects(space.genes());
   std::optional<std::int64_t> counted;
   for (std::size_t i = 0; i < std::min(networks.size(), values.columns[0].size()); ++i) {
     if (std::isnan(values.columns[0][i])) continue;

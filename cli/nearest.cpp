@@ -6,12 +6,12 @@
 #include <tuple>
 
 #include "command.hpp"
-#include "job_space.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/jobs/job_space.hpp"
+#include "mosaic/jobs/selection.hpp"
 #include "numbers.hpp"
 #include "output.hpp"
-#include "selection.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -40,8 +40,8 @@ Near distance(const std::vector<spaces::Gene>& genes, const spaces::Genotype& a,
 
 std::vector<Near> nearest(const db::Reader& reader, const db::Job& job, const std::string& network,
                           std::size_t count) {
-  const auto arch = arch_of(reader, job, network);
-  const auto space = space_of_job(job);
+  const auto arch = jobs::arch_of(reader, job, network);
+  const auto space = jobs::space_of_job(job);
   const auto wanted = space.parse(arch);
   std::vector<Near> all;
   for (const auto& named : reader.measured_networks(job.id)) {
@@ -66,8 +66,9 @@ db::Table table_of(const std::vector<Near>& near, const std::vector<db::Network>
   table.columns = {"differing", "steps"};
   table.columns.insert(table.columns.end(), metrics.begin(), metrics.end());
   table.columns.insert(table.columns.end(), {"hash", "arch"});
-  const bool noted = std::any_of(networks.begin(), networks.end(),
-                                 [](const auto& network) { return !note_of(network).empty(); });
+  const bool noted = std::any_of(networks.begin(), networks.end(), [](const auto& network) {
+    return !jobs::note_of(network).empty();
+  });
   if (noted) table.columns.emplace_back("note");
   for (std::size_t i = 0; i < networks.size(); ++i) {
     auto& row = table.rows.emplace_back();
@@ -80,7 +81,7 @@ db::Table table_of(const std::vector<Near>& near, const std::vector<db::Network>
     }
     row.push_back(text_cell(networks[i].hash));
     row.push_back(text_cell(networks[i].arch));
-    if (noted) row.push_back(text_cell(note_of(networks[i])));
+    if (noted) row.push_back(text_cell(jobs::note_of(networks[i])));
   }
   return table;
 }

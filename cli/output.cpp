@@ -12,7 +12,9 @@
 #include <sstream>
 
 #include "mosaic/core/csv.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/jobs/selection.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -145,7 +147,7 @@ std::string shown(const Cell& cell) {
     std::erase_if(digits, [](char c) { return c < '0' || c > '9'; });
     digits.erase(0, digits.find_first_not_of('0'));
     const auto value = core::parse_number(cell.text);
-    if (value && digits.size() > 12) return rounded(*value);
+    if (value && digits.size() > 12) return core::rounded(*value);
   }
   return core::printable(cell.text);
 }
@@ -158,34 +160,6 @@ Cell number_cell(double value, const char* format) {
   char text[64];
   std::snprintf(text, sizeof text, format, value);
   return {Type::real, text};
-}
-
-std::string rounded(double value) {
-  char text[64];
-  const double magnitude = std::abs(value);
-  const bool whole = magnitude >= 1e5 && magnitude < 1e15;
-  std::snprintf(text, sizeof text, whole ? "%.0f" : "%.6g", value);
-  return text;
-}
-
-std::string note_of(const db::Network& network) {
-  std::vector<std::string> notes;
-  for (const auto& [metric, measurement] : network.metrics)
-    if (measurement.suspect()) notes.push_back(metric + ": " + measurement.message);
-  return core::join(notes, "; ");
-}
-
-std::string quoted(const std::string& word) {
-  const bool plain =
-      !word.empty() && word[0] != '-' && std::all_of(word.begin(), word.end(), [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-               std::string_view("_-./:,+@%").find(c) != std::string_view::npos ||
-               static_cast<unsigned char>(c) >= 0x80;
-      });
-  if (plain) return word;
-  std::string result = "'";
-  for (const char c : word) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
 }
 
 std::string table_text(const db::Table& given) {
@@ -256,7 +230,7 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
            {"metrics", metrics_json(network)},
            {"predicted", predicted_json(network, &db::Network::Predicted::mean)},
            {"deviation", predicted_json(network, &db::Network::Predicted::deviation)},
-           {"note", note_of(network)}});
+           {"note", jobs::note_of(network)}});
     std::cout << result.dump(1, ' ', false, json::error_handler_t::replace) << "\n";
     return;
   }
@@ -278,8 +252,9 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
 
   std::map<std::string, Style> styles;
   for (const auto& metric : metrics) styles[metric] = style_of(metric, networks);
-  const bool noted = std::any_of(networks.begin(), networks.end(),
-                                 [](const auto& network) { return !note_of(network).empty(); });
+  const bool noted = std::any_of(networks.begin(), networks.end(), [](const auto& network) {
+    return !jobs::note_of(network).empty();
+  });
   db::Table table;
   table.columns = {"evaluation"};
   for (const auto& metric : metrics) {
@@ -309,7 +284,7 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
     }
     row.push_back(text_cell(network.hash));
     if (wide || options.csv) row.push_back(text_cell(network.arch));
-    if (noted) row.push_back(text_cell(note_of(network)));
+    if (noted) row.push_back(text_cell(jobs::note_of(network)));
     table.rows.push_back(std::move(row));
   }
   print_table(table, options);

@@ -23,16 +23,6 @@ db::Table::Cell text_cell(const std::string& text);
 db::Table::Cell number_cell(double value, const char* format = "%.6g");
 db::Table::Cell null_cell();
 
-/// A number as people read it: six significant digits, no exponent below 10^15.
-std::string rounded(double value);
-
-/// What is to be known of a network's values before they are trusted ("latency_ms: device slow:
-/// reference network at 9.42x of its best"); empty for most.
-std::string note_of(const db::Network& network);
-
-/// A word as a shell takes it: in quotes where it needs them.
-std::string quoted(const std::string& word);
-
 /// A front: one row a network, measured and predicted values side by side. JSON: one object a
 /// network with `arch`, `hash`, `evaluation`, `metrics` (measured), `predicted`, `deviation` (of
 /// the prediction) and `note`. Text and CSV have a column `note` where some network has one.

@@ -1,282 +1,60 @@
-#include "rank.hpp"
-
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstdio>
+// mosaic rank: how well a supernet's inherited scores rank networks.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
 #include <nlohmann/json.hpp>
-#include <set>
 
-#include "mosaic/core/error.hpp"
-#include "mosaic/core/text.hpp"
-#include "output.hpp"
+#include "command.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/jobs/ranking.hpp"
+#include "rank.hpp"
+#include "rank_page.hpp"
 
 namespace mosaic::cli {
 namespace {
 
-using Json = nlohmann::json;
-using Scores = core::RankScores;
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-constexpr std::array<RankStatistic, 7> kStatistics = {{
-    {"kendall", "Kendall τ",
-     "Kendall's tau-b over all networks: 1 is the order of the truth, 0 no "
-     "better than chance",
-     &Scores::kendall, &RankIntervals::kendall, false},
-    {"spearman", "Spearman ρ", "correlation of the ranks", &Scores::spearman,
-     &RankIntervals::spearman, false},
-    {"kendall_top_half", "τ top half", "tau among the better half of the networks, by truth",
-     &Scores::kendall_top_half, &RankIntervals::kendall_top_half, false},
-    {"kendall_top_tenth", "τ top 10%", "tau among the best tenth", &Scores::kendall_top_tenth,
-     &RankIntervals::kendall_top_tenth, false},
-    {"mean_absolute_error", "Error",
-     "mean absolute difference of score and truth, where they are "
-     "on one scale",
-     &Scores::mean_absolute_error, &RankIntervals::mean_absolute_error, true},
-    {"regret", "Regret", "how far the truth of the best-scored network is below the best truth",
-     &Scores::regret, &RankIntervals::regret, true},
-    {"picked_truth", "Pick", "truth of the best-scored network (of tied ones the mean)",
-     &Scores::picked_truth, &RankIntervals::picked_truth, true},
-}};
-
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-Json numbers(const std::vector<double>& values) {
-  Json list = Json::array();
-  for (const double value : values) list.push_back(number(value));
-  return list;
-}
-
-Json interval_json(const core::Interval& interval) {
-  return {{"mean", number(interval.mean)},
-          {"low", number(interval.low)},
-          {"high", number(interval.high)}};
-}
-
-std::vector<double> truth_of(const RankResult& result) {
-  std::vector<double> truth;
-  for (const auto& network : result.networks) truth.push_back(network.truth);
-  return truth;
-}
-
-/// Means and deviations of the networks over seeds.
-void average(RankedScore& score) {
-  const std::size_t networks = score.values.front().size();
-  const auto seeds = static_cast<double>(score.values.size());
-  score.mean.assign(networks, 0);
-  score.deviation.assign(networks, score.values.size() > 1 ? 0 : kNaN);
-  for (std::size_t i = 0; i < networks; ++i) {
-    for (const auto& values : score.values) score.mean[i] += values[i] / seeds;
-    if (score.values.size() < 2) continue;
-    double squares = 0;
-    for (const auto& values : score.values)
-      squares += (values[i] - score.mean[i]) * (values[i] - score.mean[i]);
-    score.deviation[i] = std::sqrt(squares / (seeds - 1));
-  }
-}
-
-void check_shape(const RankResult& result, const RankedScore& score) {
-  if (score.values.empty() ||
-      (score.values.size() != 1 && score.values.size() != result.seeds.size()))
-    throw core::Error(score.name + " has values for " + std::to_string(score.values.size()) +
-                          " seeds, but the result has " + std::to_string(result.seeds.size()),
-                      "give the values of each seed, or one list for a score that has no seed");
-}
-
-void summarise(const RankResult& result, const std::vector<double>& truth, RankedScore& score) {
-  check_shape(result, score);
-  auto oriented = score.values;
-  if (!score.higher_is_better)
-    for (auto& values : oriented)
-      for (double& value : values) value = -value;
-  score.per_seed.clear();
-  for (std::size_t s = 0; s < oriented.size(); ++s) {
-    try {
-      score.per_seed.push_back(
-          core::rank_scores(truth, oriented[s], score.same_scale && score.higher_is_better));
-    } catch (const core::Error& error) {
-      const std::string seed =
-          oriented.size() > 1 ? ", seed " + std::to_string(result.seeds[s]) : "";
-      throw core::Error(score.name + seed + ": " + error.message(), error.advice());
+void setup(CLI::App& app) {
+  auto options = std::make_shared<RankOptions>();
+  auto json = std::make_shared<bool>(false);
+  app.add_option("JOB", options->job_file, "job file (TOML) with a [rank] section")->required();
+  app.add_option("--db", options->db, "results database; made where it does not exist")
+      ->capture_default_str();
+  app.add_option("--page", options->page,
+                 "HTML page to write (default: rank.html beside the database)");
+  app.add_option("--only", options->part,
+                 "do one part: scores (supernets) or truth (networks alone)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, RankPart>{
+          {"scores", RankPart::scores}, {"truth", RankPart::truth}}));
+  app.add_flag("--json", *json, "print everything as JSON");
+  app.footer(
+      "Trains networks alone (or reads what they reach from a table), trains the supernet with\n"
+      "several seeds, scores every network with inherited weights by accuracy and by "
+      "cross-entropy,\n"
+      "and says how well each ranks, beside parameter counts and FLOPs. Give the same command "
+      "again\n"
+      "after an interruption: it goes on.");
+  app.callback([options, json] {
+    const auto ranked = run_rank(*options);
+    if (!ranked) {
+      core::log_info("recorded in " + options->db + "; the same command without --only ranks");
+      return;
     }
-  }
-  for (const auto& statistic : kStatistics) {
-    std::vector<double> values;
-    for (const auto& scores : score.per_seed) values.push_back(scores.*statistic.of);
-    score.over_seeds.*statistic.over_seeds = core::seed_interval(values);
-  }
-  score.bootstrap =
-      core::bootstrap_kendall(truth, oriented, result.resamples, result.bootstrap_seed);
-  average(score);
+    const RankResult& result = *ranked;
+    std::string page = options->page;
+    if (page.empty())
+      page = (std::filesystem::path(options->db).parent_path() / "rank.html").string();
+    write_rank_page(result, page);
+    if (*json)
+      std::cout << to_json(result).dump(1) << "\n";
+    else
+      std::cout << text_table(result);
+    core::log_info("page: " + page);
+  });
 }
 
-Json score_json(const RankedScore& score) {
-  Json values = Json::array();
-  for (const auto& seed : score.values) values.push_back(numbers(seed));
-  Json per_seed;
-  Json over_seeds;
-  for (const auto& statistic : kStatistics) {
-    auto& list = per_seed[statistic.key] = Json::array();
-    for (const auto& scores : score.per_seed) list.push_back(number(scores.*statistic.of));
-    over_seeds[statistic.key] = interval_json(score.over_seeds.*statistic.over_seeds);
-  }
-  return {{"name", score.name},
-          {"unit", score.unit},
-          {"description", score.description},
-          {"higher_is_better", score.higher_is_better},
-          {"same_scale", score.same_scale},
-          {"values", std::move(values)},
-          {"mean", numbers(score.mean)},
-          {"deviation", numbers(score.deviation)},
-          {"per_seed", std::move(per_seed)},
-          {"over_seeds", std::move(over_seeds)},
-          {"bootstrap", interval_json(score.bootstrap)}};
-}
+const core::Registered kEntry{commands(), "rank",
+                              "how well a supernet ranks: inherited scores against the truth",
+                              CommandSetup(setup)};
 
 }  // namespace
-
-std::span<const RankStatistic> rank_statistics() { return kStatistics; }
-
-void summarise(RankResult& result) {
-  const auto truth = truth_of(result);
-  for (auto& score : result.scores) summarise(result, truth, score);
-  if (result.best) summarise(*result.best);
-}
-
-nlohmann::json to_json(const RankResult& result) {
-  Json arch = Json::array();
-  std::vector<double> deviation;
-  for (const auto& network : result.networks) {
-    arch.push_back(network.arch);
-    deviation.push_back(network.truth_deviation);
-  }
-  Json json{{"job", result.job},
-            {"space", result.space},
-            {"task", result.task},
-            {"truth", {{"description", result.truth}, {"unit", result.truth_unit}}},
-            {"seeds", result.seeds},
-            {"resamples", result.resamples},
-            {"networks",
-             {{"arch", std::move(arch)},
-              {"truth", numbers(truth_of(result))},
-              {"deviation", numbers(deviation)}}},
-            {"scores", Json::array()}};
-  for (const auto& score : result.scores) json["scores"].push_back(score_json(score));
-  for (std::size_t s = 0; s < result.sharing.size(); ++s)
-    json["sharing"].push_back(
-        {{"seed", result.seeds[s]}, {"ends", sharing_json(result.sharing[s])}});
-  if (result.best) json["best"] = to_json(*result.best);
-  return json;
-}
-
-RankedScore mean_rank(const RankedScore& a, const RankedScore& b) {
-  RankedScore result{a.name + " and " + b.name, "rank",
-                     "mean of the network's ranks by both, 1 the best"};
-  result.higher_is_better = false;
-  const auto ranks = [](const RankedScore& score, std::size_t seed) {
-    auto values = score.values[std::min(seed, score.values.size() - 1)];
-    if (score.higher_is_better)
-      for (double& value : values) value = -value;
-    return core::average_ranks(values);
-  };
-  for (std::size_t seed = 0; seed < std::max(a.values.size(), b.values.size()); ++seed) {
-    auto& mean = result.values.emplace_back(ranks(a, seed));
-    const auto other = ranks(b, seed);
-    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] = (mean[i] + other[i]) / 2;
-  }
-  return result;
-}
-
-nlohmann::json sharing_json(const std::vector<supernet::SharingEnd>& ends) {
-  auto json = Json::array();
-  for (const auto& end : ends) json.push_back({{"place", end.place}, {"question", end.question}});
-  return json;
-}
-
-std::vector<supernet::SharingEnd> sharing_ends(const nlohmann::json& json) {
-  std::vector<supernet::SharingEnd> ends;
-  for (const auto& end : json) ends.push_back({end.at("place"), end.at("question")});
-  return ends;
-}
-
-std::vector<SharingPlace> sharing_places(const RankResult& result) {
-  std::map<std::string, SharingPlace> places;
-  for (const auto& ends : result.sharing) {
-    std::set<std::string> seen;
-    for (std::size_t i = 0; i < ends.size(); ++i) {
-      auto& place = places[ends[i].place];
-      place.place = ends[i].place;
-      ++place.questions[ends[i].question];
-      if (!seen.insert(ends[i].place).second) continue;
-      ++place.supernets;
-      place.order += static_cast<double>(i + 1);
-    }
-  }
-  std::vector<SharingPlace> sorted;
-  for (auto& [name, place] : places) {
-    place.order /= static_cast<double>(place.supernets);
-    sorted.push_back(std::move(place));
-  }
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return std::pair(b.supernets, a.order) < std::pair(a.supernets, b.order);
-  });
-  return sorted;
-}
-
-std::string rank_number(const RankResult& result, const RankStatistic& statistic, double value) {
-  if (std::isnan(value)) return "–";
-  const bool percent = statistic.in_truth_unit && result.truth_unit == "%";
-  char text[64];
-  std::snprintf(text, sizeof text,
-                percent                   ? "%.2f"
-                : statistic.in_truth_unit ? "%.4g"
-                                          : "%.3f",
-                value);
-  return text;
-}
-
-std::string text_table(const RankResult& result) {
-  using Cell = db::Table::Cell;
-  db::Table table;
-  table.columns = {"score"};
-  for (const auto& statistic : kStatistics) {
-    table.columns.emplace_back(statistic.title);
-    if (statistic.of == &Scores::kendall) table.columns.emplace_back("[95%]");
-  }
-  bool has_seeds = false;
-  for (const auto& score : result.scores) {
-    auto& row = table.rows.emplace_back();
-    row.push_back(text_cell(score.name));
-    for (const auto& statistic : kStatistics) {
-      const auto text = [&](double value) { return rank_number(result, statistic, value); };
-      const auto& interval = score.over_seeds.*statistic.over_seeds;
-      const double half = interval.high - interval.mean;
-      has_seeds = has_seeds || std::isfinite(half);
-      row.push_back(Cell{db::Table::Type::real,
-                         text(interval.mean) + (std::isfinite(half) ? " ± " + text(half) : "")});
-      if (statistic.of == &Scores::kendall)
-        row.push_back(Cell{db::Table::Type::real, "[" + text(score.bootstrap.low) + ", " +
-                                                      text(score.bootstrap.high) + "]"});
-    }
-  }
-  std::string text = table_text(table);
-  text += "\n" + std::to_string(result.networks.size()) + " networks; truth: " + result.truth;
-  text += "\n[95%]: bootstrap of τ over the networks";
-  if (has_seeds)
-    text += "; ±: half the 95% interval of the mean over " + std::to_string(result.seeds.size()) +
-            " seeds (Student's t)";
-  text += "\nError, Regret (best truth less the truth of the pick), Pick: in the truth's unit";
-  text += result.truth_unit.empty() ? "\n" : ", " + result.truth_unit + "\n";
-  if (const auto places = sharing_places(result); !places.empty()) {
-    std::vector<std::string> texts;
-    for (const auto& place : places)
-      texts.push_back(place.place + " (" + std::to_string(place.supernets) + ")");
-    text += "Where sharing ended, and in how many of " + std::to_string(result.sharing.size()) +
-            " supernets: " + core::join(texts) + "\n";
-  }
-  if (result.best) text += "\nAmong the networks of best truth:\n" + text_table(*result.best);
-  return text;
-}
-
 }  // namespace mosaic::cli

@@ -51,10 +51,11 @@ may_use() {
     evaluators) echo core spaces tasks supernet db ;;
     predictors) echo core spaces ;;
     search) echo core spaces db evaluators predictors ;;
-    cli) echo core spaces db tasks supernet evaluators predictors search ;;
+    jobs) echo core spaces db tasks supernet evaluators predictors search ;;
+    cli) echo core spaces db tasks supernet evaluators predictors search jobs ;;
   esac
 }
-readonly rooms="core spaces db tasks supernet evaluators predictors search cli"
+readonly rooms="core spaces db tasks supernet evaluators predictors search jobs cli"
 
 # sub_rooms ROOM: its rooms inside, in order: each may include its own headers and those of the ones before it.
 sub_rooms() {

@@ -3,10 +3,10 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "job_state.hpp"
 #include "mosaic/core/measurement.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/db/database.hpp"
+#include "mosaic/jobs/job_state.hpp"
 #include "program.hpp"
 
 using namespace mosaic::cli::test;
@@ -317,8 +317,8 @@ TEST_CASE("a step that has nothing to do is refused before there is a job") {
 }
 
 TEST_CASE("commands that Mosaic names take every job, also one whose name begins with '-'") {
-  CHECK(cli::job_command("remeasure", "job", "r.db") == "mosaic remeasure job --db r.db");
-  CHECK(cli::job_command("remeasure", "a b", "r.db") == "mosaic remeasure 'a b' --db r.db");
-  const auto dashed = cli::job_command("remeasure", "-x", "r.db");
+  CHECK(jobs::job_command("remeasure", "job", "r.db") == "mosaic remeasure job --db r.db");
+  CHECK(jobs::job_command("remeasure", "a b", "r.db") == "mosaic remeasure 'a b' --db r.db");
+  const auto dashed = jobs::job_command("remeasure", "-x", "r.db");
   CHECK_THAT(dashed, Catch::StartsWith("mosaic remeasure --db r.db -- ") && Contains("-x"));
 }

@@ -1,4 +1,5 @@
-/// Wording that messages share: what was expected of a number, and the nearest known name.
+/// Wording that messages share: what was expected of a number, the nearest known name, numbers and
+/// words as people and shells read them.
 #pragma once
 
 #include <cstdint>
@@ -36,5 +37,11 @@ inline std::string did_you_mean(std::string_view name, std::span<const std::stri
   const auto nearest = nearest_name(name, known);
   return nearest.empty() ? "" : "did you mean '" + nearest + "'? ";
 }
+
+/// A number as people read it: six significant digits, no exponent below 10^15.
+std::string rounded(double value);
+
+/// A word as a shell takes it: in quotes where it needs them.
+std::string quoted(const std::string& word);
 
 }  // namespace mosaic::core

@@ -1,0 +1,55 @@
+// mosaic extract: a network of a job, ready to deploy.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "command.hpp"
+#include "mosaic/core/text.hpp"
+#include "mosaic/jobs/extract.hpp"
+#include "output.hpp"
+#include "selection.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+void print(const jobs::Extracted& found, const std::string& out) {
+  std::cout << "extracted " << found.arch << "\n";
+  if (found.known) print_networks({*found.known}, found.job, {}, false);
+  std::cout << "it computes what the supernet computes (largest relative difference "
+            << core::format_double(found.difference) << ")\nwritten to " << out
+            << ": model.safetensors, config.json\n"
+            << "test it once: mosaic eval " << out << " --split test\n";
+}
+
+void setup(CLI::App& app) {
+  struct Options {
+    jobs::ExtractOptions extract;
+    std::string job;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("--db", options->extract.db, "results database")->capture_default_str();
+  app.add_option("--job", options->job, "name of the job (default: the only one, or the latest)");
+  add_selection_options(app, options->extract.selection);
+  auto* arch = app.add_option("--arch", options->extract.arch,
+                              "architecture or hash of one network, instead of bounds");
+  for (const char* other : {"--max", "--min", "--best", "--goal"})
+    arch->excludes(app.get_option(other));
+  app.add_option("--path", options->extract.path,
+                 "where the data lies, if elsewhere than when the job began");
+  app.add_option("--out", options->extract.out, "folder to write")->required();
+  app.footer(
+      "Writes DIR/model.safetensors (weights) and DIR/config.json (architecture, preprocessing, "
+      "provenance);\n"
+      "examples/load_subnet.py reads them into plain PyTorch. The written network is read back and "
+      "compared\n"
+      "with the supernet.");
+  app.callback([options] {
+    if (!options->job.empty()) options->extract.job = options->job;
+    print(jobs::extract_subnet(options->extract), options->extract.out);
+  });
+}
+
+const core::Registered kEntry{commands(), "extract",
+                              "hand over the best network under given bounds", CommandSetup(setup)};
+
+}  // namespace
+}  // namespace mosaic::cli

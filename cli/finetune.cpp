@@ -1,0 +1,41 @@
+// mosaic finetune: an extracted network, trained further.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "command.hpp"
+#include "mosaic/jobs/extract.hpp"
+#include "numbers.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+void setup(CLI::App& app) {
+  auto options = std::make_shared<jobs::FinetuneOptions>();
+  app.add_option("DIR", options->folder, "folder of an extracted network")->required();
+  app.add_option("--out", options->out, "folder to write")->required();
+  app.add_option("--epochs", options->epochs, "passes over the training split")
+      ->capture_default_str()
+      ->check(whole_number(1, 100'000));
+  app.add_option("--batch-size", options->batch_size, "images a step")
+      ->capture_default_str()
+      ->check(whole_number(2, 1 << 20));
+  app.add_option("--learning-rate", options->learning_rate, "at the start; cosine to 0")
+      ->capture_default_str()
+      ->check(number(1e-9, 100));
+  app.add_option("--path", options->path,
+                 "where the data lies, if elsewhere than when the network was made");
+  app.add_option("--device", options->device, "auto, cpu or cuda")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.callback([options] {
+    const auto found = jobs::finetune_subnet(*options);
+    std::printf("validation accuracy %.2f%% -> %.2f%%; written to %s\n", found.before, found.after,
+                options->out.c_str());
+  });
+}
+
+const core::Registered kEntry{commands(), "finetune", "train an extracted network further",
+                              CommandSetup(setup)};
+
+}  // namespace
+}  // namespace mosaic::cli

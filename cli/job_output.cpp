@@ -1,0 +1,39 @@
+#include "job_output.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "mosaic/core/log.hpp"
+#include "mosaic/jobs/selection.hpp"
+#include "output.hpp"
+#include "report.hpp"
+
+namespace mosaic::cli {
+
+void add_job_options(CLI::App& app, jobs::RunOptions& options) {
+  app.add_option("JOB", options.job_file,
+                 "job file (TOML); examples/ has some with every key explained")
+      ->required();
+  app.add_option("--db", options.db, "results database; made where it does not exist")
+      ->capture_default_str();
+}
+
+void show_front(const db::Job& job, const std::string& db) {
+  const db::Reader reader(db);
+  const auto front = reader.front(job);
+  if (front.empty()) throw jobs::empty_front(reader, job);
+  print_networks(front, job, {}, false);
+  jobs::comment_on(reader, job, front);
+}
+
+void show(const jobs::JobRun& run, const std::string& db, const std::string& report) {
+  if (!run.found_front) return;
+  if (run.goal == jobs::Goal::run) {
+    const auto path = report.empty() ? default_report(run.job.name, db) : report;
+    const db::Reader reader(db);
+    write_report(reader, reader.job(run.job.name), path);
+    core::log_info("report: " + path);
+  }
+  show_front(run.job, db);
+}
+
+}  // namespace mosaic::cli

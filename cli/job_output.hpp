@@ -1,0 +1,22 @@
+/// What the subcommands that work on a job share: run, train, measure, search, resume, remeasure.
+#pragma once
+
+#include <string>
+
+#include "command.hpp"
+#include "mosaic/jobs/pipeline.hpp"
+
+namespace mosaic::cli {
+
+/// JOB and --db.
+void add_job_options(CLI::App& app, jobs::RunOptions& options);
+
+/// Prints the front of a job as it stands in its database, with remarks on it. Throws core::Error
+/// where there is none.
+void show_front(const db::Job& job, const std::string& db);
+
+/// What is shown at the end of a command: the front where one was found. After a whole job its
+/// report is written as well, to `report` or where reports go by default.
+void show(const jobs::JobRun& run, const std::string& db, const std::string& report = {});
+
+}  // namespace mosaic::cli

@@ -1,0 +1,60 @@
+// The subcommands that list a registry: tasks, ops, routers, samplers, metrics, predictors,
+// algorithms.
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "mosaic/evaluators/catalogue.hpp"
+#include "mosaic/predictors/predictor.hpp"
+#include "mosaic/search/algorithm.hpp"
+#include "mosaic/spaces/ops.hpp"
+#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/training/sampler.hpp"
+#include "mosaic/tasks/task.hpp"
+#include "output.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+/// Lists a registry, or prints the summary of one entry.
+template <class Value>
+void setup_list(CLI::App& app, const core::Registry<Value>& registry) {
+  struct Options {
+    std::string name;
+    OutputOptions output;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("NAME", options->name, "one of them");
+  add_output_options(app, options->output);
+  app.callback([options, &registry] {
+    db::Table table{{"name", "what it is"}, {}};
+    for (const auto& name :
+         options->name.empty() ? registry.names() : std::vector<std::string>{options->name})
+      table.rows.push_back({text_cell(name), text_cell(registry.summary(name))});
+    print_table(table, options->output);
+  });
+}
+
+const core::Registered kTasksEntry{
+    commands(), "tasks", "list the tasks",
+    CommandSetup([](CLI::App& app) { setup_list(app, tasks::tasks()); })};
+const core::Registered kOpsEntry{
+    commands(), "ops", "list the operations networks are made of",
+    CommandSetup([](CLI::App& app) { setup_list(app, spaces::ops()); })};
+const core::Registered kRoutersEntry{
+    commands(), "routers", "list the ways weights are shared",
+    CommandSetup([](CLI::App& app) { setup_list(app, supernet::routers()); })};
+const core::Registered kSamplersEntry{
+    commands(), "samplers", "list the ways training steps choose architectures",
+    CommandSetup([](CLI::App& app) { setup_list(app, supernet::samplers()); })};
+const core::Registered kMetricsEntry{
+    commands(), "metrics", "list the metrics an objective can have",
+    CommandSetup([](CLI::App& app) { setup_list(app, evaluators::evaluators()); })};
+const core::Registered kPredictorsEntry{
+    commands(), "predictors", "list the learned predictors",
+    CommandSetup([](CLI::App& app) { setup_list(app, predictors::predictors()); })};
+const core::Registered kAlgorithmsEntry{
+    commands(), "algorithms", "list the search algorithms",
+    CommandSetup([](CLI::App& app) { setup_list(app, search::algorithms()); })};
+
+}  // namespace
+}  // namespace mosaic::cli

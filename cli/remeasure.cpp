@@ -1,0 +1,37 @@
+// mosaic remeasure: timings that were taken while the device was slow.
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "job_output.hpp"
+#include "mosaic/core/error.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+void setup(CLI::App& app) {
+  auto options = std::make_shared<DatabaseOptions>();
+  app.add_option("JOB", options->job, "name of the job (default: the only one, or the latest)");
+  app.add_option("--db", options->db, "results database of the job")->capture_default_str();
+  app.footer(
+      "Timings that were taken while the device was slower than at its best are marked so when "
+      "they "
+      "are\n"
+      "stored. This measures just those again, on the device of the job, and prints the front as "
+      "it "
+      "is then.");
+  app.callback([options] {
+    const auto found = jobs::remeasure_job(options->db, options->job_name());
+    show_front(found.job, options->db);
+    if (found.left > 0 && found.left == found.suspects)
+      throw core::Error("the device is still slow: all " + std::to_string(found.suspects) +
+                            " timings are as suspect as before",
+                        "see what else runs here, and give the same command when it is done");
+  });
+}
+
+const core::Registered kEntry{commands(), "remeasure",
+                              "measure again what was timed while the device was slow",
+                              CommandSetup(setup)};
+
+}  // namespace
+}  // namespace mosaic::cli

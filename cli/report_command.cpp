@@ -1,0 +1,35 @@
+// mosaic report: the page of a job.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "command.hpp"
+#include "mosaic/jobs/job_state.hpp"
+#include "report.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+void setup(CLI::App& app) {
+  struct Options {
+    DatabaseOptions database;
+    std::string out;
+  };
+  auto options = std::make_shared<Options>();
+  add_database_options(app, options->database);
+  app.add_option("--out", options->out,
+                 "file to write (default: DATABASE-JOB.html beside the database)");
+  app.callback([options] {
+    const db::Reader reader(options->database.db);
+    const auto job = jobs::as_it_stands(reader, reader.job(options->database.job_name()));
+    const auto out =
+        options->out.empty() ? default_report(job.name, options->database.db) : options->out;
+    write_report(reader, job, out);
+    if (out != "-") std::cout << "written to " << out << "\n";
+  });
+}
+
+const core::Registered kEntry{commands(), "report", "one self-contained HTML page about a job",
+                              CommandSetup(setup)};
+
+}  // namespace
+}  // namespace mosaic::cli

@@ -1,0 +1,117 @@
+// mosaic spaces: the search spaces, or one of them.
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+
+#include "command.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/text.hpp"
+#include "mosaic/spaces/space.hpp"
+#include "numbers.hpp"
+#include "output.hpp"
+
+namespace mosaic::cli {
+namespace {
+
+void print_network(const spaces::Space& space, const std::string& label,
+                   const spaces::Genotype& genotype) {
+  const auto graph = space.bind(genotype);
+  std::printf("  %-9s %10s parameters, %9s FLOPs, %10s peak activations\n", label.c_str(),
+              core::human_count(spaces::count_parameters(graph)).c_str(),
+              core::human_count(spaces::count_flops(graph)).c_str(),
+              core::human_bytes(spaces::activation_bytes(graph)).c_str());
+}
+
+struct SpaceOptions {
+  std::string name;
+  std::vector<std::string> set;
+  std::vector<std::int64_t> input = {3, 32, 32};
+  std::int64_t classes = 10;
+  std::string arch;
+};
+
+spaces::Space make_space(const SpaceOptions& options) {
+  std::map<std::string, std::string> given;
+  for (const auto& text : options.set) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos)
+      throw core::UsageError("'" + text + "' is no option", "write --set key=value");
+    given[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return spaces::Space::make(options.name, {options.input, options.classes}, given);
+}
+
+void describe_arch(const spaces::Space& space, const std::string& text) {
+  const auto genotype = space.parse(text);
+  std::cout << space.text(genotype) << "\nhash " << space.hash(genotype) << "\n";
+  print_network(space, "", genotype);
+  const auto graph = space.bind(genotype);
+  db::Table table{{"node", "op", "output", "parameters"}, {}};
+  for (const auto& node : graph.nodes) {
+    std::string shape;
+    for (const auto& dim : node.shape)
+      shape += (shape.empty() ? "" : "x") + std::to_string(dim.factor);
+    double parameters = 0;
+    for (const auto& weight : node.weights) parameters += static_cast<double>(weight.count());
+    table.rows.push_back({text_cell(node.name), text_cell(node.op), text_cell(shape),
+                          number_cell(parameters, "%.0f")});
+  }
+  print_table(table, {});
+}
+
+void describe_space(const spaces::Space& space) {
+  const auto size = space.size();
+  std::cout << space.name() << ": " << spaces::space_types().summary(space.name()) << "\n"
+            << "input " << space.task().input[0] << "x" << space.task().input[1] << "x"
+            << space.task().input[2] << ", " << space.task().classes << " classes; "
+            << (size.exact ? "" : "about ")
+            << (size.architectures < 1e6
+                    ? core::with_commas(static_cast<long long>(size.architectures))
+                    : core::human_count(size.architectures))
+            << " architectures\n";
+  print_network(space, "smallest", space.smallest());
+  print_network(space, "largest", space.largest());
+  core::Stream stream(1, "example");
+  std::cout << "an architecture: " << space.text(space.random(stream)) << "\n\n";
+  db::Table table{{"decision", "kind", "options"}, {}};
+  for (const auto& gene : space.genes()) {
+    std::vector<std::string> shown(
+        gene.labels.begin(),
+        gene.labels.begin() +
+            static_cast<std::ptrdiff_t>(std::min<std::size_t>(8, gene.labels.size())));
+    std::string labels = core::join(shown);
+    if (gene.labels.size() > shown.size())
+      labels += ", ... (" + std::to_string(gene.labels.size()) + " in all)";
+    table.rows.push_back({text_cell(gene.name), text_cell(gene.ordered ? "ordered" : "categorical"),
+                          text_cell(labels)});
+  }
+  print_table(table, {});
+}
+
+void setup(CLI::App& app) {
+  auto options = std::make_shared<SpaceOptions>();
+  app.add_option("NAME", options->name, "a space to explain; without it they are listed");
+  app.add_option("--set", options->set, "an option of the space, key=value; may be repeated");
+  app.add_option("--input", options->input, "channels height width")
+      ->expected(3)
+      ->capture_default_str()
+      ->check(whole_number(1, 1'000'000));
+  app.add_option("--classes", options->classes, "outputs")->capture_default_str()->check(count());
+  app.add_option("--arch", options->arch, "explain one architecture, layer by layer");
+  app.callback([options] {
+    if (!options->name.empty()) {
+      const auto space = make_space(*options);
+      return options->arch.empty() ? describe_space(space) : describe_arch(space, options->arch);
+    }
+    db::Table table{{"name", "what it is"}, {}};
+    for (const auto& name : spaces::space_types().names())
+      table.rows.push_back({text_cell(name), text_cell(spaces::space_types().summary(name))});
+    print_table(table, {});
+  });
+}
+
+const core::Registered kEntry{commands(), "spaces", "list the search spaces, or explain one",
+                              CommandSetup(setup)};
+
+}  // namespace
+}  // namespace mosaic::cli

@@ -1,0 +1,101 @@
+#include "begin.hpp"
+
+#include <filesystem>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/jobs/job_state.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+
+namespace mosaic::jobs {
+
+void settle_killed_jobs(db::Database& database) {
+  for (auto& job : database.jobs())
+    if (job.status == "running") {
+      job.status = "interrupted";
+      job.message = kKilled;
+      database.update_job(job);
+    }
+}
+
+std::optional<db::Job> begun_job(db::Database& database, const JobFile& file,
+                                 const std::string& advice) {
+  settle_killed_jobs(database);
+  const auto known = database.find_job(file.name);
+  if (!known || known->config_hash == file.hash) return known;
+  if (known->status != "finished" && database.discard_job(known->id)) {
+    core::log_info("job '" + file.name + "' had not come to its first step (" + known->status +
+                   "): it begins anew with " + file.path + " as it is now");
+    return std::nullopt;
+  }
+  constexpr std::size_t kMost = 5;
+  auto changes = core::Config::from_text(file.text, file.path)
+                     .changes_since(core::Config::from_text(known->config, known->config_path));
+  const auto more = changes.size() > kMost ? changes.size() - kMost : 0;
+  changes.resize(changes.size() - more);
+  if (more > 0) changes.push_back(std::to_string(more) + " more");
+  throw core::UsageError("job '" + file.name + "' in " + database.path() +
+                             " was begun with other settings than " + file.path +
+                             " has now: " + core::join(changes),
+                         advice);
+}
+
+db::Job new_job(const Workplace& work, const std::string& db) {
+  db::Job job;
+  const JobFile& file = work.file;
+  job.name = file.name;
+  job.status = "running";
+  job.phase = "begin";
+  job.config = file.text;
+  job.config_hash = file.hash;
+  job.config_path = std::filesystem::absolute(file.path).string();
+  job.seed = file.seed;
+  job.space = work.space->name();
+  job.space_hash = work.space->hash();
+  job.task = work.task ? work.task->name() : "";
+  job.data_checksum = work.data_checksum();
+  job.device = supernet::describe_device(work.device);
+  job.threads = supernet::threads();
+  job.version = core::version();
+  job.revision = core::revision();
+  job.libraries = libraries();
+  job.folder = std::filesystem::absolute(job_folder(file, db)).string();
+  for (const auto& objective : file.objectives)
+    if (objective.optimise) job.objectives.push_back({objective.metric, objective.maximise});
+  job.constraints = file.constraints;
+  return job;
+}
+
+namespace {
+
+std::string device_kind(const db::Job& job) { return job.device.substr(0, job.device.find(':')); }
+
+}  // namespace
+
+Workplace reopen(const JobFile& file, const db::Job& job) {
+  if (file.threads > 0 && file.threads != job.threads)
+    throw core::UsageError("job '" + job.name + "' began with " + std::to_string(job.threads) +
+                               " threads, not " + std::to_string(file.threads),
+                           "restore [job] threads, or begin a new job: results depend on it");
+  Workplace work = Workplace::open(file, job.threads, device_kind(job));
+  if (const auto found = supernet::describe_device(work.device); found != job.device)
+    throw core::UsageError(
+        "job '" + job.name + "' began on " + job.device + ", this is " + found,
+        "go on where it began, or begin a new job: results depend on the device");
+  if (job.libraries != libraries())
+    core::log_warning("job '" + job.name + "' began with " + job.libraries + ", this is " +
+                      libraries() + ": results may differ in the last digits");
+  if (work.data_checksum() != job.data_checksum)
+    throw core::Error(
+        (work.task ? "the data of task '" + job.task : "the table '" + work.file.table->origin) +
+            "' changed since job '" + job.name + "' began",
+        "restore the data, or begin a new job");
+  if (work.space->hash() != job.space_hash)
+    throw core::Error("space '" + job.space + "' changed since job '" + job.name + "' began",
+                      "go on with the version of Mosaic that began it (" + job.version + ", " +
+                          job.revision + "), or begin a new job");
+  return work;
+}
+
+}  // namespace mosaic::jobs

@@ -1,0 +1,288 @@
+// Extraction of a subnet from a trained supernet, and what is done with it afterwards.
+#include "mosaic/jobs/extract.hpp"
+#include "mosaic/jobs/job_state.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/hash.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/jobs/workplace.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/networks/safetensors.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
+
+namespace mosaic::jobs {
+namespace {
+
+using nlohmann::json;
+
+std::string task_text(const tasks::TaskSettings& task) {
+  return json({{"name", task.name},
+               {"path", task.path.empty() ? "" : std::filesystem::absolute(task.path).string()},
+               {"seed", task.seed},
+               {"validation", task.validation},
+               {"limit", task.limit},
+               {"augment", task.augment},
+               {"image_size", task.image_size}})
+      .dump(-1, ' ', false, json::error_handler_t::replace);  // a path may be in another encoding
+}
+
+/// Data that a job or a network names must be there; the folder may be another one now.
+void expect_data(const std::string& path) {
+  if (path.empty() || std::filesystem::exists(path)) return;
+  throw core::Error(
+      "the data are not in '" + path + "': there is no " + std::filesystem::absolute(path).string(),
+      "name the folder or file that they are in now with --path");
+}
+
+/// The task a subnet was made for, with the same split.
+std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const std::string& path) {
+  if (info.task.empty())
+    throw core::Error("the network was not made for a task", "it has no data to be evaluated on");
+  tasks::TaskSettings settings;
+  const json kept = json::parse(info.task_settings);
+  settings.name = kept.at("name");
+  settings.path = path.empty() ? kept.at("path").get<std::string>() : path;
+  settings.seed = kept.at("seed");
+  settings.validation = kept.at("validation");
+  settings.limit = kept.at("limit");
+  settings.augment = kept.at("augment");
+  settings.image_size = kept.at("image_size");
+  expect_data(settings.path);
+  auto task = tasks::tasks().at(settings.name)(settings);
+  const auto expected = json::parse(info.provenance).at("data_checksum").get<std::string>();
+  if (task->checksum() != expected)
+    throw core::Error(
+        "the data of task '" + settings.name + "' is not what the network was made with",
+        "its splits would mix training and test images: give the folder of the same data with "
+        "--path");
+  return task;
+}
+
+tasks::Split split_of(const std::string& name) {
+  for (const auto split : {tasks::Split::train, tasks::Split::validation, tasks::Split::test})
+    if (tasks::to_string(split) == name) return split;
+  throw core::UsageError("unknown split '" + name + "'", "use train, validation or test");
+}
+
+supernet::NormStats calibrated(const supernet::Supernet& net,
+                               const evaluators::Candidate& candidate, const tasks::Task& task,
+                               std::int64_t images) {
+  const auto weights = net.weights(candidate.genotype, candidate.graph);
+  return supernet::calibrate(
+      [&](const at::Tensor& inputs, supernet::NormStats* stats) {
+        return supernet::execute(candidate.graph, "forward", {&inputs, 1}, weights,
+                                 supernet::NormMode::calibrate, stats)[0];
+      },
+      task, images);
+}
+
+/// Of the weights before, and of how they are trained.
+std::string finetune_identity(const supernet::Subnet& subnet,
+                              const supernet::TrainSettings& settings) {
+  core::Hasher hasher;
+  hasher.add(subnet.info().hash).add(settings.epochs).add(settings.batch_size);
+  hasher.add(core::format_double(settings.learning_rate)).add(subnet.device());
+  for (const auto& [name, weight] : subnet.weights())
+    hasher.add(name).add(core::format_double(weight.to(at::kDouble).sum().item<double>()));
+  return hasher.hex();
+}
+
+std::string provenance(const db::Job& job) {
+  return json({{"job", job.name},
+               {"seed", job.seed},
+               {"device", job.device},
+               {"mosaic", job.version},
+               {"revision", job.revision},
+               {"libraries", job.libraries},
+               {"data_checksum", job.data_checksum},
+               {"config_hash", job.config_hash}})
+      .dump();
+}
+
+/// Throws where the supernet is not there, or not trained to the end.
+void expect_supernet(const db::Reader& database, const db::Job& job, const JobFile& file,
+                     const std::string& checkpoint) {
+  if (!std::filesystem::exists(checkpoint) && database.state(job.id, "trained")) {
+    const std::string beside =
+        std::filesystem::absolute(job_folder(file, database.path())).string();
+    throw core::Error("the supernet of job '" + job.name +
+                          "' was trained, and its file is not there: neither " +
+                          supernet_path(job.folder) +
+                          (beside == job.folder ? "" : " nor " + supernet_path(beside)) + " exists",
+                      "copy the folder of the job too: " + job.folder +
+                          " of the machine that trained it, as " + beside);
+  }
+  if (!supernet::training_complete(checkpoint))
+    throw core::Error("the supernet of job '" + job.name + "' is not trained to the end",
+                      "go on with: " + way_on(job, database.path()));
+}
+
+}  // namespace
+
+Extracted extract_subnet(const ExtractOptions& options) {
+  at::NoGradGuard guard;
+  if (!std::filesystem::exists(options.db))
+    throw core::UsageError("there is no database " + options.db,
+                           "give the one of the job: --db FILE");
+  if (std::filesystem::exists(options.out + "/config.json"))
+    throw core::UsageError(options.out + " holds a network already", "choose another --out");
+  const db::Reader database(options.db);
+  const db::Job job = database.job(options.job);
+  JobFile file = JobFile::from_text(job.config, job.config_path);
+  if (!file.router)
+    throw core::Error("job '" + job.name + "' has no supernet to extract from",
+                      "run a job with a [supernet] section");
+  const std::string arch = options.arch.empty()
+                               ? choose(database, job, options.selection).front().arch
+                               : arch_of(database, job, options.arch);
+
+  // The network may be extracted on another machine than the one that trained it.
+  if (!options.path.empty()) file.task->path = options.path;
+  expect_data(file.task->path);
+  Workplace work = Workplace::open(file, job.threads, "auto");
+  if (work.data_checksum() != job.data_checksum)
+    throw core::Error("the data of task '" + job.task + "' are not those that job '" + job.name +
+                          "' was trained on",
+                      "restore them, or name the folder of the same data with --path");
+  work.trained_device = job.device.substr(0, job.device.find(':'));
+  const auto genotype = work.space->parse(arch);
+  const auto candidate = evaluators::make_candidate(*work.space, genotype);
+  const auto net = work.make_supernet();
+  const std::string checkpoint = supernet_path(existing_folder(job, file, options.db));
+  expect_supernet(database, job, file, checkpoint);
+  supernet::load_checkpoint(checkpoint, *net, work.training_identity());
+
+  std::int64_t calibration = evaluators::MeasureSettings().calibration;
+  for (const auto& objective : file.objectives)
+    if (evaluators::evaluators().at(objective.metric).needs_supernet)
+      calibration = objective.measure.calibration;
+  supernet::NormStats stats = calibrated(*net, candidate, *work.task, calibration);
+  supernet::Subnet subnet = net->extract(genotype, stats);
+  auto& info = subnet.info();
+  info.job = job.name;
+  info.task = job.task;
+  info.task_settings = task_text(*file.task);
+  info.class_names = work.task->class_names();
+  const auto normalisation = work.task->normalisation();
+  info.mean = normalisation.mean;
+  info.deviation = normalisation.standard_deviation;
+  info.preprocessing = work.task->preprocessing();
+  info.passes = "extract, calibrate(" + std::to_string(calibration) + " images)";
+  info.checkpoint = work.training_identity();
+  info.provenance = provenance(job);
+  subnet.save(options.out);
+
+  // What was written is read back, and must compute what the supernet computes.
+  supernet::Subnet written = supernet::Subnet::load(options.out);
+  written.to(work.device);
+  const auto batch = work.task->batch(tasks::Split::validation, 0, 256);
+  const at::Tensor expected =
+      net->forward(candidate.graph, genotype, batch.inputs, supernet::NormMode::stored, &stats);
+  const at::Tensor found = written.forward(batch.inputs);
+  const double difference =
+      (expected - found).abs().max().item<double>() / expected.abs().max().item<double>();
+  if (!(difference <= 1e-4))
+    throw core::Error(
+        "the extracted network differs from the supernet by " + core::format_double(difference),
+        "this is a bug: please report it with the job file");
+  return {job, candidate.arch, database.network(job.id, candidate.hash), difference};
+}
+
+Evaluated eval_subnet(const EvalOptions& options) {
+  supernet::set_threads(0);
+  supernet::Subnet subnet = supernet::Subnet::load(options.folder);
+  const std::string device = supernet::resolve_device(options.device);
+  const auto task = open_task(subnet.info(), options.path);
+  task->to(device);
+  subnet.to(device);
+  const core::Stopwatch watch;
+  const auto score =
+      supernet::evaluate([&](const at::Tensor& inputs) { return subnet.forward(inputs); }, *task,
+                         split_of(options.split), 0);
+  const double share = score.accuracy / 100;
+  const double error = 100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
+  if (!options.outputs.empty()) {
+    at::NoGradGuard guard;
+    const at::Tensor inputs = task->batch(split_of(options.split), 0, 8).inputs;
+    supernet::save_tensors(options.outputs, {{{"x", inputs}, {"y", subnet.forward(inputs)}}, {}});
+  }
+  if (!options.db.empty()) {
+    db::Database database(options.db, {.libraries = libraries()});
+    const db::Job job = database.job(subnet.info().job);
+    core::Measurement result;
+    result.metric = options.split + "_accuracy";
+    result.value = score.accuracy;
+    result.unit = "%";
+    result.standard_error = error;
+    result.fidelity = "stand-alone: " + subnet.info().passes;
+    result.seconds = watch.seconds();
+    result.device = supernet::describe_device(device);
+    database.add_measurement(
+        job.id, database.architecture(job.space_hash, subnet.info().arch, subnet.info().hash),
+        result);
+  }
+  return {subnet.info().arch, task->name(),   subnet.info().passes,
+          score.images,       score.accuracy, error,
+          score.loss};
+}
+
+Finetuned finetune_subnet(const FinetuneOptions& options) {
+  if (std::filesystem::exists(options.out + "/config.json") && options.out != options.folder)
+    throw core::UsageError(options.out + " holds a network already", "choose another --out");
+  supernet::set_threads(0);
+  supernet::Subnet subnet = supernet::Subnet::load(options.folder);
+  const std::string device = supernet::resolve_device(options.device);
+  const auto task = open_task(subnet.info(), options.path);
+  task->to(device);
+  subnet.to(device);
+  const auto validate = [&] {
+    return supernet::evaluate([&](const at::Tensor& inputs) { return subnet.forward(inputs); },
+                              *task, tasks::Split::validation, 0);
+  };
+  const auto before = validate();
+  supernet::TrainSettings settings;
+  settings.epochs = options.epochs;
+  settings.batch_size = options.batch_size;
+  settings.learning_rate = options.learning_rate;
+  supernet::TrainHooks hooks;
+  hooks.label = "finetune";
+  hooks.identity = finetune_identity(subnet, settings);
+  hooks.checkpoint = options.out + "/finetune-" + hooks.identity.substr(0, 12) + ".safetensors";
+  hooks.resumed = [](std::int64_t step) {
+    core::log_info("fine-tuning goes on from the checkpoint at step " + std::to_string(step));
+  };
+  std::filesystem::create_directories(options.out);
+  try {
+    supernet::train(supernet::subnet_trainee(subnet), *task, settings, hooks);
+  } catch (const core::Interrupted&) {
+    throw core::Interrupted("stopped while fine-tuning",
+                            "the same command goes on from the checkpoint in " + options.out);
+  }
+  subnet.stats() = supernet::calibrate(
+      [&](const at::Tensor& inputs, supernet::NormStats* stats) {
+        return subnet.forward(inputs, supernet::NormMode::calibrate, stats);
+      },
+      *task, 2048);
+  const auto after = validate();
+  if (!std::isfinite(after.loss))
+    throw core::Error("after fine-tuning, the loss on validation images is " +
+                          core::format_double(after.loss) + ", not a finite number",
+                      "lower --learning-rate (now " + core::format_double(options.learning_rate) +
+                          "); no network was written");
+  subnet.info().passes +=
+      ", finetune(" + std::to_string(options.epochs) + " epochs), calibrate(2048 images)";
+  subnet.save(options.out);
+  std::filesystem::remove(hooks.checkpoint);
+  return {before.accuracy, after.accuracy};
+}
+
+}  // namespace mosaic::jobs

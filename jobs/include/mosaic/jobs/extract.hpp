@@ -1,0 +1,64 @@
+/// Networks that stand alone: extracted from a job's supernet, evaluated, trained further. Free of
+/// torch.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "mosaic/db/database.hpp"
+#include "mosaic/jobs/selection.hpp"
+
+namespace mosaic::jobs {
+
+struct ExtractOptions {
+  std::string db = "results.db";
+  std::optional<std::string> job;
+  Selection selection;
+  std::string arch;  ///< text or hash of one network, instead of a selection
+  std::string path;  ///< of the data, where it lies elsewhere than when the job began
+  std::string out;
+};
+struct Extracted {
+  db::Job job;
+  std::string arch;
+  std::optional<db::Network> known;  ///< what the job measured of it
+  double difference = 0;  ///< largest one of the network's outputs and the supernet's, relative
+};
+/// Writes a network of a job's trained supernet to a folder, reads it back, and compares what both
+/// compute. Throws core::Error where they differ.
+Extracted extract_subnet(const ExtractOptions& options);
+
+struct EvalOptions {
+  std::string folder;
+  std::string split = "test";
+  std::string path;  ///< of the data, where it lies elsewhere than when the network was made
+  std::string device = "auto";
+  std::string db;       ///< database to note the result in; empty: none
+  std::string outputs;  ///< safetensors file for the first inputs "x" and what the network makes of
+                        ///< them "y"; empty: none
+};
+struct Evaluated {
+  std::string arch, task, passes;
+  std::int64_t images = 0;
+  double accuracy = 0;        ///< %
+  double standard_error = 0;  ///< of it
+  double loss = 0;            ///< cross-entropy, nats
+};
+Evaluated eval_subnet(const EvalOptions& options);
+
+struct FinetuneOptions {
+  std::string folder;
+  std::string out;
+  std::string path;
+  std::string device = "auto";
+  std::int64_t epochs = 2;
+  std::int64_t batch_size = 128;
+  double learning_rate = 0.02;
+};
+struct Finetuned {
+  double before = 0, after = 0;  ///< validation accuracy, %
+};
+Finetuned finetune_subnet(const FinetuneOptions& options);
+
+}  // namespace mosaic::jobs

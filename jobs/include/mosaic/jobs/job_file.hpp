@@ -1,0 +1,91 @@
+/// The job file: what a user asks for, read once and checked whole.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mosaic/core/csv.hpp"
+#include "mosaic/evaluators/catalogue.hpp"
+#include "mosaic/search/search.hpp"
+#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
+#include "mosaic/tasks/task.hpp"
+
+namespace mosaic::jobs {
+
+/// An [[objective]].
+struct ObjectiveFile {
+  std::string metric;
+  bool maximise = false;
+  bool optimise = true;  ///< false: only constrained (goal = "none")
+  evaluators::MeasureSettings measure;
+  bool predicted = false;      ///< searched by prediction, re-measured on the front
+  std::string predictor;       ///< "ridge", "mlp(...)"
+  std::int64_t samples = 120;  ///< networks measured to fit the predictor
+};
+
+/// Where a search begins: networks, the front of an earlier job, or both.
+struct StartFile {
+  std::vector<std::string> archs;
+  std::string where;  ///< "job.toml:12: [search] start", for messages
+  std::string job;    ///< empty: none
+  std::string where_job;
+  std::string db;  ///< of that job; empty: the new job's own
+};
+
+/// A [rank] section: how well inherited scores rank networks.
+struct RankFile {
+  std::int64_t networks = 0;   ///< drawn from the space; 0: all of it
+  std::int64_t supernets = 3;  ///< seeds: the job's, and those after it
+  std::int64_t together = 0;   ///< networks trained at the same time; 0: as suits the device
+  std::int64_t images = 0;     ///< of the validation split; 0: all
+  std::int64_t calibration = 1024;
+  std::string precision = "float32";  ///< of scores, on a GPU: float32 or tf32
+  // The truth: a column of a table ...
+  std::shared_ptr<const core::CsvTable> table;
+  std::string column;
+  std::int64_t best = 0;  ///< networks of the table's best truth, ranked apart
+  // ... or networks trained alone.
+  std::int64_t truth_seeds = 3;
+  tasks::Split truth_split = tasks::Split::test;
+  bool all_images = true;  ///< train them on the training and the validation images
+  supernet::TrainSettings truth;
+};
+
+struct JobFile {
+  std::string path;
+  std::string text;
+  std::string hash;
+  std::string name;
+  std::uint64_t seed = 1;
+  std::string device = "auto";
+  std::int64_t threads = 0;  ///< CPU threads; 0: all
+  std::string folder;        ///< of checkpoints and predictors; empty: beside the database
+  std::string space;
+  std::map<std::string, std::string> space_options;
+  std::optional<tasks::TaskSettings> task;
+  std::optional<supernet::RouterSettings> router;  ///< set if there is a [supernet]
+  supernet::TrainSettings train;
+  std::vector<ObjectiveFile> objectives;
+  std::vector<db::Constraint> constraints;
+  std::shared_ptr<const core::CsvTable> table;  ///< set if there is an [evaluator] of type "table"
+  search::SearchSettings search;
+  StartFile start;
+  std::optional<RankFile> rank;
+
+  /// Throws core::UsageError with file and line for anything missing, unknown or out of range.
+  static JobFile from_file(const std::string& path);
+  /// A job's own copy, as the database keeps it.
+  static JobFile from_text(const std::string& text, const std::string& path);
+};
+
+/// A file or folder named in a job: as it stands, or beside the job file.
+std::string find_beside(const std::string& name, const std::string& job_path);
+
+/// The [task] of a job, with its path found.
+tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std::string& job_path);
+
+}  // namespace mosaic::jobs

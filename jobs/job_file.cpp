@@ -1,0 +1,399 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <utility>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/evaluators/table.hpp"
+#include "mosaic/jobs/job_file.hpp"
+#include "mosaic/jobs/selection.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/training/sampler.hpp"
+
+namespace mosaic::jobs {
+namespace {
+
+/// A key that has no default: one of `choices`.
+std::string required_choice(core::Section& section, const std::string& key,
+                            const std::vector<std::string>& choices) {
+  if (!section.has(key))
+    section.fail("", "the key '" + key + "' is missing", "give one of: " + core::join(choices));
+  return section.one_of(key, "", choices);
+}
+
+/// Runs a check of a key's value; what is wrong is reported at the key's line.
+template <class Check>
+void checked(const core::Section& section, const std::string& key, Check check) {
+  try {
+    check();
+  } catch (const core::UsageError& error) {
+    section.fail(key, error.message(), error.advice());
+  }
+}
+
+/// What the catalogue knows of a metric; null where it is a column of the job's table, whatever its
+/// name.
+const evaluators::EvaluatorType* built_in(const std::string& metric, const core::CsvTable* table) {
+  if (table != nullptr && evaluators::Table::has_metric(*table, metric)) return nullptr;
+  return &evaluators::evaluators().at(metric);
+}
+
+/// Metrics that an objective of this job can have.
+std::vector<std::string> known_metrics(const core::CsvTable* table) {
+  auto names = evaluators::evaluators().names();
+  if (table == nullptr) return names;
+  // With a table nothing is trained or timed: what counts is in its columns, or counted.
+  std::erase_if(names, [](const auto& name) {
+    const auto& type = evaluators::evaluators().at(name);
+    return type.timed || type.needs_supernet;
+  });
+  for (const auto& column : table->columns)
+    if (evaluators::Table::has_metric(*table, column) &&
+        std::find(names.begin(), names.end(), column) == names.end())
+      names.push_back(column);
+  return names;
+}
+
+/// `fresh`: the job begins on this machine, so its devices must be there. (A job's own copy may be
+/// read elsewhere, to extract from its supernet.)
+ObjectiveFile read_objective(core::Section section, const core::CsvTable* table, bool fresh) {
+  ObjectiveFile objective;
+  const auto named = section.string("metric", "");
+  if (table != nullptr && evaluators::evaluators().contains(named)) {
+    const auto* type = built_in(named, table);
+    if (type != nullptr && (type->timed || type->needs_supernet))
+      section.fail("metric", table->origin + " has no column '" + named + "'",
+                   "a job over a table looks numbers up and measures nothing; there is: " +
+                       core::join(known_metrics(table)));
+  }
+  objective.metric = required_choice(section, "metric", known_metrics(table));
+  const std::vector<std::string> goals = {"max", "min", "none"};
+  if (built_in(objective.metric, table) == nullptr) {
+    const auto goal = required_choice(section, "goal", goals);
+    objective.maximise = goal == "max";
+    objective.optimise = goal != "none";
+    return objective;
+  }
+  const auto& type = *built_in(objective.metric, table);
+  const auto goal = section.one_of("goal", type.maximise ? "max" : "min", goals);
+  objective.maximise = goal == "max";
+  objective.optimise = goal != "none";
+  auto& m = objective.measure;
+  if (type.timed) {
+    m.device = section.one_of("device", m.device, {"cpu", "cuda"});
+    m.batch = section.integer("batch", m.batch, 1, 65536);
+    m.threads = section.integer("threads", m.threads, 1, 1024);
+    m.warmup = section.integer("warmup", m.warmup, 0, 10000);
+    m.repeats = section.integer("repeats", m.repeats, 5, 100000);
+    m.reference_every = section.integer("reference_every", m.reference_every, 1, 100000);
+    objective.samples = section.integer("samples", objective.samples, 10, 1000000);
+    objective.predictor = section.string("predictor", "ridge");
+    objective.predicted = objective.predictor != "none";
+    if (fresh) checked(section, "device", [&] { supernet::resolve_device(m.device); });
+    if (objective.predicted)
+      checked(section, "predictor", [&] { predictors::make_predictor(objective.predictor); });
+  }
+  if (type.needs_supernet) {
+    m.images = section.integer("images", m.images, 0, 1 << 30);
+    m.calibration = section.integer("calibration", m.calibration, 2, 1 << 30);
+  }
+  return objective;
+}
+
+std::shared_ptr<const core::CsvTable> read_table(core::Section section, const std::string& path) {
+  required_choice(section, "type", {"table"});
+  const auto file = find_beside(section.required_string("file"), path);
+  std::shared_ptr<const core::CsvTable> table;
+  checked(section, "file", [&] {
+    try {
+      table = std::make_shared<core::CsvTable>(core::read_csv(file));
+      table->column("arch");
+    } catch (const core::Error& error) {
+      throw core::UsageError(error.message(), error.advice());
+    }
+  });
+  return table;
+}
+
+/// "latency_ms <= 5".
+db::Constraint read_constraint(const std::string& text) {
+  for (const auto* relation : {"<=", ">="}) {
+    const auto at = text.find(relation);
+    if (at == std::string::npos) continue;
+    db::Constraint constraint;
+    constraint.metric = std::string(core::trim(text.substr(0, at)));
+    constraint.upper = relation[0] == '<';
+    const auto bound = core::parse_number(core::trim(text.substr(at + 2)));
+    if (!bound || constraint.metric.empty()) break;
+    constraint.bound = *bound;
+    return constraint;
+  }
+  throw core::UsageError("'" + text + "' is no constraint",
+                         "write a metric, <= or >=, and a number: \"latency_ms <= 5\"");
+}
+
+/// Metrics that constraints are about and no [[objective]] names are measured as they are by
+/// default.
+void read_constraints(core::Section section, JobFile& job) {
+  const auto metrics = known_metrics(job.table.get());
+  for (const auto& text : section.strings("constraints", {}))
+    checked(section, "constraints", [&] {
+      const auto constraint = read_constraint(text);
+      job.constraints.push_back(constraint);
+      const auto same = [&](const auto& o) { return o.metric == constraint.metric; };
+      if (std::any_of(job.objectives.begin(), job.objectives.end(), same)) return;
+      if (std::find(metrics.begin(), metrics.end(), constraint.metric) == metrics.end()) {
+        const auto nearest = core::nearest_name(constraint.metric, metrics);
+        throw core::UsageError("unknown metric '" + constraint.metric + "' in '" + text + "'",
+                               (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
+                                   "known: " + core::join(metrics));
+      }
+      const auto* type = built_in(constraint.metric, job.table.get());
+      if (type != nullptr && type->timed)
+        throw core::UsageError(
+            "a constraint on " + constraint.metric + " needs to know how it is measured",
+            "add an [[objective]] with metric = \"" + constraint.metric +
+                "\" (goal = \"none\" where it is not to be optimised)");
+      ObjectiveFile measured;
+      measured.metric = constraint.metric;
+      measured.optimise = false;
+      job.objectives.push_back(measured);
+    });
+  if (const auto two = contradiction(job.constraints))
+    section.fail("constraints",
+                 "no " + two->first.metric + " is at least " +
+                     core::format_double(two->first.bound) + " and at most " +
+                     core::format_double(two->second.bound),
+                 "exchange the bounds, or leave one out");
+}
+
+StartFile read_start(core::Section section) {
+  StartFile start;
+  start.archs = section.strings("start", {});
+  start.where = section.where("start");
+  start.job = section.string("start_job", "");
+  start.where_job = section.where("start_job");
+  start.db = section.string("start_db", "");
+  if (!start.db.empty() && start.job.empty())
+    section.fail("start_db", "start_db is the database of start_job, which is missing",
+                 "give start_job, the name of the job to begin from");
+  return start;
+}
+
+/// The moments of training, as shares of the steps, at which sharing changes.
+std::vector<double> read_moments(core::Section& section, const std::string& key,
+                                 const std::vector<double>& standard) {
+  auto moments = section.numbers(key, standard, 0.001, 0.999);
+  if (!std::is_sorted(moments.begin(), moments.end(), std::less_equal<>()))
+    section.fail(key, "the shares of the training must rise", "write " + key + " = [0.3, 0.45]");
+  return moments;
+}
+
+void refuse(core::Section& section, const std::vector<std::string>& keys, const std::string& kind) {
+  for (const auto& key : keys)
+    if (section.has(key))
+      section.fail(key, "only the router " + kind + " has this key",
+                   "remove it, or use router = \"" + kind + "\"");
+}
+
+/// The keys of [supernet] that say how weights are shared.
+supernet::RouterSettings read_router(core::Section& section) {
+  supernet::RouterSettings router;
+  router.kind = section.one_of("router", router.kind, supernet::routers().names());
+  const bool mixture = router.kind == "layer-wise" || router.kind == "neuron-wise";
+  if (router.kind == "partition") {
+    router.split = section.string("split", "random");
+    if (router.split != "random" && section.has("experts"))
+      section.fail("experts", "this split says itself how many parts there are",
+                   "remove the key, or use split = \"random\"");
+    const bool chosen = router.split == "random" || router.split == "exhaustive";
+    router.split_at =
+        read_moments(section, "split_at",
+                     router.split == "gradient" ? std::vector{0.15} : std::vector<double>{});
+    if (router.split == "exhaustive" && router.split_at.empty())
+      section.fail("split", "\"exhaustive\" splits during training",
+                   "say when: split_at = [0.15]; or split from the start: split = \"gene=NAME\"");
+    if (!router.split_at.empty()) {
+      if (!chosen && router.split != "gradient")
+        section.fail("split_at", "a split that is given holds from the start",
+                     "remove the key, or use split = \"gradient\", \"random\" or \"exhaustive\"");
+      if (section.has("experts"))
+        section.fail("experts", "every moment of split_at doubles the parts", "remove the key");
+      router.split_by = std::exchange(router.split, "");
+    }
+    router.split_repeats = section.integer("split_repeats", router.split_repeats, 1, 1'000'000);
+    router.restart = section.flag("restart", router.restart);
+  } else {
+    refuse(section, {"split", "split_at", "split_repeats", "restart"}, "partition");
+  }
+  if (router.kind == "grown") {
+    auto& growth = router.growth;
+    router.split_at = read_moments(section, "grow_at", {0.3, 0.45});
+    growth.budget = section.number("budget", growth.budget, 1, 64);
+    growth.slots = section.one_of("grow_slots", growth.slots, {"scored", "random", "earliest"});
+    growth.questions = section.one_of("grow_questions", growth.questions, {"scored", "random"});
+    growth.score = section.one_of("grow_score", growth.score, {"gain", "cosine"});
+    growth.hard = section.flag("hard_routing", growth.hard);
+    if (section.has("experts"))
+      section.fail("experts", "growth adds experts within its budget", "set budget instead");
+  } else {
+    refuse(section,
+           {"grow_at", "budget", "grow_slots", "grow_questions", "grow_score", "hard_routing"},
+           "grown");
+  }
+  const bool one = router.kind == "plain" || router.kind == "grown";
+  router.experts = section.integer("experts", one ? 1 : router.experts, 1, 64);
+  router.hidden = section.integer("router_hidden", router.hidden, 1, 65536);
+  if (mixture)
+    router.share = section.number("mixed_share", router.share, 0, 1);
+  else
+    refuse(section, {"mixed_share"}, "layer-wise");
+  if (router.kind == "plain" && router.experts != 1)
+    section.fail("experts", "the plain router has one expert",
+                 "remove the key, or choose another router");
+  return router;
+}
+
+/// [rank] and [rank.truth].
+RankFile read_rank(core::Section section, const std::string& path) {
+  RankFile rank;
+  rank.networks = section.integer("networks", rank.networks, 0, 1'000'000);
+  rank.supernets = section.integer("supernets", rank.supernets, 1, 1000);
+  rank.together = section.integer("together", rank.together, 0, 10'000);
+  rank.images = section.integer("images", rank.images, 0, 1 << 30);
+  rank.calibration = section.integer("calibration", rank.calibration, 2, 1 << 30);
+  rank.precision = section.one_of("precision", rank.precision, {"float32", "tf32"});
+  core::Section truth = section.section("truth");
+  if (truth.has("file")) {
+    const auto file = find_beside(truth.required_string("file"), path);
+    rank.column = truth.required_string("column");
+    rank.best = truth.integer("best", rank.best, 0, 1'000'000);
+    checked(truth, "file", [&] {
+      try {
+        rank.table = std::make_shared<core::CsvTable>(core::read_csv(file));
+        rank.table->column("arch");
+      } catch (const core::Error& error) {
+        throw core::UsageError(error.message(), error.advice());
+      }
+    });
+    checked(truth, "column", [&] { rank.table->column(rank.column); });
+    return rank;
+  }
+  rank.truth_seeds = truth.integer("seeds", rank.truth_seeds, 1, 1000);
+  const auto split = truth.one_of("split", "test", {"test", "validation"});
+  rank.truth_split = split == "test" ? tasks::Split::test : tasks::Split::validation;
+  rank.all_images = truth.flag("all_images", split == "test");
+  if (rank.all_images && split == "validation")
+    truth.fail("all_images", "networks trained on the validation images cannot be judged by them",
+               "set split = \"test\", or all_images = false");
+  rank.truth = supernet::TrainSettings::read(truth);
+  return rank;
+}
+
+/// The name becomes a folder's, and a word of command lines. (Jobs that have begun keep theirs.)
+void check_name(const std::string& name) {
+  constexpr std::size_t kLongest = 200;  // bytes; file systems end at 255
+  std::string why;
+  if (core::trim(name).empty()) why = "it is empty";
+  if (name == "." || name == "..") why = "'" + name + "' is a folder already";
+  if (name.find('/') != std::string::npos) why = "it has a '/'";
+  if (core::printable(name) != name) why = "it has a control character";
+  if (name.size() > kLongest)
+    why = "it has " + std::to_string(name.size()) + " bytes, more than " + std::to_string(kLongest);
+  if (!why.empty())
+    throw core::UsageError("the name of a job becomes the name of a folder, and " + why,
+                           "use letters, digits, '-' and '_'");
+}
+
+JobFile read(core::Config config, const std::string& path, bool fresh) {
+  JobFile job;
+  job.path = path;
+  job.text = config.text();
+  job.hash = config.hash();
+  core::Section root = config.root();
+
+  core::Section head = root.section("job");
+  job.name = head.required_string("name");
+  if (fresh) checked(head, "name", [&] { check_name(job.name); });
+  job.seed = static_cast<std::uint64_t>(head.integer("seed", 1, 0));
+  job.device = head.one_of("device", job.device, {"auto", "cpu", "cuda"});
+  job.threads = head.integer("threads", 0, 0, 1024);
+  job.folder = head.string("folder", "");
+
+  core::Section space = root.section("space");
+  job.space = required_choice(space, "name", spaces::space_types().names());
+  for (const auto& [key, value] : space.scalars_except({"name"})) job.space_options[key] = value;
+
+  if (root.has("task")) job.task = read_task(root, job.seed, path);
+  if (root.has("supernet")) {
+    core::Section section = root.section("supernet");
+    job.router = read_router(section);
+    job.train = supernet::TrainSettings::read(section);
+    checked(section, "sampler",
+            [&] { supernet::samplers().at(core::parse_call(job.train.sampler).name); });
+    if (fresh && job.train.precision == "bfloat16" && supernet::resolve_device(job.device) == "cpu")
+      section.fail("precision", "bfloat16 needs a GPU", "use \"auto\" or \"float32\"");
+    if (!job.task)
+      root.fail("supernet", "a supernet needs data to be trained on", "add a [task] section");
+  }
+
+  if (root.has("evaluator")) {
+    job.table = read_table(root.section("evaluator"), path);
+    if (job.router)
+      root.fail("evaluator", "a job has a table or a supernet behind it, not both",
+                "remove [evaluator] or [supernet]");
+  }
+  for (const auto& section : root.sections("objective"))
+    job.objectives.push_back(read_objective(section, job.table.get(), fresh));
+  if (root.has("rank")) {
+    if (!job.task || !job.router)
+      root.fail("rank", "a ranking needs a supernet and data",
+                "add a [task] and a [supernet] section");
+    job.rank = read_rank(root.section("rank"), path);
+  }
+  if (!job.rank && std::none_of(job.objectives.begin(), job.objectives.end(),
+                                [](const auto& objective) { return objective.optimise; }))
+    root.fail("", "the job has no objective",
+              "add at least one [[objective]] with a metric, one of: " +
+                  core::join(known_metrics(job.table.get())));
+  for (const auto& objective : job.objectives) {
+    const auto* type = built_in(objective.metric, job.table.get());
+    if (type != nullptr && type->needs_supernet && (!job.router || !job.task))
+      root.fail("objective", "metric '" + objective.metric + "' needs a trained supernet",
+                "add a [task] and a [supernet] section");
+    if (std::count_if(job.objectives.begin(), job.objectives.end(),
+                      [&](const auto& other) { return other.metric == objective.metric; }) > 1)
+      root.fail("objective", "metric '" + objective.metric + "' is an objective twice",
+                "remove one of them");
+  }
+  job.search = search::SearchSettings::read(root.section("search"));
+  read_constraints(root.section("search"), job);
+  job.start = read_start(root.section("search"));
+  config.finish();
+  return job;
+}
+
+}  // namespace
+
+std::string find_beside(const std::string& name, const std::string& job_path) {
+  if (name.empty() || std::filesystem::exists(name)) return name;
+  const auto beside = std::filesystem::path(job_path).parent_path() / name;
+  return std::filesystem::exists(beside) ? beside.string() : name;
+}
+
+tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std::string& job_path) {
+  auto settings = tasks::TaskSettings::read(root.section("task"), seed);
+  settings.path = find_beside(settings.path, job_path);
+  return settings;
+}
+
+JobFile JobFile::from_file(const std::string& path) {
+  return read(core::Config::from_file(path), path, true);
+}
+JobFile JobFile::from_text(const std::string& text, const std::string& path) {
+  return read(core::Config::from_text(text, path), path, false);
+}
+
+}  // namespace mosaic::jobs

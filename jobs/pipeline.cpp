@@ -1,0 +1,501 @@
+#include "mosaic/jobs/pipeline.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "begin.hpp"
+#include "mosaic/core/describe.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/core/progress.hpp"
+#include "mosaic/jobs/job_state.hpp"
+#include "mosaic/jobs/workplace.hpp"
+#include "start.hpp"
+
+namespace mosaic::jobs {
+namespace {
+
+using evaluators::Candidate;
+using evaluators::Evaluator;
+
+std::string goal_name(Goal goal) {
+  switch (goal) {
+    case Goal::train:
+      return "train";
+    case Goal::measure:
+      return "measure";
+    case Goal::search:
+      return "search";
+    case Goal::run:
+      return "run";
+  }
+  return "run";
+}
+
+Goal goal_of(const std::string& name) {
+  for (const Goal goal : {Goal::train, Goal::measure, Goal::search})
+    if (goal_name(goal) == name) return goal;
+  return Goal::run;
+}
+
+/// One job on its way: each stage does what is left of it and may be called again.
+class Pipeline {
+ public:
+  Pipeline(Workplace work, db::Database& database, db::Job job)
+      : work_(std::move(work)), database_(database), job_(std::move(job)) {}
+
+  JobRun run(Goal goal) {
+    database_.save_state(job_.id, "goal", goal_name(goal));
+    try {
+      set_status("running", job_.phase);
+      if (work_.file.router && goal != Goal::measure) train();
+      if (goal == Goal::train) return finish("train", goal);
+      measure();
+      if (goal == Goal::measure) return finish("measure", goal);
+      search();
+      return finish("done", goal);
+    } catch (const core::Interrupted&) {
+      set_status("interrupted", job_.phase);
+      throw core::Interrupted(
+          "stopped in phase '" + job_.phase + "'; everything measured so far is kept",
+          "go on with: " + way_on(job_, database_.path()));
+    } catch (const core::Error& error) {
+      fail(error.what());
+      throw;
+    } catch (const std::exception& error) {
+      fail(error.what());
+      throw;
+    }
+  }
+
+  /// Measures again what was taken while the device was slow.
+  Remeasured remeasure() {
+    const auto suspects = database_.suspects(job_.id);
+    if (suspects.empty())
+      core::log_info("no timing of job '" + job_.name + "' was taken while the device was slow");
+    for (const auto& objective : work_.file.objectives) {
+      std::vector<Candidate> candidates;
+      for (const auto& suspect : suspects)
+        if (suspect.measurement.metric == objective.metric)
+          candidates.push_back(
+              evaluators::make_candidate(*work_.space, work_.space->parse(suspect.arch)));
+      if (!candidates.empty()) remeasure(objective, candidates);
+    }
+    return {job_, suspects.size(), database_.suspects(job_.id).size()};
+  }
+
+ private:
+  void remeasure(const ObjectiveFile& objective, const std::vector<Candidate>& candidates) {
+    const auto made =
+        evaluators::evaluators().at(objective.metric).make(context(objective.measure));
+    core::Progress progress("measure " + objective.metric + " again",
+                            static_cast<std::int64_t>(candidates.size()));
+    std::int64_t done = 0;
+    made->evaluate(candidates, [&](std::size_t i, const core::Measurement& measurement) {
+      database_.add_measurement(
+          job_.id,
+          database_.architecture(work_.space->hash(), candidates[i].arch, candidates[i].hash),
+          measurement);
+      progress.update(++done);
+    });
+    progress.finish();
+  }
+
+  void set_status(const std::string& status, const std::string& phase) {
+    job_.status = status;
+    if (status == "running") job_.message.clear();
+    job_.phase = phase;
+    database_.update_job(job_);
+  }
+  JobRun finish(const std::string& phase, Goal goal) {
+    set_status("finished", phase);
+    return {job_, goal, phase == "done"};
+  }
+  void fail(const std::string& message) {
+    job_.message = message;
+    set_status("failed", job_.phase);
+  }
+
+  // ---- train
+
+  void train() {
+    supernet_ = work_.make_supernet();
+    const auto& settings = work_.file.train;
+    const std::string checkpoint = supernet_path(job_.folder);
+    if (database_.state(job_.id, "trained") && !std::filesystem::exists(checkpoint))
+      throw core::Error(
+          "the supernet of job '" + job_.name + "' is gone: " + checkpoint + " does not exist",
+          "restore the file, or begin a new job");
+    if (supernet::training_complete(checkpoint)) {
+      supernet::load_checkpoint(checkpoint, *supernet_, work_.training_identity());
+      database_.save_state(job_.id, "trained", work_.training_identity());
+      return;
+    }
+    set_status("running", "train");
+    std::error_code error;
+    std::filesystem::create_directories(job_.folder, error);
+    if (error)
+      throw core::Error("cannot make folder " + job_.folder + ": " + error.message(),
+                        "set [job] folder to one you may write");
+    const auto trainee = supernet::supernet_trainee(*supernet_, settings, work_.file.seed);
+    if (!std::filesystem::exists(checkpoint)) announce(trainee);
+    supernet::TrainHooks hooks;
+    hooks.label = "train supernet";
+    hooks.checkpoint = checkpoint;
+    hooks.identity = work_.training_identity();
+    hooks.report = [this](const supernet::TrainProgress& p) {
+      database_.add_training_point(
+          job_.id, {p.step, p.epoch, p.loss, p.accuracy, p.learning_rate, p.images_per_second});
+    };
+    hooks.resumed = [this](std::int64_t step) {
+      core::log_info("training goes on from the checkpoint at step " + std::to_string(step));
+      database_.truncate_training(job_.id, step);
+    };
+    if (!std::filesystem::exists(checkpoint)) database_.truncate_training(job_.id, 0);
+    supernet::train(trainee, *work_.task, settings, hooks);
+    database_.save_state(job_.id, "trained", work_.training_identity());
+  }
+
+  void announce(const supernet::Trainee& trainee) {
+    const auto estimate = supernet::estimate(trainee, *work_.task, work_.file.train, *work_.space);
+    core::log_info("training " + core::with_commas(estimate.steps) + " steps of " +
+                   std::to_string(estimate.batch_size) + " images: about " +
+                   core::human_seconds(estimate.seconds) + " and " +
+                   core::human_bytes(estimate.bytes) + " of memory on " + job_.device);
+    if (work_.device == "cpu" && estimate.bytes > core::available_memory())
+      core::log_warning("only " + core::human_bytes(core::available_memory()) +
+                        " of memory are free: a batch may be "
+                        "taken in pieces; a smaller batch_size avoids that");
+  }
+
+  // ---- measure
+
+  evaluators::EvaluatorContext context(const evaluators::MeasureSettings& settings) {
+    evaluators::EvaluatorContext result;
+    result.space = work_.space.get();
+    result.supernet = supernet_.get();
+    result.task = work_.task.get();
+    if (work_.file.router) result.checkpoint = work_.training_identity().substr(0, 12);
+    result.inherited = inherited_;
+    result.settings = settings;
+    result.seed = work_.file.seed;
+    result.best_reference = [this](const std::string& fidelity) {
+      double best = std::numeric_limits<double>::infinity();
+      for (const auto& timed : database_.measurements(job_.id, "latency_reference_ms"))
+        if (timed.measurement.ok() && timed.measurement.fidelity == fidelity)
+          best = std::min(best, timed.measurement.value);
+      return best;
+    };
+    result.reference = [this](const Candidate& candidate, const core::Measurement& measurement) {
+      database_.add_measurement(
+          job_.id, database_.architecture(work_.space->hash(), candidate.arch, candidate.hash),
+          measurement);
+    };
+    return result;
+  }
+
+  std::shared_ptr<Evaluator> evaluator(const std::string& metric,
+                                       const evaluators::MeasureSettings& settings) {
+    auto made = in_table(metric) ? evaluators::table_evaluator(work_.table, metric)
+                                 : evaluators::evaluators().at(metric).make(context(settings));
+    return std::make_shared<evaluators::Cached>(std::move(made), database_, job_.id,
+                                                work_.space->hash());
+  }
+
+  bool in_table(const std::string& metric) const {
+    return work_.table && evaluators::Table::has_metric(work_.table->csv(), metric);
+  }
+
+  /// The smallest and the largest network, then random ones, all different; all of a space that has
+  /// no more than `count`.
+  std::vector<spaces::Genotype> sample_architectures(std::size_t count) const {
+    if (const auto all = work_.space->enumerate(10 * count); all && all->size() <= count)
+      return *all;
+    std::vector<spaces::Genotype> result;
+    std::set<spaces::Genotype> seen;
+    const auto take = [&](spaces::Genotype genotype) {
+      if (seen.insert(genotype).second) result.push_back(std::move(genotype));
+    };
+    take(work_.space->smallest());
+    take(work_.space->largest());
+    core::Stream stream(work_.file.seed, "latency samples");
+    for (std::size_t tries = 0; result.size() < count && tries < 50 * count; ++tries)
+      take(work_.space->random(stream));
+    return result;
+  }
+
+  void measure() {
+    for (const auto& objective : work_.file.objectives)
+      if (objective.predicted) measure_for_predictor(objective);
+  }
+
+  void measure_for_predictor(const ObjectiveFile& objective) {
+    set_status("running", "measure");
+    const auto measured = evaluator(objective.metric, objective.measure);
+    const auto genotypes = sample_architectures(static_cast<std::size_t>(objective.samples));
+    const predictors::FeatureExtractor features(*work_.space);
+    std::vector<predictors::Features> rows;
+    std::vector<double> targets;
+    core::Progress progress("measure " + objective.metric,
+                            static_cast<std::int64_t>(genotypes.size()));
+    for (const auto& genotype : genotypes) {
+      const Candidate candidate = evaluators::make_candidate(*work_.space, genotype);
+      const auto result = measured->evaluate({&candidate, 1})[0];
+      if (result.ok()) {
+        rows.push_back(features(genotype));
+        targets.push_back(result.value);
+      }
+      progress.update(static_cast<std::int64_t>(&genotype - genotypes.data()) + 1);
+    }
+    progress.finish();
+    const auto size = work_.space->size();
+    if (size.exact && size.architectures <= static_cast<double>(genotypes.size())) {
+      core::log_info("all " + std::to_string(genotypes.size()) +
+                     " networks of the space were measured: no predictor needed");
+      return;
+    }
+    if (rows.size() < 10)
+      throw core::Error("only " + std::to_string(rows.size()) + " of " +
+                            std::to_string(genotypes.size()) + " networks could be timed",
+                        "mosaic query --sql \"SELECT DISTINCT message FROM measurements WHERE "
+                        "status = 'failed'\" says why");
+    fit(objective, features, rows, targets);
+  }
+
+  void fit(const ObjectiveFile& objective, const predictors::FeatureExtractor& features,
+           const std::vector<predictors::Features>& rows, const std::vector<double>& targets) {
+    const auto scores =
+        predictors::cross_validate(objective.predictor, rows, targets, 5, work_.file.seed);
+    char line[200];
+    std::snprintf(line, sizeof line,
+                  "%s predictor '%s' on records it did not see (5-fold, %zu records): MAPE %.1f%%, "
+                  "Kendall tau %.3f, "
+                  "Spearman %.3f, 90%% intervals cover %.0f%%",
+                  objective.metric.c_str(), objective.predictor.c_str(), rows.size(), scores.mape,
+                  scores.kendall, scores.spearman, 100 * scores.coverage);
+    core::log_info(line);
+    const nlohmann::json kept = {{"predictor", objective.predictor},
+                                 {"records", rows.size()},
+                                 {"mape", scores.mape},
+                                 {"rmse", scores.rmse},
+                                 {"kendall", scores.kendall},
+                                 {"spearman", scores.spearman},
+                                 {"coverage", scores.coverage}};
+    database_.save_state(job_.id, "predictor " + objective.metric, kept.dump());
+    std::shared_ptr<predictors::Predictor> predictor =
+        predictors::make_predictor(objective.predictor);
+    predictor->fit(rows, targets, work_.file.seed);
+    std::filesystem::create_directories(job_.folder);
+    predictors::save_predictor(*predictor, objective.predictor, features.names(),
+                               job_.folder + "/" + objective.metric + ".predictor.json");
+    predictors_[objective.metric] = predictor;
+  }
+
+  // ---- search
+
+  std::vector<search::SearchObjective> search_objectives() {
+    std::vector<search::SearchObjective> result;
+    for (const auto& objective : work_.file.objectives) {
+      search::SearchObjective made;
+      made.metric = objective.metric;
+      made.maximise = objective.maximise;
+      made.optimise = objective.optimise;
+      made.evaluator = evaluator(objective.metric, objective.measure);
+      if (objective.predicted && predictors_.count(objective.metric)) {
+        made.predictor = objective.predictor;
+        made.predict = [predictor = predictors_.at(objective.metric),
+                        features = predictors::FeatureExtractor(*work_.space)](
+                           std::span<const Candidate> candidates) {
+          std::vector<predictors::Features> rows;
+          for (const auto& candidate : candidates) rows.push_back(features(candidate.genotype));
+          return predictor->predict(rows);
+        };
+      }
+      result.push_back(std::move(made));
+    }
+    return result;
+  }
+
+  void search() {
+    set_status("running", "search");
+    const auto objectives = search_objectives();
+    std::vector<std::shared_ptr<Evaluator>> extra;
+    for (const auto& metric : {"params", "flops"})
+      if (std::none_of(objectives.begin(), objectives.end(),
+                       [&](const auto& o) { return o.metric == metric; }) &&
+          (!in_table(metric) || work_.table->has_numbers(metric)))
+        extra.push_back(evaluator(metric, {}));
+    announce_search();
+    auto settings = work_.file.search;
+    settings.start = start_networks(database_, job_, work_);
+    const auto outcome = search::run_search(*work_.space, objectives, extra, settings,
+                                            work_.file.seed, database_, job_);
+    core::log_info("search: " + std::to_string(outcome.evaluations) + " networks in " +
+                   std::to_string(outcome.generations) + " generations, hypervolume " +
+                   core::format_double(std::round(outcome.hypervolume * 1e4) / 1e4) +
+                   ", stopped by " + outcome.stopped_by);
+    set_status("running", "remeasure");
+    const auto measured = search::remeasure_front(*work_.space, objectives, database_, job_);
+    if (measured > 0)
+      core::log_info("front: " + std::to_string(measured) +
+                     " networks measured until the measured front was stable");
+  }
+
+  /// How long the search will take, from one evaluation of the largest network that is not
+  /// recorded.
+  void announce_search() {
+    const Candidate largest = evaluators::make_candidate(*work_.space, work_.space->largest());
+    double seconds = 0;
+    for (const auto& objective : work_.file.objectives)
+      if (!objective.predicted && !in_table(objective.metric) &&
+          !evaluators::evaluators().at(objective.metric).timed) {
+        const auto measured =
+            evaluators::evaluators().at(objective.metric).make(context(objective.measure));
+        const core::Stopwatch watch;
+        measured->evaluate({&largest, 1});
+        seconds += watch.seconds();
+      }
+    const auto done = database_.evaluations(job_.id).size();
+    const auto& candidates = work_.file.search.candidates;
+    const double most = std::min(
+        static_cast<double>(work_.file.search.evaluations),
+        candidates ? static_cast<double>(candidates->size()) : work_.space->size().architectures);
+    const double left = most - static_cast<double>(done);
+    core::log_info(
+        "searching " + core::with_commas(static_cast<long long>(most)) +
+        (candidates ? " of the " + core::with_commas(std::ssize(candidates->networks())) +
+                          " networks that " + work_.table->csv().origin + " has all values of"
+                    : " networks") +
+        (seconds > 0 ? ": at most about " + core::human_seconds(seconds * std::max(0.0, left))
+                     : ""));
+  }
+
+  Workplace work_;
+  db::Database& database_;
+  db::Job job_;
+  std::unique_ptr<supernet::Supernet> supernet_;
+  std::shared_ptr<evaluators::InheritedScores> inherited_ =
+      std::make_shared<evaluators::InheritedScores>();
+  std::map<std::string, std::shared_ptr<predictors::Predictor>> predictors_;
+};
+
+bool is_done(const db::Job& job) { return job.status == "finished" && job.phase == "done"; }
+
+void say_done(const db::Job& job, const std::string& db) {
+  core::log_info("job '" + job.name + "' is finished: mosaic front " + job_option(job.name) +
+                 " --db " + core::quoted(db));
+}
+
+}  // namespace
+
+JobRun run_job(const RunOptions& options, Goal goal) {
+  JobFile file = JobFile::from_file(options.job_file);
+  if (goal == Goal::train && !file.router)
+    throw core::UsageError(
+        options.job_file + " has no [supernet]: there is nothing to train",
+        "take the job further with: mosaic search " + core::quoted(options.job_file));
+  if (goal == Goal::measure && std::none_of(file.objectives.begin(), file.objectives.end(),
+                                            [](const auto& o) { return o.predicted; }))
+    throw core::UsageError(
+        options.job_file +
+            " has no metric that is timed and predicted: there is nothing to measure",
+        "take the job further with: mosaic search " + core::quoted(options.job_file));
+  // What a table tells costs nothing to get again: its searches need not wait for the disk.
+  db::Database database(options.db,
+                        {.survive_power_failure = file.table == nullptr, .libraries = libraries()});
+  const auto known =
+      begun_job(database, file,
+                "give the changed job another name (start_job = \"" + file.name +
+                    "\" in its [search] begins from this one's front), or go on as it began: " +
+                    job_command("resume", file.name, options.db));
+  // A job that was begun by a single step (train, measure, search) may be taken further by any
+  // command.
+  if (known && goal == Goal::run && database.state(known->id, "goal").value_or("run") == "run")
+    throw core::UsageError(
+        "job '" + file.name + "' is in " + options.db + " already (" + known->status + ")",
+        is_done(*known) ? "see it with: mosaic front " + job_option(file.name) + " --db " +
+                              core::quoted(options.db) + "; to run it again give it another name"
+                        : "go on with: " + way_on(*known, options.db));
+  if (known && is_done(*known)) {
+    say_done(*known, options.db);
+    return {*known, goal};
+  }
+  Workplace work = known ? reopen(file, *known) : Workplace::open(file);
+  db::Job job = known ? *known : new_job(work, options.db);
+  job.folder = existing_folder(job, work.file, options.db);
+  if (!known) {
+    // What can be wrong with a search is found before there is a job.
+    const bool searches = goal == Goal::search || goal == Goal::run;
+    const auto start = searches ? found_networks(database, work) : given_networks(work);
+    if (searches) {
+      auto settings = work.file.search;
+      for (const auto& arch : start) settings.start.push_back(work.space->parse(arch));
+      search::check_search(*work.space, settings, job.objectives.size());
+    }
+    database.create_job(job);
+    if (searches) keep_start(database, job, start);
+  }
+  core::log_info("job '" + job.name + "': space " + job.space + " (" +
+                 core::human_count(work.space->size().architectures) + " networks)" +
+                 (job.task.empty() ? "" : ", task " + job.task) + ", " + job.device +
+                 ", database " + options.db);
+  return Pipeline(std::move(work), database, std::move(job)).run(goal);
+}
+
+namespace {
+
+db::Database existing_database(const std::string& path) {
+  if (!std::filesystem::exists(path))
+    throw core::UsageError("there is no database " + path,
+                           "give the one that the job was begun with: --db FILE");
+  return db::Database(path, {.libraries = libraries()});
+}
+
+}  // namespace
+
+Remeasured remeasure_job(const std::string& db, const std::optional<std::string>& name) {
+  db::Database database = existing_database(db);
+  const db::Job job = database.job(name);
+  Workplace work = reopen(JobFile::from_text(job.config, job.config_path), job);
+  try {
+    return Pipeline(std::move(work), database, job).remeasure();
+  } catch (const core::Interrupted&) {
+    throw core::Interrupted("stopped; everything measured so far is kept",
+                            "the same command goes on with what is left");
+  }
+}
+
+JobRun resume_job(const std::string& db, const std::optional<std::string>& name) {
+  db::Database database = existing_database(db);
+  settle_killed_jobs(database);
+  db::Job job = database.job(name);
+  if (is_done(job)) {
+    say_done(job, db);
+    return {job};
+  }
+  if (job.status == "finished") {
+    core::log_info("job '" + job.name + "' has finished its step '" + job.phase +
+                   "'; take it further with: mosaic run " + job.config_path + " --db " + db);
+    return {job};
+  }
+  if (std::filesystem::exists(job.config_path) &&
+      core::Config::from_file(job.config_path).hash() != job.config_hash)
+    core::log_warning(job.config_path + " changed since job '" + job.name +
+                      "' began: going on as it began");
+  if (job.phase == "rank")
+    throw core::UsageError("job '" + job.name + "' is a ranking", "go on with: " + way_on(job, db));
+  const JobFile file = JobFile::from_text(job.config, job.config_path);
+  database.survive_power_failure(file.table == nullptr);
+  core::log_info("job '" + job.name + "' goes on in phase '" + job.phase + "'");
+  job.folder = existing_folder(job, file, db);
+  Workplace work = reopen(file, job);
+  const Goal goal = goal_of(database.state(job.id, "goal").value_or("run"));
+  return Pipeline(std::move(work), database, job).run(goal);
+}
+
+}  // namespace mosaic::jobs

@@ -1,0 +1,547 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+
+#include "begin.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/hash.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/core/progress.hpp"
+#include "mosaic/evaluators/evaluator.hpp"
+#include "mosaic/jobs/ranking.hpp"
+#include "mosaic/jobs/workplace.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/networks/safetensors.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
+#include "mosaic/supernet/training/joint.hpp"
+
+namespace mosaic::jobs {
+namespace {
+
+using evaluators::Candidate;
+
+std::string settings_text(const supernet::TrainSettings& s) {
+  return "epochs=" + std::to_string(s.epochs) + ", batch=" + std::to_string(s.batch_size) + ", " +
+         s.optimizer + ", rate=" + core::format_double(s.learning_rate) +
+         ", decay=" + core::format_double(s.weight_decay) +
+         ", clip=" + core::format_double(s.clip) +
+         ", smoothing=" + core::format_double(s.label_smoothing) +
+         ", warmup=" + core::format_double(s.warmup) + ", " + s.precision;
+}
+
+/// What decides a network's training beside settings_text(), where it is not what it is by default:
+/// truths that were recorded before it was told apart stay those of the defaults.
+std::string further_settings(const supernet::TrainSettings& s, const tasks::TaskSettings& task) {
+  std::string text;
+  const auto add = [&](const std::string& what) { text += ", " + what; };
+  if (s.optimizer == "sgd" && s.momentum != supernet::TrainSettings().momentum)
+    add("momentum=" + core::format_double(s.momentum));
+  const tasks::TaskSettings standard;
+  if (!task.augment) add("not augmented");
+  if (task.seed != standard.seed) add("data of seed " + std::to_string(task.seed));
+  if (task.limit != standard.limit) add("limit=" + std::to_string(task.limit));
+  if (task.validation != standard.validation)
+    add("validation=" + core::format_double(task.validation));
+  return text;
+}
+
+/// Weights of every node that exists, dead ones too: what a plain parameter count sees.
+double parameters_with_dead_ones(const spaces::Space& space, const spaces::Genotype& genotype) {
+  std::map<int, double> of_slot;
+  for (const auto& node : space.graph().nodes) {
+    if (node.condition.at(genotype) == 0) continue;
+    for (const auto& use : node.weights) {
+      double count = 1;
+      for (const auto& extent : use.extents) count *= static_cast<double>(extent.at(genotype));
+      of_slot[use.slot] = std::max(of_slot[use.slot], count);
+    }
+  }
+  return std::accumulate(of_slot.begin(), of_slot.end(), 0.0,
+                         [](double sum, const auto& entry) { return sum + entry.second; });
+}
+
+class Ranking {
+ public:
+  Ranking(Workplace& work, db::Database& database, db::Job& job)
+      : work_(work), rank_(*work.file.rank), database_(database), job_(job) {
+    for (auto& genotype : networks())
+      candidates_.push_back(evaluators::make_candidate(*work.space, genotype));
+    if (rank_.table && rank_.best > 0) best_ = best_of_table();
+    for (std::int64_t i = 0; i < rank_.supernets; ++i)
+      seeds_.push_back(work.file.seed + static_cast<std::uint64_t>(i));
+    core::Hasher hasher;
+    hasher.add(work.training_identity()).add("joint").add(rank_.supernets);
+    supernets_identity_ = hasher.hex();
+    like_truths_ = jobs_of_like_truths();
+    std::filesystem::create_directories(job.folder);
+  }
+
+  std::optional<RankResult> run(RankPart part) {
+    if (part == RankPart::truth && !rank_.table) {
+      train_missing();
+      return std::nullopt;
+    }
+    score_missing();
+    if (part != RankPart::all) return std::nullopt;
+    RankResult result = scored(candidates_);
+    result.sharing = sharing();
+    if (!best_.empty()) result.best = std::make_shared<RankResult>(scored(best_));
+    summarise(result);
+    return result;
+  }
+
+ private:
+  /// Scores, baselines and truth of some networks.
+  RankResult scored(const std::vector<Candidate>& candidates) {
+    RankResult result;
+    result.job = job_.name;
+    result.space = job_.space;
+    result.task = job_.task;
+    result.seeds = seeds_;
+    result.scores = inherited(candidates);
+    add_baselines(candidates, result.scores);
+    rank_.table ? table_truth(candidates, result) : trained_truth(result);
+    const auto named = [&](const std::string& name) {
+      return std::find_if(result.scores.begin(), result.scores.end(),
+                          [&](const auto& score) { return score.name == name; });
+    };
+    const auto loss = named("inherited cross-entropy");
+    result.scores.insert(loss + 1, mean_rank(*loss, *named("FLOPs")));
+    return result;
+  }
+
+  /// Where the supernets' sharing ended, as training recorded it.
+  std::vector<std::vector<supernet::SharingEnd>> sharing() const {
+    std::vector<std::vector<supernet::SharingEnd>> result;
+    const auto recorded = database_.state(job_.id, "structures");
+    if (!recorded) return result;
+    for (const auto& of_seed : nlohmann::json::parse(*recorded))  // earlier versions kept no ends
+      result.push_back(sharing_ends(of_seed.value("ends", nlohmann::json::array())));
+    return result;
+  }
+
+  /// The networks of best truth in the table; where truths tie, in its order. Rows that cannot be
+  /// read are reported by table_truth().
+  std::vector<Candidate> best_of_table() const {
+    const auto& csv = *rank_.table;
+    const auto arch = csv.column("arch"), column = csv.column(rank_.column);
+    std::vector<std::pair<double, std::size_t>> rows;
+    for (std::size_t row = 0; row < csv.rows.size(); ++row) {
+      try {
+        rows.emplace_back(csv.number(row, column), row);
+      } catch (const core::Error&) {
+        continue;
+      }
+    }
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::set<std::string> seen;
+    std::vector<Candidate> result;
+    for (const auto& [value, row] : rows) {
+      if (result.size() == static_cast<std::size_t>(rank_.best)) break;
+      try {
+        auto candidate =
+            evaluators::make_candidate(*work_.space, work_.space->parse(csv.rows[row][arch]));
+        if (seen.insert(candidate.arch).second) result.push_back(std::move(candidate));
+      } catch (const core::UsageError&) {
+        continue;
+      }
+    }
+    return result;
+  }
+
+  std::vector<spaces::Genotype> networks() const {
+    const auto& space = *work_.space;
+    constexpr std::size_t kMost = 20'000;
+    const auto wanted = static_cast<std::size_t>(rank_.networks);
+    auto all = space.enumerate(kMost);
+    if (all && (wanted == 0 || wanted >= all->size())) return *all;
+    if (wanted == 0)
+      throw core::UsageError("the space holds more than " + std::to_string(kMost) +
+                                 " networks: too many to rank them all",
+                             "set [rank] networks to the number to draw, such as 100");
+    core::Stream stream(work_.file.seed, "ranked networks");
+    std::set<spaces::Genotype> seen;
+    std::vector<spaces::Genotype> result;
+    for (std::size_t tries = 0; result.size() < wanted && tries < 100 * wanted; ++tries)
+      if (auto genotype = space.random(stream); seen.insert(genotype).second)
+        result.push_back(std::move(genotype));
+    return result;
+  }
+
+  // ---- what is recorded
+
+  std::optional<core::Measurement> recorded(const Candidate& candidate, const std::string& metric,
+                                            const std::string& fidelity) const {
+    const auto& hash = work_.space->hash();
+    auto found = database_.find_measurement(job_.id, hash, candidate.hash, metric, fidelity);
+    if (!found)
+      found = database_.find_measurement(std::nullopt, hash, candidate.hash, metric, fidelity);
+    return found && found->ok() ? found : std::nullopt;
+  }
+
+  void record(const Candidate& candidate, const std::string& metric, double value, double error,
+              const std::string& fidelity, std::uint64_t seed) {
+    core::Measurement measurement;
+    measurement.metric = metric;
+    measurement.value = value;
+    measurement.unit = metric == "loss" ? "nats" : "%";
+    measurement.standard_error = error;
+    measurement.fidelity = fidelity;
+    measurement.seed = seed;
+    measurement.device = supernet::describe_device(work_.device);
+    const auto row = database_.architecture(work_.space->hash(), candidate.arch, candidate.hash);
+    database_.add_measurement(job_.id, row, measurement);
+  }
+
+  static double accuracy_error(const supernet::Score& score) {
+    const double share = score.accuracy / 100;
+    return 100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
+  }
+
+  supernet::JointScoring how_to_score(tasks::Split split, std::int64_t images) const {
+    return {split, images, rank_.calibration, rank_.precision == "tf32"};
+  }
+  std::string scoring_text() const {
+    return ", calibrated on augmented " + std::to_string(rank_.calibration) +
+           (rank_.precision == "float32" ? "" : ", in " + rank_.precision);
+  }
+
+  // ---- supernets
+
+  std::string inherited_fidelity(std::uint64_t seed) const {
+    const auto all = work_.task->size(tasks::Split::validation);
+    const auto images = rank_.images > 0 ? std::min(rank_.images, all) : all;
+    return "inherited, checkpoint=" + supernets_identity_.substr(0, 12) +
+           ", seed=" + std::to_string(seed) + ", validation images=" + std::to_string(images) +
+           scoring_text();
+  }
+
+  bool is_scored(const Candidate& candidate) const {
+    return std::all_of(seeds_.begin(), seeds_.end(), [&](auto seed) {
+      return recorded(candidate, "accuracy", inherited_fidelity(seed)) &&
+             recorded(candidate, "loss", inherited_fidelity(seed));
+    });
+  }
+
+  void score_missing() {
+    std::vector<Candidate> missing;
+    for (const auto* candidates : {&candidates_, &best_})
+      for (const auto& candidate : *candidates)
+        if (!is_scored(candidate)) missing.push_back(candidate);
+    if (!missing.empty()) train_and_score(missing);
+  }
+
+  std::vector<RankedScore> inherited(const std::vector<Candidate>& candidates) const {
+    RankedScore accuracy{"inherited accuracy", "%", "validation accuracy with inherited weights"};
+    RankedScore loss{"inherited cross-entropy", "nats", "validation loss with inherited weights"};
+    accuracy.same_scale = true;
+    loss.higher_is_better = false;
+    for (const auto seed : seeds_) {
+      accuracy.values.emplace_back();
+      loss.values.emplace_back();
+      for (const auto& candidate : candidates) {
+        const auto fidelity = inherited_fidelity(seed);
+        accuracy.values.back().push_back(recorded(candidate, "accuracy", fidelity)->value);
+        loss.values.back().push_back(recorded(candidate, "loss", fidelity)->value);
+      }
+    }
+    return {accuracy, loss};
+  }
+
+  void train_and_score(const std::vector<Candidate>& missing) {
+    std::vector<std::unique_ptr<supernet::Supernet>> supernets;
+    std::vector<supernet::Supernet*> members;
+    std::vector<std::int64_t> orders;
+    for (const auto seed : seeds_) {
+      supernets.push_back(
+          std::make_unique<supernet::Supernet>(*work_.space, *work_.file.router, seed));
+      supernets.back()->to(work_.device);
+      members.push_back(supernets.back().get());
+      orders.push_back(static_cast<std::int64_t>(orders.size()));
+    }
+    const auto trainee =
+        supernet::joint_supernets(members, work_.file.train, work_.file.seed, orders);
+    supernet::TrainHooks hooks;
+    hooks.label = std::to_string(members.size()) + " supernets";
+    hooks.checkpoint = job_.folder + "/supernets.safetensors";
+    hooks.identity = supernets_identity_;
+    hooks.report = [this](const supernet::TrainProgress& p) {
+      database_.add_training_point(
+          job_.id, {p.step, p.epoch, p.loss, p.accuracy, p.learning_rate, p.images_per_second});
+    };
+    hooks.resumed = [this](std::int64_t step) { database_.truncate_training(job_.id, step); };
+    if (!std::filesystem::exists(hooks.checkpoint)) database_.truncate_training(job_.id, 0);
+    supernet::train(trainee, *work_.task, work_.file.train, hooks);
+
+    auto structures = nlohmann::json::array();  // where sharing ended, of routers that found out
+    for (const auto* member : members)
+      structures.push_back(
+          {{"seed", member->seed()},
+           {"structure", member->router_settings().split},
+           {"ends", sharing_json(member->router().sharing_ends(work_.space->graph()))},
+           {"parameters", member->parameter_bytes() / 4}});
+    database_.save_state(job_.id, "structures", structures.dump());
+
+    const auto scoring = how_to_score(tasks::Split::validation, rank_.images);
+    core::Progress progress("score", static_cast<std::int64_t>(missing.size()));
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+      const auto& candidate = missing[i];
+      if (!is_scored(candidate)) {
+        const auto scores =
+            supernet::score_supernets(members, candidate.genotype, *work_.task, scoring);
+        database_.transaction([&] {
+          for (std::size_t s = 0; s < seeds_.size(); ++s) {
+            const auto fidelity = inherited_fidelity(seeds_[s]);
+            const auto& score = scores[s].score;
+            record(candidate, "accuracy", score.accuracy, accuracy_error(score), fidelity,
+                   seeds_[s]);
+            record(candidate, "loss", score.loss, 0, fidelity, seeds_[s]);
+          }
+        });
+      }
+      core::check_interrupt();
+      progress.update(static_cast<std::int64_t>(i) + 1);
+    }
+    progress.finish();
+  }
+
+  // ---- baselines
+
+  void add_baselines(const std::vector<Candidate>& candidates,
+                     std::vector<RankedScore>& scores) const {
+    RankedScore parameters{"parameters", "count", "weights of all ops that the network names"};
+    RankedScore effective{"effective parameters", "count", "weights that reach the output"};
+    RankedScore flops{"FLOPs", "count", "multiply-accumulates of one image"};
+    for (auto* score : {&parameters, &effective, &flops}) score->values.emplace_back();
+    for (const auto& candidate : candidates) {
+      parameters.values[0].push_back(parameters_with_dead_ones(*work_.space, candidate.genotype));
+      effective.values[0].push_back(spaces::count_parameters(candidate.graph));
+      flops.values[0].push_back(spaces::count_flops(candidate.graph));
+    }
+    for (auto* score : {&parameters, &effective, &flops}) scores.push_back(*score);
+  }
+
+  // ---- truth
+
+  void table_truth(const std::vector<Candidate>& candidates, RankResult& result) const {
+    const evaluators::Table table(*rank_.table, *work_.space, {rank_.column});
+    const auto column = rank_.table->column(rank_.column);
+    result.truth = "column " + rank_.column + " of " + rank_.table->origin;
+    std::vector<bool> known;
+    for (const auto& candidate : candidates) {
+      const auto value = table.look_up(candidate, column);
+      known.push_back(value.ok());
+      if (value.ok()) result.networks.push_back({candidate.arch, value.value});
+    }
+    if (result.networks.size() < 2)
+      throw core::Error(rank_.table->origin + " knows fewer than two of the networks to rank",
+                        "give a table of this space, or let networks be trained alone");
+    const auto missing = candidates.size() - result.networks.size();
+    if (missing == 0) return;
+    core::log_warning(rank_.table->origin + " lacks " + std::to_string(missing) + " of " +
+                      std::to_string(candidates.size()) + " networks: they are left out");
+    for (auto& score : result.scores)
+      for (auto& values : score.values) {
+        std::vector<double> kept;
+        for (std::size_t i = 0; i < values.size(); ++i)
+          if (known[i]) kept.push_back(values[i]);
+        values = std::move(kept);
+      }
+  }
+
+  struct Alone {
+    std::size_t network;
+    std::uint64_t seed;
+  };
+
+  /// As earlier versions wrote it.
+  std::string former_alone_fidelity(std::uint64_t seed) const {
+    return "stand-alone, " + settings_text(rank_.truth) + ", seed=" + std::to_string(seed) +
+           ", split=" + tasks::to_string(rank_.truth_split) +
+           ", data=" + work_.task->checksum().substr(0, 12) + ", trained on " +
+           std::to_string(work_.task->size(tasks::Split::train) +
+                          (rank_.all_images ? work_.task->size(tasks::Split::validation) : 0)) +
+           scoring_text();
+  }
+  std::string alone_fidelity(std::uint64_t seed) const {
+    return former_alone_fidelity(seed) + further_settings(rank_.truth, *work_.file.task);
+  }
+
+  /// Jobs whose truths are trained with the same further settings, this one first: earlier versions
+  /// did not write those down with a truth, but the job's own file has them.
+  std::vector<std::int64_t> jobs_of_like_truths() const {
+    std::vector<std::int64_t> result{job_.id};
+    const auto wanted = further_settings(rank_.truth, *work_.file.task);
+    for (const auto& job : database_.jobs()) {
+      if (job.id == job_.id || job.space_hash != job_.space_hash) continue;
+      try {
+        const auto file = JobFile::from_text(job.config, job.config_path);
+        if (file.rank && file.task && further_settings(file.rank->truth, *file.task) == wanted)
+          result.push_back(job.id);
+      } catch (const core::Error&) {  // of another version: nothing is known of its settings
+      }
+    }
+    return result;
+  }
+
+  /// What a network reached alone, in this job or one like it.
+  std::optional<core::Measurement> truth(const Candidate& candidate, std::uint64_t seed) const {
+    for (const auto job : like_truths_)
+      for (const auto& fidelity : {alone_fidelity(seed), former_alone_fidelity(seed)})
+        if (auto found = database_.find_measurement(job, work_.space->hash(), candidate.hash,
+                                                    "standalone_accuracy", fidelity);
+            found && found->ok())
+          return found;
+    return std::nullopt;
+  }
+
+  std::vector<std::uint64_t> truth_seeds() const {
+    std::vector<std::uint64_t> result;
+    for (std::int64_t i = 0; i < rank_.truth_seeds; ++i)
+      result.push_back(work_.file.seed + static_cast<std::uint64_t>(i));
+    return result;
+  }
+
+  /// The task that networks are trained alone on.
+  const tasks::Task& alone_task() {
+    if (!rank_.all_images) return *work_.task;
+    if (!alone_task_) {
+      tasks::TaskSettings settings = *work_.file.task;
+      settings.validation = 0;
+      alone_task_ = tasks::tasks().at(settings.name)(settings);
+      alone_task_->to(work_.device);
+    }
+    return *alone_task_;
+  }
+
+  void train_missing() {
+    std::vector<Alone> missing;
+    for (const auto seed : truth_seeds())
+      for (std::size_t i = 0; i < candidates_.size(); ++i)
+        if (!truth(candidates_[i], seed)) missing.push_back({i, seed});
+    const auto at_once = static_cast<std::size_t>(
+        rank_.together > 0 ? rank_.together : (work_.device == "cpu" ? 1 : 36));
+    for (std::size_t begin = 0; begin < missing.size(); begin += at_once)
+      train_alone(std::span(missing).subspan(begin, std::min(at_once, missing.size() - begin)),
+                  missing.size() - begin);
+  }
+
+  void trained_truth(RankResult& result) {
+    train_missing();
+    result.truth = tasks::to_string(rank_.truth_split) + " accuracy after " +
+                   std::to_string(rank_.truth.epochs) + " epochs alone, " +
+                   std::to_string(rank_.truth_seeds) + " seeds";
+    for (const auto& candidate : candidates_) {
+      std::vector<double> values;
+      for (const auto seed : truth_seeds()) values.push_back(truth(candidate, seed)->value);
+      const double mean =
+          std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+      double squares = 0;
+      for (const double value : values) squares += (value - mean) * (value - mean);
+      RankedNetwork network{candidate.arch, mean};
+      if (values.size() > 1)
+        network.truth_deviation = std::sqrt(squares / static_cast<double>(values.size() - 1));
+      result.networks.push_back(network);
+    }
+  }
+
+  /// Trains some networks at the same time and scores them.
+  void train_alone(std::span<const Alone> chunk, std::size_t left) {
+    std::vector<supernet::Subnet> subnets;
+    std::vector<std::int64_t> orders;
+    core::Hasher hasher;
+    for (const auto& [network, seed] : chunk) {
+      subnets.push_back(supernet::fresh_subnet(*work_.space, candidates_[network].genotype, seed));
+      subnets.back().to(work_.device);
+      orders.push_back(static_cast<std::int64_t>(seed - work_.file.seed));
+      hasher.add(candidates_[network].hash).add(alone_fidelity(seed));
+    }
+    std::vector<supernet::Subnet*> members;
+    for (auto& subnet : subnets) members.push_back(&subnet);
+    supernet::TrainHooks hooks;
+    hooks.identity = hasher.hex();
+    hooks.checkpoint = job_.folder + "/alone-" + hooks.identity.substr(0, 12) + ".safetensors";
+    hooks.label =
+        std::to_string(chunk.size()) + " of " + std::to_string(left) + " networks left, alone";
+    double rate = 0;
+    hooks.report = [&](const supernet::TrainProgress& p) { rate = p.images_per_second; };
+    supernet::train(supernet::joint_subnets(members, orders), alone_task(), rank_.truth, hooks);
+    if (rate > 0 && chunk.size() > 1)
+      core::log_info("trained " + std::to_string(chunk.size()) + " networks at the same time: " +
+                     core::with_commas(static_cast<long long>(rate)) +
+                     " images/s summed over them");
+    const auto scores =
+        supernet::score_subnets(members, *work_.task, how_to_score(rank_.truth_split, 0));
+    supernet::TensorFile answers;
+    for (std::size_t i = 0; i < chunk.size(); ++i)
+      answers
+          .tensors[candidates_[chunk[i].network].arch + " seed " + std::to_string(chunk[i].seed)] =
+          scores[i].answers;
+    supernet::save_tensors(
+        job_.folder + "/answers-" + hooks.identity.substr(0, 12) + ".safetensors", answers);
+    database_.transaction([&] {
+      for (std::size_t i = 0; i < chunk.size(); ++i)
+        record(candidates_[chunk[i].network], "standalone_accuracy", scores[i].score.accuracy,
+               accuracy_error(scores[i].score), alone_fidelity(chunk[i].seed), chunk[i].seed);
+    });
+    std::filesystem::remove(hooks.checkpoint);
+    core::check_interrupt();
+  }
+
+  Workplace& work_;
+  const RankFile& rank_;
+  db::Database& database_;
+  std::vector<std::int64_t> like_truths_;
+  db::Job& job_;
+  std::vector<Candidate> candidates_;
+  std::vector<Candidate> best_;  ///< of the table's truth, ranked apart
+  std::vector<std::uint64_t> seeds_;
+  std::string supernets_identity_;
+  std::unique_ptr<tasks::Task> alone_task_;
+};
+
+}  // namespace
+
+std::optional<RankResult> run_rank(const RankOptions& options) {
+  JobFile file = JobFile::from_file(options.job_file);
+  if (!file.rank)
+    throw core::UsageError(options.job_file + " has no [rank] section",
+                           "add one; examples/rank.toml explains every key");
+  db::Database database(options.db, {.libraries = libraries()});
+  const auto known = begun_job(
+      database, file,
+      "give the changed job another name; what it shares with the earlier one is not done "
+      "again");
+  Workplace work = known ? reopen(file, *known) : Workplace::open(file);
+  db::Job job = known ? *known : new_job(work, options.db);
+  job.folder = existing_folder(job, work.file, options.db);
+  if (!known) database.create_job(job);
+  job.status = "running";
+  job.phase = "rank";
+  database.update_job(job);
+  try {
+    auto result = Ranking(work, database, job).run(options.part);
+    job.status = "finished";
+    if (result) database.save_state(job.id, "rank", to_json(*result).dump());
+    database.update_job(job);
+    return result;
+  } catch (const core::Interrupted&) {
+    job.status = "interrupted";
+    database.update_job(job);
+    throw core::Interrupted("stopped; everything scored so far is kept",
+                            "give the same command again: it goes on");
+  } catch (const std::exception& error) {
+    job.status = "failed";
+    job.message = error.what();
+    database.update_job(job);
+    throw;
+  }
+}
+
+}  // namespace mosaic::jobs

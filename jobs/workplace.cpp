@@ -1,0 +1,124 @@
+#include "mosaic/jobs/workplace.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/hash.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/search/search.hpp"
+#include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
+
+namespace mosaic::jobs {
+
+std::string libraries() {
+  return "libtorch " + supernet::torch_version() + ", pagmo " + search::pagmo_version();
+}
+
+Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
+  Workplace work{std::move(file), {}, {}, nullptr, nullptr, nullptr};
+  work.device = supernet::resolve_device(device.empty() ? work.file.device : device);
+  work.trained_device = work.device;
+  supernet::set_threads(threads.value_or(static_cast<int>(work.file.threads)));
+  spaces::TaskShape shape;
+  if (work.file.task) {
+    work.task = tasks::tasks().at(work.file.task->name)(*work.file.task);
+    shape = {work.task->input_shape(), work.task->classes()};
+    work.task->to(work.device);
+  }
+  work.space = std::make_unique<spaces::Space>(
+      spaces::Space::make(work.file.space, shape, work.file.space_options));
+  if (const auto& router = work.file.router)  // a split that the space does not have is refused now
+    (void)supernet::routers().at(router->kind)(work.space->graph(), 0, *router, work.file.seed);
+  const auto scored = [&](const auto& objective) {
+    const auto& known = evaluators::evaluators();
+    return known.contains(objective.metric) && known.at(objective.metric).needs_supernet;
+  };
+  const auto& objectives = work.file.objectives;
+  if (work.task && work.file.router && work.task->size(tasks::Split::validation) == 0 &&
+      std::any_of(objectives.begin(), objectives.end(), scored))
+    throw core::UsageError(
+        "task '" + work.task->name() + "' keeps no validation images, by which networks are scored",
+        "set [task] validation to the share of the training images to keep, such as 0.1");
+  if (const auto* csv = work.file.table.get()) {
+    std::vector<std::string> columns;
+    for (const auto& objective : work.file.objectives)
+      if (evaluators::Table::has_metric(*csv, objective.metric))
+        columns.push_back(objective.metric);
+    work.table = std::make_shared<evaluators::Table>(*csv, *work.space, columns);
+    work.file.search.candidates = std::make_shared<search::Candidates>(work.table->complete());
+  }
+  return work;
+}
+
+std::string Workplace::data_checksum() const {
+  if (task) return task->checksum();
+  return table ? table->checksum() : "";
+}
+
+std::string Workplace::training_identity() const {
+  const auto& t = file.train;
+  core::Hasher hasher;
+  hasher.add(space->hash())
+      .add(task ? task->checksum() : "")
+      .add(file.router->kind)
+      .add(file.router->experts);
+  hasher.add(file.router->hidden)
+      .add(t.epochs)
+      .add(t.batch_size)
+      .add(t.optimizer)
+      .add(t.precision)
+      .add(t.sampler);
+  for (const double value :
+       {t.learning_rate, t.momentum, t.weight_decay, t.warmup, t.label_smoothing, t.clip})
+    hasher.add(core::format_double(value));
+  const auto& router = *file.router;
+  if (!router.split.empty()) hasher.add("split").add(router.split);
+  if (router.share != 1) hasher.add("share").add(core::format_double(router.share));
+  if (!router.split_at.empty()) {
+    hasher.add("turns").add(router.split_by).add(router.split_repeats).add(router.restart ? 1 : 0);
+    for (const double at : router.split_at) hasher.add(core::format_double(at));
+    const auto& growth = router.growth;
+    if (router.kind == "grown")
+      hasher.add(core::format_double(growth.budget))
+          .add(growth.slots)
+          .add(growth.questions)
+          .add(growth.score)
+          .add(growth.hard ? 1 : 0);
+  }
+  if (file.task) {
+    hasher.add(core::format_double(file.task->validation))
+        .add(file.task->limit)
+        .add(file.task->augment ? 1 : 0);
+  }
+  hasher.add(static_cast<std::int64_t>(file.seed)).add(trained_device);
+  if (trained_device == "cpu") hasher.add(supernet::threads());
+  return hasher.hex();
+}
+
+std::unique_ptr<supernet::Supernet> Workplace::make_supernet() const {
+  auto made = std::make_unique<supernet::Supernet>(*space, *file.router, file.seed);
+  made->to(device);
+  return made;
+}
+
+std::string job_folder(const JobFile& file, const std::string& db) {
+  if (!file.folder.empty()) return file.folder;
+  std::filesystem::path base(db);
+  base.replace_extension();
+  return base.string() + "-files/" + file.name;
+}
+
+std::string existing_folder(const db::Job& job, const JobFile& file, const std::string& db) {
+  const auto filled = [](const std::string& folder) {
+    std::error_code ignored;
+    return std::filesystem::exists(folder, ignored) && !std::filesystem::is_empty(folder, ignored);
+  };
+  const auto beside = std::filesystem::absolute(job_folder(file, db)).string();
+  return !filled(job.folder) && filled(beside) ? beside : job.folder;
+}
+
+std::string supernet_path(const std::string& folder) { return folder + "/supernet.safetensors"; }
+
+}  // namespace mosaic::jobs
