@@ -27,7 +27,8 @@ db::Job as_it_stands(const db::Reader& reader, db::Job job) {
   job = reader.job(job.name);  // it may have ended since it was read
   if (job.status != "running") return job;
   job.status = "interrupted";
-  job.message = std::string(kKilled) + "; go on with: " + way_on(job, reader.path());
+  job.message = kKilled;  // added to: GCC 12 warns of a sum of these that nothing is wrong with
+  job.message += "; go on with: " + way_on(job, reader.path());
   return job;
 }
 
