@@ -4,8 +4,8 @@
 
 #include "mosaic/core/log.hpp"
 #include "mosaic/jobs/selection.hpp"
+#include "mosaic/report/report.hpp"
 #include "output.hpp"
-#include "report.hpp"
 
 namespace mosaic::cli {
 
@@ -25,12 +25,16 @@ void show_front(const db::Job& job, const std::string& db) {
   jobs::comment_on(reader, job, front);
 }
 
+void write_page(const db::Reader& reader, const db::Job& job, const std::string& path) {
+  report::write_job_page(reader, job, jobs::remarks(reader, job, reader.front(job)), path);
+}
+
 void show(const jobs::JobRun& run, const std::string& db, const std::string& report) {
   if (!run.found_front) return;
   if (run.goal == jobs::Goal::run) {
-    const auto path = report.empty() ? default_report(run.job.name, db) : report;
+    const auto path = report.empty() ? report::job_page_path(run.job.name, db) : report;
     const db::Reader reader(db);
-    write_report(reader, reader.job(run.job.name), path);
+    write_page(reader, reader.job(run.job.name), path);
     core::log_info("report: " + path);
   }
   show_front(run.job, db);

@@ -15,6 +15,9 @@ void add_job_options(CLI::App& app, jobs::RunOptions& options);
 /// where there is none.
 void show_front(const db::Job& job, const std::string& db);
 
+/// Writes the page of a job, with remarks on its front.
+void write_page(const db::Reader& reader, const db::Job& job, const std::string& path);
+
 /// What is shown at the end of a command: the front where one was found. After a whole job its
 /// report is written as well, to `report` or where reports go by default.
 void show(const jobs::JobRun& run, const std::string& db, const std::string& report = {});

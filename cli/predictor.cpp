@@ -7,6 +7,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
@@ -50,13 +51,16 @@ class SignOfLife {
 
 }  // namespace
 
-void or_nothing(const std::function<void()>& work) {
-  const SignOfLife life;
-  try {
-    work();
-  } catch (const core::Interrupted& error) {
-    throw core::Interrupted(error.message(), "nothing was written; the same command begins anew");
-  }
+void all_or_nothing(CLI::App& app, const std::string& footer, std::function<void()> work) {
+  app.footer(footer);
+  app.callback([work = std::move(work)] {
+    const SignOfLife life;
+    try {
+      work();
+    } catch (const core::Interrupted& error) {
+      throw core::Interrupted(error.message(), "nothing was written; the same command begins anew");
+    }
+  });
 }
 
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "command.hpp"
 
@@ -11,8 +12,8 @@ namespace mosaic::cli {
 /// CommandSetup(setup)};`
 core::Registry<CommandSetup>& predictor_commands();
 
-/// Runs what writes its results at the end: the log says now and then that it goes on, and an
-/// interruption that there are none.
-void or_nothing(const std::function<void()>& work);
+/// The end of a setup: help below the options, and the work of a command that writes its results at
+/// the end. The log says now and then that it goes on, and an interruption that there are none.
+void all_or_nothing(CLI::App& app, const std::string& footer, std::function<void()> work);
 
 }  // namespace mosaic::cli

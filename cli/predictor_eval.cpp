@@ -262,14 +262,15 @@ void setup_eval(CLI::App& app) {
       ->delimiter(',')
       ->check(count())
       ->allow_extra_args(false);
-  app.footer(
+  all_or_nothing(
+      app,
       "Rows to score are drawn at random, all rows of a network or none; the predictor never sees "
       "them, nor what they would tell about drift.\n"
       "pairs: share of pairs ordered rightly, ties of prediction count half. coverage: share of "
       "truths in the 90% interval.\n"
       "Example: mosaic predictor eval t.csv.gz --target latency_ms --ordered --train 1600 --test "
-      "400 --seeds 5");
-  app.callback([options] { or_nothing([&] { eval(*options); }); });
+      "400 --seeds 5",
+      [options] { eval(*options); });
 }
 
 const core::Registered kEntry{predictor_commands(), "eval",

@@ -32,12 +32,13 @@ void setup_fit(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_predictor_table_options(app, options->table);
   app.add_option("--out", options->out, "file to write")->required();
-  app.footer(
+  all_or_nothing(
+      app,
       "Columns that are neither target nor dropped are features: numbers as they are, text as one "
       "column a level. The column arch (or --group) names the network and is none.\n"
       "Example: mosaic predictor fit train.csv --target latency_ms --drop 'std_*' --ordered --out "
-      "p.model");
-  app.callback([options] { or_nothing([&] { fit(*options); }); });
+      "p.model",
+      [options] { fit(*options); });
 }
 
 const core::Registered kEntry{predictor_commands(), "fit",

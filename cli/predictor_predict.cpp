@@ -52,11 +52,12 @@ void setup_predict(CLI::App& app) {
                  "CSV file, .gz or not, with the columns that it was fitted on")
       ->required();
   app.add_option("--out", options->out, "CSV file to write (default: standard output)");
-  app.footer(
+  all_or_nothing(
+      app,
       "One row each: mean and standard deviation of the prediction's error, after arch where the "
       "table has that column.\n"
-      "Example: mosaic predictor predict p.model rows.csv --out predictions.csv");
-  app.callback([options] { or_nothing([&] { predict(*options); }); });
+      "Example: mosaic predictor predict p.model rows.csv --out predictions.csv",
+      [options] { predict(*options); });
 }
 
 const core::Registered kEntry{predictor_commands(), "predict",

@@ -53,12 +53,13 @@ void setup(CLI::App& app) {
       ->check(seed());
   app.add_option("--out", options->out, "file to write, a network a line; else standard output");
   app.add_flag("--json", options->json, "print a JSON array");
-  app.footer(
+  all_or_nothing(
+      app,
       "Chosen one by one so that, if the new device is a combination of the known ones, its\n"
       "latencies of all networks are known best. The list is in order of worth.\n"
       "Example: mosaic predictor suggest --space nasbench201 --known known.csv.gz --count 10 > "
-      "list.txt");
-  app.callback([options] { or_nothing([&] { suggest(*options); }); });
+      "list.txt",
+      [options] { suggest(*options); });
 }
 
 const core::Registered kEntry{predictor_commands(), "suggest",

@@ -156,11 +156,12 @@ void setup(CLI::App& app) {
                  "CSV to write: arch, mean and deviation in ms of every network of --known")
       ->required();
   app.add_flag("--json", options->json, "print what was learnt as JSON");
-  app.footer(
+  all_or_nothing(
+      app,
       "Example: mosaic predictor transfer --space nasbench201 --known known.csv.gz --measured "
       "ten.csv --out predictions.csv\n"
-      "docs/new-device.md goes through it from the beginning.");
-  app.callback([options] { or_nothing([&] { transfer(*options); }); });
+      "docs/new-device.md goes through it from the beginning.",
+      [options] { transfer(*options); });
 }
 
 const core::Registered kEntry{predictor_commands(), "transfer",

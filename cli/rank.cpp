@@ -7,14 +7,14 @@
 #include "command.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/jobs/ranking.hpp"
+#include "mosaic/report/report.hpp"
 #include "rank.hpp"
-#include "rank_page.hpp"
 
 namespace mosaic::cli {
 namespace {
 
 void setup(CLI::App& app) {
-  auto options = std::make_shared<RankOptions>();
+  auto options = std::make_shared<jobs::RankOptions>();
   auto json = std::make_shared<bool>(false);
   app.add_option("JOB", options->job_file, "job file (TOML) with a [rank] section")->required();
   app.add_option("--db", options->db, "results database; made where it does not exist")
@@ -23,8 +23,8 @@ void setup(CLI::App& app) {
                  "HTML page to write (default: rank.html beside the database)");
   app.add_option("--only", options->part,
                  "do one part: scores (supernets) or truth (networks alone)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, RankPart>{
-          {"scores", RankPart::scores}, {"truth", RankPart::truth}}));
+      ->transform(CLI::CheckedTransformer(std::map<std::string, jobs::RankPart>{
+          {"scores", jobs::RankPart::scores}, {"truth", jobs::RankPart::truth}}));
   app.add_flag("--json", *json, "print everything as JSON");
   app.footer(
       "Trains networks alone (or reads what they reach from a table), trains the supernet with\n"
@@ -34,18 +34,19 @@ void setup(CLI::App& app) {
       "again\n"
       "after an interruption: it goes on.");
   app.callback([options, json] {
-    const auto ranked = run_rank(*options);
+    const auto ranked = jobs::run_rank(*options);
     if (!ranked) {
       core::log_info("recorded in " + options->db + "; the same command without --only ranks");
       return;
     }
-    const RankResult& result = *ranked;
+    const jobs::RankResult& result = *ranked;
     std::string page = options->page;
     if (page.empty())
       page = (std::filesystem::path(options->db).parent_path() / "rank.html").string();
-    write_rank_page(result, page);
+    const auto ranking = to_json(result);
+    report::write_rank_page(ranking, page);
     if (*json)
-      std::cout << to_json(result).dump(1) << "\n";
+      std::cout << ranking.dump(1) << "\n";
     else
       std::cout << text_table(result);
     core::log_info("page: " + page);

@@ -7,10 +7,8 @@
 
 namespace mosaic::cli {
 
-using namespace jobs;  // the page of a ranking
-
 /// For the terminal: one row a score, means over seeds with half their 95% interval, below it what
 /// the columns are.
-std::string text_table(const RankResult& result);
+std::string text_table(const jobs::RankResult& result);
 
 }  // namespace mosaic::cli

@@ -6,11 +6,11 @@
 
 namespace mosaic::cli {
 
-std::string text_table(const RankResult& result) {
+std::string text_table(const jobs::RankResult& result) {
   using Cell = db::Table::Cell;
   db::Table table;
   table.columns = {"score"};
-  for (const auto& statistic : rank_statistics()) {
+  for (const auto& statistic : jobs::rank_statistics()) {
     table.columns.emplace_back(statistic.title);
     if (statistic.of == &core::RankScores::kendall) table.columns.emplace_back("[95%]");
   }
@@ -18,8 +18,8 @@ std::string text_table(const RankResult& result) {
   for (const auto& score : result.scores) {
     auto& row = table.rows.emplace_back();
     row.push_back(text_cell(score.name));
-    for (const auto& statistic : rank_statistics()) {
-      const auto text = [&](double value) { return rank_number(result, statistic, value); };
+    for (const auto& statistic : jobs::rank_statistics()) {
+      const auto text = [&](double value) { return jobs::rank_number(result, statistic, value); };
       const auto& interval = score.over_seeds.*statistic.over_seeds;
       const double half = interval.high - interval.mean;
       has_seeds = has_seeds || std::isfinite(half);
@@ -38,7 +38,7 @@ std::string text_table(const RankResult& result) {
             " seeds (Student's t)";
   text += "\nError, Regret (best truth less the truth of the pick), Pick: in the truth's unit";
   text += result.truth_unit.empty() ? "\n" : ", " + result.truth_unit + "\n";
-  if (const auto places = sharing_places(result); !places.empty()) {
+  if (const auto places = jobs::sharing_places(result); !places.empty()) {
     std::vector<std::string> texts;
     for (const auto& place : places)
       texts.push_back(place.place + " (" + std::to_string(place.supernets) + ")");

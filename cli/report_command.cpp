@@ -3,8 +3,9 @@
 #include <iostream>
 
 #include "command.hpp"
+#include "job_output.hpp"
 #include "mosaic/jobs/job_state.hpp"
-#include "report.hpp"
+#include "mosaic/report/report.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -22,8 +23,8 @@ void setup(CLI::App& app) {
     const db::Reader reader(options->database.db);
     const auto job = jobs::as_it_stands(reader, reader.job(options->database.job_name()));
     const auto out =
-        options->out.empty() ? default_report(job.name, options->database.db) : options->out;
-    write_report(reader, job, out);
+        options->out.empty() ? report::job_page_path(job.name, options->database.db) : options->out;
+    write_page(reader, job, out);
     if (out != "-") std::cout << "written to " << out << "\n";
   });
 }

@@ -160,11 +160,23 @@ nlohmann::json to_json(const RankResult& result) {
              {{"arch", std::move(arch)},
               {"truth", numbers(truth_of(result))},
               {"deviation", numbers(deviation)}}},
-            {"scores", Json::array()}};
+            {"statistics", Json::array()},
+            {"scores", Json::array()},
+            {"sharing_places", Json::array()}};
+  for (const auto& statistic : kStatistics)
+    json["statistics"].push_back({{"key", statistic.key},
+                                  {"title", statistic.title},
+                                  {"meaning", statistic.meaning},
+                                  {"in_truth_unit", statistic.in_truth_unit}});
   for (const auto& score : result.scores) json["scores"].push_back(score_json(score));
   for (std::size_t s = 0; s < result.sharing.size(); ++s)
     json["sharing"].push_back(
         {{"seed", result.seeds[s]}, {"ends", sharing_json(result.sharing[s])}});
+  for (const auto& place : sharing_places(result))
+    json["sharing_places"].push_back({{"place", place.place},
+                                      {"supernets", place.supernets},
+                                      {"order", place.order},
+                                      {"questions", place.questions}});
   if (result.best) json["best"] = to_json(*result.best);
   return json;
 }

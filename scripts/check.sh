@@ -52,10 +52,11 @@ may_use() {
     predictors) echo core spaces ;;
     search) echo core spaces db evaluators predictors ;;
     jobs) echo core spaces db tasks supernet evaluators predictors search ;;
-    cli) echo core spaces db tasks supernet evaluators predictors search jobs ;;
+    report) echo core spaces db evaluators predictors ;;
+    cli) echo core spaces db tasks supernet evaluators predictors search report jobs ;;
   esac
 }
-readonly rooms="core spaces db tasks supernet evaluators predictors search jobs cli"
+readonly rooms="core spaces db tasks supernet evaluators predictors search report jobs cli"
 
 # sub_rooms ROOM: its rooms inside, in order: each may include its own headers and those of the ones before it.
 sub_rooms() {
@@ -109,8 +110,8 @@ check_includes() {
   done
 
   local torch='torch/|ATen/|c10/'
-  mapfile -t files < <(of_room core spaces db search)
-  forbid "$torch" "core, spaces, db and search do without torch" "${files[@]}"
+  mapfile -t files < <(of_room core spaces db search report)
+  forbid "$torch" "core, spaces, db, search and report do without torch" "${files[@]}"
   mapfile -t files < <(of_room evaluators predictors cli | grep -v '_torch\.cpp$' | grep '\.cpp$')
   forbid "$torch" "in this room only files named *_torch.cpp include torch" "${files[@]}"
   mapfile -t files < <(all_sources)

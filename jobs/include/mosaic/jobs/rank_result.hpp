@@ -84,7 +84,7 @@ void summarise(RankResult& result);
 
 /// Of a summarised result. `networks` holds columns (arch, truth, deviation); each of `scores` its
 /// values, mean and deviation by network, per_seed.KEY (a list), over_seeds.KEY and bootstrap
-/// ({mean, low, high}). null where there is no finite number.
+/// ({mean, low, high}); `statistics` says what the keys are. null where there is no finite number.
 nlohmann::json to_json(const RankResult& result);
 
 /// A statistic with as many places as its unit asks for; "–" for NaN.

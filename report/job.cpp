@@ -1,23 +1,24 @@
-#include "report_data.hpp"
-
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
-#include "html.hpp"
+#include "metrics.hpp"
+#include "mosaic/core/files.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/predictors/predictor.hpp"
-#include "selection.hpp"
+#include "mosaic/report/report.hpp"
+#include "page.hpp"
 
-namespace mosaic::cli {
+namespace mosaic::report {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr const char* kReferenceMetric = "latency_reference_ms";
-constexpr const char* kTimedMetric = "latency_ms";
 
 Json number(double value) {
   if (!std::isfinite(value)) return nullptr;
@@ -89,7 +90,6 @@ std::vector<std::string> metric_order(const Networks& networks, const db::Job& j
 }
 
 Json metric_json(const Networks& networks, const std::string& name) {
-  std::string unit;
   Json values = Json::array();
   Json errors = Json::array();
   Json predicted = Json::array();
@@ -102,7 +102,6 @@ Json metric_json(const Networks& networks, const std::string& name) {
     const bool has_value = measured != network.metrics.end();
     values.push_back(has_value ? number(measured->second.value) : Json(nullptr));
     errors.push_back(has_value ? uncertainty(measured->second.standard_error) : Json(nullptr));
-    if (has_value && unit.empty()) unit = measured->second.unit;
     if (has_value && measured->second.suspect())
       notes[std::to_string(&network - networks.all().data())] = measured->second.message;
     has_errors = has_errors || (has_value && measured->second.standard_error > 0);
@@ -112,12 +111,7 @@ Json metric_json(const Networks& networks, const std::string& name) {
     deviations.push_back(has_guess ? uncertainty(guess->second.deviation) : Json(nullptr));
     has_predicted = has_predicted || has_guess;
   }
-  // What was predicted only has its unit from its name; what was measured without one has none.
-  const bool measured_none =
-      std::all_of(values.begin(), values.end(), [](const Json& value) { return value.is_null(); });
-  if (measured_none && name.ends_with("_ms")) unit = "ms";
-  if (measured_none && name == "accuracy") unit = "%";
-  Json json{{"name", name}, {"unit", unit}, {"values", std::move(values)}};
+  Json json{{"name", name}, {"values", std::move(values)}};
   if (!notes.empty()) json["notes"] = std::move(notes);
   if (has_errors) json["errors"] = std::move(errors);
   if (has_predicted) {
@@ -171,18 +165,23 @@ Json generations_json(const db::Reader& database, const db::Job& job) {
   return json;
 }
 
+/// The metrics a training step has, and how fast it went.
 Json training_json(const db::Reader& database, const db::Job& job) {
-  Json json{{"step", Json::array()},          {"epoch", Json::array()},
-            {"loss", Json::array()},          {"accuracy", Json::array()},
-            {"learning_rate", Json::array()}, {"images_per_second", Json::array()}};
+  Json json{{"step", Json::array()},
+            {"epoch", Json::array()},
+            {"learning_rate", Json::array()},
+            {"examples_per_second", Json::array()}};
+  Json loss{{"name", "loss"}, {"values", Json::array()}};
+  Json accuracy{{"name", "accuracy"}, {"values", Json::array()}};
   for (const auto& point : database.training_curve(job.id)) {
     json["step"].push_back(point.step);
     json["epoch"].push_back(number(point.epoch));
-    json["loss"].push_back(number(point.loss));
-    json["accuracy"].push_back(number(point.accuracy));
     json["learning_rate"].push_back(number(point.learning_rate));
-    json["images_per_second"].push_back(number(point.images_per_second));
+    json["examples_per_second"].push_back(number(point.images_per_second));
+    loss["values"].push_back(number(point.loss));
+    accuracy["values"].push_back(number(point.accuracy));
   }
+  json["metrics"] = {std::move(loss), std::move(accuracy)};
   return json;
 }
 
@@ -210,6 +209,7 @@ Json timings_json(const db::Reader& database, const db::Job& job, const Networks
 
   Texts texts;
   Json json;
+  json["metric"] = kTimedMetric;
   for (const char* column : {"network", "arch", "reference", "value", "error", "seconds", "device",
                              "fidelity", "message"})
     json[column] = Json::array();
@@ -247,32 +247,93 @@ Json rows_json(const db::Table& table) {
   return rows;
 }
 
-}  // namespace
+std::string objectives_text(const db::Job& job) {
+  std::vector<std::string> parts;
+  for (const auto& objective : job.objectives)
+    parts.push_back(objective.metric + (objective.maximise ? " (max)" : " (min)"));
+  return core::join(parts);
+}
 
-std::string report_json(const db::Reader& database, const db::Job& job) {
+/// 2024-05-01T10:00:00Z -> 2024-05-01 10:00:00 UTC.
+std::string date_text(std::string date) {
+  if (date.size() != 20 || date[10] != 'T' || date.back() != 'Z') return date;
+  date[10] = ' ';
+  return date.substr(0, 19) + " UTC";
+}
+
+/// What the job is; names and values of everything needed to know where its numbers come from.
+/// Numbers of 64 bits that a script cannot hold are texts.
+Json job_json(const db::Job& job, bool has_models) {
+  Json json{{"name", job.name},
+            {"status", job.status},
+            {"phase", job.phase},
+            {"message", job.message},
+            {"config", job.config},
+            {"config_path", job.config_path},
+            {"objectives", Json::array()},
+            {"constraints", Json::array()}};
+  const std::vector<std::pair<const char*, std::string>> facts = {
+      {"Space", job.space},
+      {"Task", job.task},
+      {"Objectives", objectives_text(job)},
+      {"Device", job.device},
+      {"Threads", job.threads > 0 ? std::to_string(job.threads) : ""},
+      {"Seed", std::to_string(job.seed)},
+      {"Phase", job.phase},
+      {"Created", date_text(job.created)},
+      {"Updated", date_text(job.updated)},
+      {"Mosaic", job.version},
+      {"Revision", job.revision},
+      {"Libraries", job.libraries},
+      {"Data checksum", job.data_checksum},
+      {"Space hash", job.space_hash},
+      {"Job hash", job.config_hash},
+      {"Models", has_models ? job.folder : ""},
+  };
+  for (const auto& [name, value] : facts)
+    if (!value.empty()) json["facts"].push_back({name, value});
+  for (const auto& objective : job.objectives)
+    json["objectives"].push_back({{"metric", objective.metric}, {"maximise", objective.maximise}});
+  for (const auto& constraint : job.constraints)
+    json["constraints"].push_back({{"metric", constraint.metric},
+                                   {"upper", constraint.upper},
+                                   {"bound", number(constraint.bound)}});
+  return json;
+}
+
+/// metric_type() of every metric that the page names.
+Json metric_types(const Json& page, const Networks& networks, const db::Job& job) {
+  std::set<std::string> names = {page["timings"]["metric"]};
+  for (const auto* list : {&page["job"]["objectives"], &page["job"]["constraints"],
+                           &page["sources"], &page["failures"]})
+    for (const auto& entry : *list) names.insert(entry["metric"]);
+  for (const auto* list : {&page["metrics"], &page["training"]["metrics"]})
+    for (const auto& entry : *list) names.insert(entry["name"]);
+  Json types;
+  for (const auto& name : names) {
+    std::string unit;
+    for (const auto& network : networks.all())
+      if (const auto found = network.metrics.find(name); found != network.metrics.end()) {
+        unit = found->second.unit;
+        break;
+      }
+    types[name] = metric_type(name, job, unit);
+  }
+  return types;
+}
+
+/// Columns, not records: one list per quantity, null where there is no finite value. `networks`,
+/// `metrics[].values` and the like run in parallel; `front` and `timings.network` are indices into
+/// them.
+Json page_json(const db::Reader& database, const db::Job& job,
+               const std::vector<std::string>& remarks) {
   const auto front = database.front(job);  // before the networks: all of it is then among them
   const Networks networks(database, job);
   const auto metrics = metric_order(networks, job);
   const std::string of_job = " FROM measurements WHERE job = " + std::to_string(job.id);
 
-  Json json;
-  json["job"] = {{"name", job.name},
-                 {"status", job.status},
-                 {"phase", job.phase},
-                 {"objectives", Json::array()},
-                 {"reference_metric", kReferenceMetric},
-                 {"timed_metric", kTimedMetric}};
-  for (const auto& objective : job.objectives)
-    json["job"]["objectives"].push_back(
-        {{"metric", objective.metric}, {"maximise", objective.maximise}});
-
-  json["job"]["constraints"] = Json::array();
-  for (const auto& constraint : job.constraints)
-    json["job"]["constraints"].push_back({{"metric", constraint.metric},
-                                          {"upper", constraint.upper},
-                                          {"bound", number(constraint.bound)}});
-  json["remarks"] = remarks(database, job, front);
-
+  Json json{{"job", job_json(job, database.state(job.id, "trained").has_value())},
+            {"remarks", remarks}};
   auto& columns = json["networks"] = {{"arch", Json::array()}, {"evaluation", Json::array()}};
   for (const auto& network : networks.all()) {
     columns["arch"].push_back(network.arch);
@@ -296,8 +357,29 @@ std::string report_json(const db::Reader& database, const db::Job& job) {
       database.query("SELECT metric, message, count(*) AS count" + of_job +
                      " AND status <> 'ok' GROUP BY metric, message ORDER BY count(*) DESC LIMIT "
                      "50"));
-
-  return script_json(json);
+  json["metric_types"] = metric_types(json, networks, job);
+  return json;
 }
 
-}  // namespace mosaic::cli
+}  // namespace
+
+std::string job_page(const db::Reader& database, const db::Job& job,
+                     const std::vector<std::string>& remarks) {
+  return page({.title = "Mosaic report",
+               .sections = "job.html",
+               .script = "job.js",
+               .instead = "<code>mosaic front</code> prints the front as text."},
+              job.name, page_json(database, job, remarks));
+}
+
+void write_job_page(const db::Reader& database, const db::Job& job,
+                    const std::vector<std::string>& remarks, const std::string& path) {
+  core::write_file_atomic(path, job_page(database, job, remarks));
+}
+
+std::string job_page_path(const std::string& job, const std::string& db) {
+  const std::filesystem::path path(db);
+  return (path.parent_path() / (path.stem().string() + "-" + job + ".html")).string();
+}
+
+}  // namespace mosaic::report

@@ -1,0 +1,51 @@
+#include "metrics.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "mosaic/evaluators/catalogue.hpp"
+
+namespace mosaic::report {
+namespace {
+
+/// "energy_per_image" -> "Energy per image"; a unit at the end of the name is left out.
+std::string label(const std::string& metric) {
+  static const std::map<std::string, std::string> known = {
+      {"params", "Parameters"},
+      {"flops", "FLOPs"},
+      {"activation_bytes", "Activation memory"},
+      {kReferenceMetric, "Latency of the reference network"}};
+  if (const auto found = known.find(metric); found != known.end()) return found->second;
+  std::string text = metric;
+  for (const std::string unit : {"_ms", "_bytes"})
+    if (text.ends_with(unit)) text.resize(text.size() - unit.size());
+  std::replace(text.begin(), text.end(), '_', ' ');
+  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+}  // namespace
+
+nlohmann::json metric_type(const std::string& metric, const db::Job& job,
+                           const std::string& measured_unit) {
+  nlohmann::json type{{"label", label(metric)},
+                      {"unit", measured_unit},
+                      {"better", ""},
+                      {"timed", metric == kTimedMetric}};
+  const auto better = [&](bool maximise) { type["better"] = maximise ? "higher" : "lower"; };
+  if (evaluators::evaluators().contains(metric)) {
+    const auto& known = evaluators::evaluators().at(metric);
+    if (measured_unit.empty()) type["unit"] = known.unit;
+    type["timed"] = known.timed;
+    better(known.maximise);
+  } else if (measured_unit.empty() && metric.ends_with("_ms")) {
+    type["unit"] = "ms";
+  }
+  for (const auto& objective : job.objectives)
+    if (objective.metric == metric) better(objective.maximise);
+  return type;
+}
+
+}  // namespace mosaic::report
