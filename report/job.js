@@ -97,18 +97,16 @@ function network_columns() {
         number: true,
         value: (i) => values[i],
         show: (i) => show(values[i]) + (marked && suspect(metric, i) ? ' ⚠' : ''),
-        error: (i) =>
-            errors && errors[i] ? error_text(errors[i], metric.unit).replace(/[^0-9]+$/, '') : ''
+        error: (i) => errors && errors[i] ? error_behind(values[i], errors[i], metric.unit) : ''
       };
     };
     if (metric.predicted)
-      columns.push(
-          column(metric.label + '\npredicted', metric.predicted, metric.deviations));
+      columns.push(column(metric.label + '\npredicted', metric.predicted, metric.deviations));
     const some = metric.values.some((value) => !missing(value));
     if (some)
       columns.push(column(
-          metric.label + (metric.predicted ? '\nmeasured' : ''), metric.values,
-          metric.errors, true));
+          metric.label + (metric.predicted ? '\nmeasured' : ''), metric.values, metric.errors,
+          true));
   }
   return columns;
 }
@@ -183,8 +181,7 @@ if (data.networks.evaluation.some((number) => !missing(number)))
 let front_plot = null;
 
 function front_section() {
-  if (!job.objectives.length)
-    nothing('front', 'The job names no objective, so there is no front.');
+  if (!job.objectives.length) nothing('front', 'The job names no objective, so there is no front.');
   const lacking = job.objectives.filter((o) => !metrics.has(o.metric)).map((o) => o.metric);
   if (!axes.length || !count)
     return nothing(
@@ -315,7 +312,8 @@ function front_section() {
       x: chosen.x,
       y: chosen.y,
       bounds: job.constraints.flatMap(
-          (c) => ['x', 'y'].filter((axis) => chosen[axis].key === c.metric)
+          (c) => ['x', 'y']
+                     .filter((axis) => chosen[axis].key === c.metric)
                      .map((axis) => ({axis: axis, at: c.bound}))),
       tip: (s, i) => network_tip(s.id[i]),
       summary: chosen.y.label + ' against ' + chosen.x.label + ' of ' + plural(drawn, 'network') +
@@ -450,9 +448,8 @@ function hypervolume_section() {
 function tiles(parent, entries) {
   parent.replaceChildren(
       ...entries.filter((entry) => entry[0] !== '–')
-          .map(
-              ([value, name]) =>
-                  make('div', {}, make('b', {text: value}), make('span', {text: name}))));
+          .map(([value,
+                 name]) => make('div', {}, make('b', {text: value}), make('span', {text: name}))));
 }
 
 function agreement_section() {
@@ -480,8 +477,8 @@ function agreement_section() {
   function show(name) {
     chosen = list_of.find((entry) => entry.metric === name);
     const metric = metrics.get(name);
-    const ids = Int32Array.from(
-        every((i) => !missing(metric.values[i]) && !missing(metric.predicted[i])));
+    const ids =
+        Int32Array.from(every((i) => !missing(metric.values[i]) && !missing(metric.predicted[i])));
     tiles(numbers, [
       [whole(chosen.records), 'networks'],
       [missing(chosen.mape) ? '–' : digits(chosen.mape, 3) + '%', 'mean absolute error (MAPE)'],
@@ -594,8 +591,7 @@ function training_section() {
   ];
   const tip = (k) => ({
     title: 'Step ' + whole(t.step[k]),
-    rows: columns.map(
-        (c) => [c.title, missing(c.values[k]) ? '–' : c.show(c.values[k])])
+    rows: columns.map((c) => [c.title, missing(c.values[k]) ? '–' : c.show(c.values[k])])
   });
   for (const metric of t.metrics) {
     const type = data.metric_types[metric.name];
@@ -625,24 +621,21 @@ function training_section() {
           text(series.y.at(-1), type.unit) + ' at last.',
     });
   }
-  folded(section('training'), 'Training steps', () => ({
-                                                  rows: steps,
-                                                  caption: 'Training steps',
-                                                  columns: [
-                                                    {
-                                                      title: 'Step',
-                                                      number: true,
-                                                      value: (k) => t.step[k],
-                                                      show: (k) => whole(t.step[k])
-                                                    },
-                                                    ...columns.map((c) => ({
-                                                      title: c.title,
-                                                      number: true,
-                                                      value: (k) => c.values[k],
-                                                      show: (k) => c.show(c.values[k])
-                                                    })),
-                                                  ]
-                                                }));
+  folded(
+      section('training'), 'Training steps',
+      () => ({
+        rows: steps,
+        caption: 'Training steps',
+        columns: [
+          {title: 'Step', number: true, value: (k) => t.step[k], show: (k) => whole(t.step[k])},
+          ...columns.map((c) => ({
+                           title: c.title,
+                           number: true,
+                           value: (k) => c.values[k],
+                           show: (k) => c.show(c.values[k])
+                         })),
+        ]
+      }));
 }
 
 // ---------------------------------------------------------------- timings
@@ -776,16 +769,10 @@ function sources_section() {
     caption: 'Kinds of measurement',
     columns: [
       {title: 'Metric', value: (row) => label(row.metric)},
-      {title: 'How', wide: true, value: (row) => row.fidelity,
-       show: (row) => spaced(row.fidelity)},
+      {title: 'How', wide: true, value: (row) => row.fidelity, show: (row) => spaced(row.fidelity)},
       {title: 'Device', value: (row) => row.device, wide: true},
       {title: 'Good', number: true, value: (row) => row.good, show: (row) => whole(row.good)},
-      {
-        title: 'Failed',
-        number: true,
-        value: (row) => row.failed,
-        show: (row) => whole(row.failed)
-      },
+      {title: 'Failed', number: true, value: (row) => row.failed, show: (row) => whole(row.failed)},
     ]
   });
   if (!data.failures.length) return;

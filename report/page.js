@@ -25,18 +25,20 @@ const lead = (id, ...words) => section(id).append(make('p', {class: 'lead'}, ...
 /** Why a section has nothing to show. */
 const nothing = (id, words) => section(id).append(make('p', {class: 'missing', text: words}));
 
-/** The top of the page: names and values of everything needed to know where its numbers are from. */
+/**
+ * The top of the page: names and values of everything needed to know where its numbers are from.
+ */
 function header(kind, title, status, facts) {
-  const chip = status ?
-      [' ', make('span', {class: 'status', 'data-status': status, text: status})] :
-      [];
+  const chip =
+      status ? [' ', make('span', {class: 'status', 'data-status': status, text: status})] : [];
   section('header').append(
       make('p', {class: 'kind', text: kind}), make('h1', {}, title, ...chip),
       make(
           'dl', {class: 'facts'},
           ...facts.filter((fact) => fact[1] !== '')
-              .map(([name, value]) =>
-                       make('div', {}, make('dt', {text: name}), make('dd', {text: value})))));
+              .map(
+                  ([name, value]) =>
+                      make('div', {}, make('dt', {text: name}), make('dd', {text: value})))));
 }
 
 /** Fills the page, section by section: one that is broken leaves the others standing. */

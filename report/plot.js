@@ -140,9 +140,9 @@ class Plot {
 
   /**
    * content: {series, x: {label, unit, better?, whole?}, y: ..., tip(series, i), summary, equal?,
-   * diagonal?, bounds?, pointed?(id)}. equal: one range for both axes. diagonal: a dashed line where
-   * x = y. bounds: [{axis: 'x' or 'y', at}], drawn as dashed lines where they lie in view. pointed:
-   * called with the id of what is pointed at, then with null.
+   * diagonal?, bounds?, pointed?(id)}. equal: one range for both axes. diagonal: a dashed line
+   * where x = y. bounds: [{axis: 'x' or 'y', at}], drawn as dashed lines where they lie in view.
+   * pointed: called with the id of what is pointed at, then with null.
    */
   set(content) {
     Object.assign(this, {bounds: [], pointed: () => {}}, content);
@@ -304,8 +304,7 @@ class Plot {
     pen.beginPath();
     for (const {axis, at} of this.bounds) {
       pen.moveTo(axis === 'x' ? this.px(at) : this.left, axis === 'x' ? this.top : this.py(at));
-      pen.lineTo(
-          axis === 'x' ? this.px(at) : this.right, axis === 'x' ? this.bottom : this.py(at));
+      pen.lineTo(axis === 'x' ? this.px(at) : this.right, axis === 'x' ? this.bottom : this.py(at));
     }
     pen.stroke();
     pen.setLineDash([]);
@@ -380,8 +379,7 @@ class Plot {
     const image = brush.createImageData(width, height);
     const most = counts.reduce((largest, n) => Math.max(largest, n), 1);
     const alphas = Uint8Array.from(
-        {length: most + 1},
-        (_, n) => n ? 255 * (0.4 + 0.6 * Math.log(n) / Math.log(most + 1)) : 0);
+        {length: most + 1}, (_, n) => n ? 255 * (0.4 + 0.6 * Math.log(n) / Math.log(most + 1)) : 0);
     for (let p = 0; p < counts.length; ++p) {
       if (!counts[p]) continue;
       image.data[4 * p] = red;

@@ -26,8 +26,8 @@ function header_section() {
 // ---------------------------------------------------------------- statistics
 
 const column_of = (statistic) => ({
-  title: statistic.title +
-      (statistic.in_truth_unit && data.truth.unit ? ', ' + data.truth.unit : ''),
+  title:
+      statistic.title + (statistic.in_truth_unit && data.truth.unit ? ', ' + data.truth.unit : ''),
   help: statistic.meaning,
   number: true
 });
@@ -41,9 +41,8 @@ function statistics_table(id, ranking) {
       ...column_of(statistic),
       value: (score) => of(score).mean,
       show: (score) => statistic_text(statistic, of(score).mean),
-      error: (score) => missing(of(score).high) ?
-          '' :
-          statistic_text(statistic, of(score).high - of(score).mean)
+      error: (score) =>
+          missing(of(score).high) ? '' : statistic_text(statistic, of(score).high - of(score).mean)
     });
     if (statistic === kendall)
       columns.push({
@@ -73,8 +72,8 @@ function statistics_section() {
               'ul', {class: 'note'},
               ...data.scores.filter((score) => score.description)
                   .map(
-                      (score) =>
-                          make('li', {}, make('b', {text: score.name}), ': ' + score.description))));
+                      (score) => make(
+                          'li', {}, make('b', {text: score.name}), ': ' + score.description))));
   const rows = data.scores.filter((score) => score.per_seed[kendall.key].length > 1)
                    .flatMap((score) => data.seeds.map((seed, s) => ({score, seed, s})));
   if (rows.length)
@@ -146,8 +145,7 @@ function network_tip(i) {
 }
 
 /** The first of these networks whose value is greatest. */
-const greatest = (ids, value) =>
-    ids.reduce((best, i) => value(i) > value(best) ? i : best, ids[0]);
+const greatest = (ids, value) => ids.reduce((best, i) => value(i) > value(best) ? i : best, ids[0]);
 
 function scatter(parent, score) {
   const ids = [...networks.arch.keys()].filter((i) => !missing(score.mean[i]));
@@ -178,8 +176,7 @@ function scatter(parent, score) {
   });
   const left = networks.arch.length - ids.length;
   if (left)
-    parent.append(
-        make('p', {class: 'note', text: `${whole(left)} not drawn: score is infinite.`}));
+    parent.append(make('p', {class: 'note', text: `${whole(left)} not drawn: score is infinite.`}));
 }
 
 function plots_section() {
@@ -200,26 +197,28 @@ function plots_section() {
 }
 
 function networks_section() {
-  folded(section('networks'), 'Numbers', () => ({
-    rows: networks.arch.keys(),
-    caption: 'Truth and scores of each network',
-    sort: 1,
-    descending: true,
-    columns: [
-      {title: 'Architecture', arch: true, value: (i) => networks.arch[i]},
-      ...columns.map((c) => ({
-        title: c.name,
-        number: true,
-        value: (i) => c.mean[i],
-        show: (i) => c.show(c.mean[i]),
-        error: (i) => missing(c.deviation[i]) ? '' :
-            error_text(c.deviation[i], c.unit).replace(/[^0-9]+$/, '')
-      }))
-    ]
-  }));
+  folded(
+      section('networks'), 'Numbers',
+      () => ({
+        rows: networks.arch.keys(),
+        caption: 'Truth and scores of each network',
+        sort: 1,
+        descending: true,
+        columns: [
+          {title: 'Architecture', arch: true, value: (i) => networks.arch[i]},
+          ...columns.map(
+              (c) => ({
+                title: c.name,
+                number: true,
+                value: (i) => c.mean[i],
+                show: (i) => c.show(c.mean[i]),
+                error: (i) =>
+                    missing(c.deviation[i]) ? '' : error_behind(c.mean[i], c.deviation[i], c.unit)
+              }))
+        ]
+      }));
 }
 
 fill([
-  header_section, statistics_section, best_section, sharing_section, plots_section,
-  networks_section
+  header_section, statistics_section, best_section, sharing_section, plots_section, networks_section
 ]);

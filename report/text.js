@@ -29,14 +29,18 @@ function scale(unit, largest) {
       if (largest >= size) return {by: size, suffix: ' ' + name, words: name};
     return {by: 1, suffix: ' B', words: 'bytes'};
   }
-  if (unit === 'count' || unit === '') {
-    for (const [suffix, words, size] of [
-             ['G', 'billions', 1e9], ['M', 'millions', 1e6], ['k', 'thousands', 1e3]])
-      if (largest >= 10 * size || (size > 1e3 && largest >= size))
-        return {by: size, suffix: suffix, words: words};
-    return {by: 1, suffix: '', words: ''};
-  }
-  return {by: 1, suffix: unit === '%' ? '%' : ' ' + unit, words: unit};
+  if (unit === '%') return {by: 1, suffix: '%', words: '%'};
+  const counts = unit === 'count' || unit === '';
+  for (const [prefix, words, size, least] of [
+           ['G', 'billions', 1e9, 1e9], ['M', 'millions', 1e6, 1e6],
+           ['k', 'thousands', 1e3, counts ? 1e4 : Infinity]])
+    if (largest >= least)
+      return {
+        by: size,
+        suffix: prefix + (counts ? '' : ' ' + unit),
+        words: words + (counts ? '' : ' of ' + unit)
+      };
+  return counts ? {by: 1, suffix: '', words: ''} : {by: 1, suffix: ' ' + unit, words: unit};
 }
 
 /** A value with its unit. */
@@ -52,6 +56,11 @@ function text(value, unit) {
 function error_text(value, unit) {
   const s = scale(unit, Math.abs(value));
   return digits(value / s.by, 2) + s.suffix;
+}
+
+/** An uncertainty that stands behind its value: in the same scale, and without the unit. */
+function error_behind(value, error, unit) {
+  return digits(error / scale(unit, Math.abs(value)).by, 2);
 }
 
 /**
@@ -84,8 +93,7 @@ function ticks(lo, hi, count) {
     const at = k * step || 0;  // not -0
     const label = places > 6 || Math.abs(at) >= 1e9 ?
         at.toExponential(2) :
-        at.toLocaleString(
-            'en-US', {minimumFractionDigits: places, maximumFractionDigits: places});
+        at.toLocaleString('en-US', {minimumFractionDigits: places, maximumFractionDigits: places});
     list.push({at: at, label: label});
   }
   return list;

@@ -22,6 +22,6 @@ build_preset() {
 }
 
 sources() {
-  git ls-files --cached --others --exclude-standard -- '*.cpp' '*.hpp' '*.cu' '*.cuh' '*.cc' '*.h' |
+  git ls-files --cached --others --exclude-standard -- '*.cpp' '*.hpp' '*.cu' '*.cuh' '*.cc' '*.h' '*.js' |
     while read -r file; do [[ -e $file ]] && echo "$file"; done
 }
