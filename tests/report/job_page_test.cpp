@@ -104,10 +104,11 @@ TEST_CASE("a report holds the numbers of the database") {
                                              "message": "out of memory <at 512>"}])"));
 
   const auto facts = data["job"]["facts"];
-  for (const Json fact : {Json({"Seed", "18446744073709551615"}), Json({"Space", "resnet-elastic"}),
-                          Json({"Revision", "abcdef012345"}), Json({"Data checksum", "da7a"}),
-                          Json({"Libraries", "libtorch 2.11.0, pagmo 2.18"}),
-                          Json({"Objectives", "accuracy (max), latency_ms (min)"})})
+  for (const Json& fact :
+       {Json({"Seed", "18446744073709551615"}), Json({"Space", "resnet-elastic"}),
+        Json({"Revision", "abcdef012345"}), Json({"Data checksum", "da7a"}),
+        Json({"Libraries", "libtorch 2.11.0, pagmo 2.18"}),
+        Json({"Objectives", "accuracy (max), latency_ms (min)"})})
     CHECK(std::find(facts.begin(), facts.end(), fact) != facts.end());
   CHECK_THAT(page, Catch::Contains("<title>shown – Mosaic report</title>"));
 }
