@@ -1,4 +1,5 @@
-// A job without the program: runs a job file and prints its front, from a project of your own.
+// A job without the program: runs a job file, prints its front and writes its page, from a project
+// of your own.
 //
 //   find_package(Mosaic 0.1 REQUIRED)
 //   add_executable(run_job run_job.cpp)
@@ -10,6 +11,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/jobs/pipeline.hpp"
+#include "mosaic/report/report.hpp"
 
 int main(int argc, char** argv) {
   using namespace mosaic;
@@ -20,12 +22,14 @@ int main(int argc, char** argv) {
   core::install_interrupt_handler();  // Ctrl-C stops the job where it can go on
   try {
     const auto run = jobs::run_job({argv[1], argv[2]}, jobs::Goal::search);
-    for (const auto& network : db::Reader(argv[2]).front(run.job)) {
+    const db::Reader results(argv[2]);
+    for (const auto& network : results.front(run.job)) {
       for (const auto& objective : run.job.objectives)
         std::printf("%s %g  ", objective.metric.c_str(),
                     network.metrics.at(objective.metric).value);
       std::printf("%s\n", network.arch.c_str());
     }
+    report::write_job_page(results, run.job, {}, report::job_page_path(run.job.name, argv[2]));
     return 0;
   } catch (const core::Error& error) {
     std::fprintf(stderr, "%s\n%s\n", error.message().c_str(), error.advice().c_str());

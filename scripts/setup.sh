@@ -4,7 +4,7 @@
 #
 #   scripts/setup.sh [--with-chromium] [--without-libtorch] [--with-cuda | --without-cuda]
 #
-#   --with-chromium     also headless Chromium, which the test of the HTML report uses
+#   --with-chromium     also headless Chromium, which the tests of the HTML pages use
 #   --without-libtorch  for those who bring their own LibTorch 2.11 by CMAKE_PREFIX_PATH
 #   --with-cuda         fetch the CUDA libraries LibTorch loads (default: only where a GPU is seen)
 #   --without-cuda      never fetch them
