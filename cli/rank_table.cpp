@@ -1,10 +1,28 @@
 #include <cmath>
+#include <cstdio>
 
 #include "mosaic/core/text.hpp"
 #include "output.hpp"
 #include "rank.hpp"
 
 namespace mosaic::cli {
+namespace {
+
+/// A statistic with as many places as its unit asks for; "–" for NaN.
+std::string number(const jobs::RankResult& result, const jobs::RankStatistic& statistic,
+                   double value) {
+  if (std::isnan(value)) return "–";
+  const bool percent = statistic.in_truth_unit && result.truth_unit == "%";
+  char text[64];
+  std::snprintf(text, sizeof text,
+                percent                   ? "%.2f"
+                : statistic.in_truth_unit ? "%.4g"
+                                          : "%.3f",
+                value);
+  return text;
+}
+
+}  // namespace
 
 std::string text_table(const jobs::RankResult& result) {
   using Cell = db::Table::Cell;
@@ -19,7 +37,7 @@ std::string text_table(const jobs::RankResult& result) {
     auto& row = table.rows.emplace_back();
     row.push_back(text_cell(score.name));
     for (const auto& statistic : jobs::rank_statistics()) {
-      const auto text = [&](double value) { return jobs::rank_number(result, statistic, value); };
+      const auto text = [&](double value) { return number(result, statistic, value); };
       const auto& interval = score.over_seeds.*statistic.over_seeds;
       const double half = interval.high - interval.mean;
       has_seeds = has_seeds || std::isfinite(half);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -233,18 +232,6 @@ std::vector<SharingPlace> sharing_places(const RankResult& result) {
     return std::pair(b.supernets, a.order) < std::pair(a.supernets, b.order);
   });
   return sorted;
-}
-
-std::string rank_number(const RankResult& result, const RankStatistic& statistic, double value) {
-  if (std::isnan(value)) return "–";
-  const bool percent = statistic.in_truth_unit && result.truth_unit == "%";
-  char text[64];
-  std::snprintf(text, sizeof text,
-                percent                   ? "%.2f"
-                : statistic.in_truth_unit ? "%.4g"
-                                          : "%.3f",
-                value);
-  return text;
 }
 
 }  // namespace mosaic::jobs

@@ -87,9 +87,6 @@ void summarise(RankResult& result);
 /// ({mean, low, high}); `statistics` says what the keys are. null where there is no finite number.
 nlohmann::json to_json(const RankResult& result);
 
-/// A statistic with as many places as its unit asks for; "–" for NaN.
-std::string rank_number(const RankResult& result, const RankStatistic& statistic, double value);
-
 /// One supernet's ends, as JSON and in the database, and back.
 nlohmann::json sharing_json(const std::vector<supernet::SharingEnd>& ends);
 std::vector<supernet::SharingEnd> sharing_ends(const nlohmann::json& json);
