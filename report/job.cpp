@@ -151,6 +151,36 @@ Json agreement_json(const Networks& networks, const std::vector<std::string>& me
   return result;
 }
 
+/// Each text once; the columns hold its place.
+class Texts {
+ public:
+  std::int64_t place(const std::string& text) {
+    const auto [found, fresh] = places_.emplace(text, static_cast<std::int64_t>(texts_.size()));
+    if (fresh) texts_.push_back(text);
+    return found->second;
+  }
+  Json take() { return std::move(texts_); }
+
+ private:
+  Json texts_ = Json::array();
+  std::map<std::string, std::int64_t> places_;
+};
+
+/// Architectures repeat their parts, a hundred thousand of them a thousand times: each part stands
+/// in `parts` once, and an architecture is the places of its parts between commas.
+Json networks_json(const Networks& networks) {
+  Texts parts;
+  Json arch = Json::array();
+  Json evaluation = Json::array();
+  for (const auto& network : networks.all()) {
+    auto& places = arch.emplace_back(Json::array());
+    for (const auto& part : core::split(network.arch, ',')) places.push_back(parts.place(part));
+    evaluation.push_back(network.evaluation ? Json(*network.evaluation) : Json(nullptr));
+  }
+  return {
+      {"parts", parts.take()}, {"arch", std::move(arch)}, {"evaluation", std::move(evaluation)}};
+}
+
 Json generations_json(const db::Reader& database, const db::Job& job) {
   Json json{{"number", Json::array()},
             {"evaluations", Json::array()},
@@ -184,21 +214,6 @@ Json training_json(const db::Reader& database, const db::Job& job) {
   json["metrics"] = {std::move(loss), std::move(accuracy)};
   return json;
 }
-
-/// Each text once; the columns hold its place.
-class Texts {
- public:
-  std::int64_t place(const std::string& text) {
-    const auto [found, fresh] = places_.emplace(text, static_cast<std::int64_t>(texts_.size()));
-    if (fresh) texts_.push_back(text);
-    return found->second;
-  }
-  Json take() { return std::move(texts_); }
-
- private:
-  Json texts_ = Json::array();
-  std::map<std::string, std::int64_t> places_;
-};
 
 /// Timings of networks and of the reference network, in the order in which they were taken.
 Json timings_json(const db::Reader& database, const db::Job& job, const Networks& networks) {
@@ -334,11 +349,7 @@ Json page_json(const db::Reader& database, const db::Job& job,
 
   Json json{{"job", job_json(job, database.state(job.id, "trained").has_value())},
             {"remarks", remarks}};
-  auto& columns = json["networks"] = {{"arch", Json::array()}, {"evaluation", Json::array()}};
-  for (const auto& network : networks.all()) {
-    columns["arch"].push_back(network.arch);
-    columns["evaluation"].push_back(network.evaluation ? Json(*network.evaluation) : Json(nullptr));
-  }
+  json["networks"] = networks_json(networks);
   json["metrics"] = Json::array();
   for (const auto& metric : metrics) json["metrics"].push_back(metric_json(networks, metric));
   json["front"] = Json::array();

@@ -7,6 +7,8 @@ const metrics = new Map(data.metrics.map((metric) => [metric.name, metric]));
 const front = new Uint8Array(count);
 for (const i of data.front) front[i] = 1;
 
+/** Text of a network: the page holds each part of the texts once. */
+const arch = (i) => data.networks.arch[i].map((part) => data.networks.parts[part]).join(',');
 const label = (name) => data.metric_types[name].label;
 const unit = (name) => data.metric_types[name].unit;
 const spaced = (how) => how.replace(/,(?! )/g, ', ');  // so that lines can break
@@ -75,7 +77,7 @@ function network_tip(i) {
       infeasible[i]     ? 'Breaks ' + list(broken(i).map(bound_text)) :
       complete[i]       ? 'Dominated' :
                           'Not measured in every objective';
-  return {arch: data.networks.arch[i], rows: rows, note: job.objectives.length ? note : ''};
+  return {arch: arch(i), rows: rows, note: job.objectives.length ? note : ''};
 }
 
 /** Columns of a table of networks: each metric as predicted and as measured, side by side. */
@@ -87,7 +89,7 @@ function network_columns() {
       value: (i) => data.networks.evaluation[i],
       show: (i) => whole(data.networks.evaluation[i])
     },
-    {title: 'Architecture', arch: true, value: (i) => data.networks.arch[i]},
+    {title: 'Architecture', arch: true, value: arch},
   ];
   for (const metric of data.metrics) {
     const column = (title, values, errors, marked) => {
@@ -536,7 +538,7 @@ function agreement_section() {
       caption: 'Predicted and measured values',
       columns: [
         {title: 'Metric', value: (r) => label(r.name)},
-        {title: 'Architecture', arch: true, value: (r) => data.networks.arch[r.i]},
+        {title: 'Architecture', arch: true, value: (r) => arch(r.i)},
         {
           title: 'Predicted',
           number: true,
@@ -644,7 +646,7 @@ function timings_section() {
   const t = data.timings;
   const {label: timed, unit: of_time} = data.metric_types[t.metric];
   const all = [...t.value.keys()];
-  const arch = (k) => t.network[k] >= 0 ? data.networks.arch[t.network[k]] : t.texts[t.arch[k]];
+  const timed_arch = (k) => t.network[k] >= 0 ? arch(t.network[k]) : t.texts[t.arch[k]];
   if (!all.length)
     return nothing(
         'timings',
@@ -661,7 +663,7 @@ function timings_section() {
   const latency = column_text(t.value, of_time);
   const how = (k) => t.texts[t.fidelity[k]];
   const tip = (k) => ({
-    arch: arch(k),
+    arch: timed_arch(k),
     title: t.reference[k] ? 'Reference network' : '',
     rows: [
       ['Measurement', whole(k + 1)],
@@ -742,7 +744,7 @@ function timings_section() {
         caption: 'Timings in the order taken',
         columns: [
           {title: 'No.', number: true, value: (k) => k + 1, show: (k) => whole(k + 1)},
-          {title: 'Architecture', arch: true, value: arch},
+          {title: 'Architecture', arch: true, value: timed_arch},
           {title: 'Of', value: (k) => t.reference[k] ? 'reference' : 'network'},
           {
             title: timed,
