@@ -29,7 +29,7 @@ TEST_CASE("the page of a ranking shows each score as a row and as a plot") {
   const auto& statistics = saw["statistics"];
   REQUIRE(statistics.size() == 3 * 9);
   CHECK(statistics[0] == "inherited accuracy");
-  CHECK_THAT(statistics[1].get<std::string>(), Catch::Contains("0.152 ± 1.925"));
+  CHECK_THAT(statistics[1].get<std::string>(), Catch::Contains("0.652 ± 0.193"));
   CHECK(statistics[18] == "FLOPs");
   CHECK(statistics[19] == "0.321");  // one value: no interval
   CHECK(statistics[25] == "2.02");
@@ -45,7 +45,7 @@ TEST_CASE("pointing at a network of a ranking tells which it is, in every plot")
   const auto saw =
       seen(browser, report::rank_page(jobs::to_json(summarised())), "look_at_ranking(9)");
   CHECK(saw["hovered"]["arch"] == "6-2-2");
-  for (const char* part : {"91.83% ± 0.13%", "75.90M", "72.60%"})
+  for (const char* part : {"91.83% ± 0.13%", "75.9M", "72.60%"})
     CHECK_THAT(saw["hovered"]["text"].get<std::string>(), Catch::Contains(part));
   CHECK(saw["ringed"] == 3);
   CHECK(saw["ringed_after"] == 0);
