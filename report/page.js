@@ -51,5 +51,4 @@ function fill(sections) {
           'error', {message: fill_section.name + ': ' + error.message, error: error}));
     }
   }
-  document.documentElement.dataset.ready = 'true';
 }
