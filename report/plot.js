@@ -396,7 +396,7 @@ class Plot {
     if (series.x.length > dense) return this.cloud(pen, series, ratio);
     const picture = this.stamp(series, series.size || 3, ratio);
     const side = picture.width / ratio;
-    pen.globalAlpha = series.main ? 1 : 0.8;
+    pen.globalAlpha = series.main || series.quiet ? 1 : 0.8;
     let count = 0;
     for (let i = 0; i < series.x.length; ++i) {
       const x = this.px(series.x[i]);
