@@ -122,7 +122,7 @@ class Auto : public Predictor {
       candidates_.push_back(spec);
     }
     folds_ = static_cast<std::size_t>(call.integer("folds", 5, 2, 100));
-    growth_ = call.number("growth", growth_, 1, 100);
+    call.number("growth", 1.25, 1, 100);  // of older job files, for appending: says nothing now
   }
 
   void fit(const std::vector<Features>& rows, const std::vector<double>& targets,
@@ -130,15 +130,10 @@ class Auto : public Predictor {
     check_records(rows, targets);
     Auto fitted(*this);
     const Records records = fitted.prepare(rows, targets, seed);
-    const bool keep = !ordered_ && !parts_.empty() && rows.size() >= chosen_at_ &&
-                      static_cast<double>(rows.size()) < growth_ * static_cast<double>(chosen_at_);
-    if (!keep) fitted.choose(records, seed);
+    fitted.choose(records, seed);
     for (Part& part : fitted.parts_) {
-      // A copy that is fitted again may append to what it knows; this object's stays as it is.
-      std::shared_ptr<Predictor> predictor = make_predictor(part.spec);
-      if (keep) predictor->load(part.predictor->save());
-      predictor->fit(records.rows, records.targets, seed);
-      part.predictor = std::move(predictor);
+      part.predictor = make_predictor(part.spec);
+      part.predictor->fit(records.rows, records.targets, seed);
     }
     *this = std::move(fitted);
   }
@@ -167,9 +162,8 @@ class Auto : public Predictor {
     for (const Part& part : parts_)
       parts.push_back(
           {{"spec", part.spec}, {"weight", part.weight}, {"state", part.predictor->save()}});
-    return {{"parts", parts},      {"width", width_},         {"level", level_},
-            {"stretch", stretch_}, {"chosen_at", chosen_at_}, {"choice", choice_},
-            {"notes", notes_}};
+    return {{"parts", parts},      {"width", width_},   {"level", level_},
+            {"stretch", stretch_}, {"choice", choice_}, {"notes", notes_}};
   }
 
   void load(const nlohmann::json& state) override {
@@ -179,7 +173,6 @@ class Auto : public Predictor {
       state.at("width").get_to(read.width_);
       state.at("level").get_to(read.level_);
       state.at("stretch").get_to(read.stretch_);
-      state.at("chosen_at").get_to(read.chosen_at_);
       state.at("choice").get_to(read.choice_);
       state.at("notes").get_to(read.notes_);
       for (const auto& part : state.at("parts")) {
@@ -282,7 +275,6 @@ class Auto : public Predictor {
   void choose(const Records& records, std::uint64_t seed) {
     parts_.clear();
     level_ = stretch_ = 1;
-    chosen_at_ = records.rows.size();
     if (records.rows.size() < kFewestRecords) {
       parts_.push_back({candidates_.front(), 1, nullptr});
       choice_ = "chose " + candidates_.front() + ": too few records to compare\n";
@@ -358,13 +350,11 @@ class Auto : public Predictor {
 
   std::vector<std::string> candidates_;
   std::size_t folds_ = 5;
-  double growth_ = 1.25;
   bool ordered_ = false;
   std::vector<Part> parts_;
   std::size_t width_ = 0;
-  double level_ = 1;           ///< from what was learned to the median of what is measured
-  double stretch_ = 1;         ///< calibrates the deviations
-  std::size_t chosen_at_ = 0;  ///< records when the parts were chosen
+  double level_ = 1;    ///< from what was learned to the median of what is measured
+  double stretch_ = 1;  ///< calibrates the deviations
   std::string choice_;
   std::string notes_;
   std::vector<bool> steady_;  ///< while fitting: rows outside slow stretches
@@ -373,7 +363,7 @@ class Auto : public Predictor {
 const core::Registered kEntry{
     predictors(), "auto",
     "the best of some predictors, or an average of them, by cross-validation "
-    "(candidates=ridge+gp+boosted-trees, folds=5, growth=1.25, ordered=no; ordered=yes: rows are "
+    "(candidates=ridge+gp+boosted-trees, folds=5, ordered=no; ordered=yes: rows are "
     "in measuring order, drift of the device is found and taken out, and gp(noise=laplace) is a "
     "candidate too)",
     [](const core::Call& call) -> std::unique_ptr<Predictor> {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "mosaic/predictors/gp.hpp"
+#include "gp.hpp"
 #include "records.hpp"
 
 namespace mosaic::predictors {

@@ -4,8 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
-
-#include "gp_kernels.hpp"
+#include <utility>
 
 namespace mosaic::predictors {
 
@@ -15,6 +14,7 @@ constexpr std::size_t kFewRecords = 100;
 constexpr int kRoughSteps = 20;
 constexpr double kRoughTolerance = 0.1;  // of the log likelihood
 constexpr double kNoLinear = 1e-4;       // below this share the linear term is left out
+constexpr double kSmallest = 1e-300;     // squared distance: rounding makes some negative
 
 struct Prior {
   double mean;
@@ -35,140 +35,123 @@ double penalty(const Prior& prior, double x, double& slope) {
   return 0.5 * z * z;
 }
 
-std::vector<double> transposed(const std::vector<double>& a, std::size_t rows,
-                               std::size_t columns) {
-  std::vector<double> result(a.size());
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < columns; ++j) result[j * rows + i] = a[i * columns + j];
-  return result;
+/// Columns by their length scales and by sqrt(d), so that |z - z'|^2 is r^2.
+Matrix scaled(const Matrix& x, const GpParameters& parameters) {
+  const Eigen::Map<const Vector> scales(parameters.scales.data(), x.cols());
+  return x * (std::sqrt(static_cast<double>(x.cols())) * scales).cwiseInverse().asDiagonal();
 }
 
-std::vector<double> gram(const std::vector<double>& x, std::size_t count, std::size_t columns) {
-  std::vector<double> result(count * count, 0.0);
-  products(x.data(), count, Panels::full(x.data(), count, columns), result.data());
-  return result;
+/// |a_i - b_j|^2.
+Matrix squared_distances(const Matrix& a, const Matrix& b) {
+  Matrix result(a.rows(), b.rows());
+  result.noalias() = -2 * a * b.transpose();
+  result.colwise() += a.rowwise().squaredNorm();
+  result.rowwise() += b.rowwise().squaredNorm().transpose();
+  return result.cwiseMax(kSmallest);
+}
+
+/// In place: r^2 -> m(r) of GpParameters; `slope`, where asked for, is dm/d(r^2).
+void correlate(GpKernel kernel, Matrix& squared, Matrix* slope = nullptr) {
+  auto m = squared.array();
+  if (kernel == GpKernel::rbf) {
+    m = (-0.5 * m).exp();
+    if (slope) *slope = -0.5 * squared;
+    return;
+  }
+  m = (5 * m).sqrt();
+  if (slope) slope->array() = (-5.0 / 6) * (1 + m) * (-m).exp();
+  m = (1 + m + m.square() / 3) * (-m).exp();
+}
+
+/// L -> L^-1, by halves.
+void invert_lower(Eigen::Ref<Matrix> lower) {
+  const Eigen::Index n = lower.rows();
+  if (n <= 32) {
+    lower = lower.triangularView<Eigen::Lower>().solve(Matrix::Identity(n, n)).eval();
+    return;
+  }
+  auto first = lower.topLeftCorner(n / 2, n / 2);
+  auto last = lower.bottomRightCorner(n - n / 2, n - n / 2);
+  auto below = lower.bottomLeftCorner(n - n / 2, n / 2);
+  invert_lower(first);
+  invert_lower(last);
+  below = -(last.triangularView<Eigen::Lower>() * below).eval();
+  below = (below * first.triangularView<Eigen::Lower>()).eval();
 }
 
 }  // namespace
 
 GpRecords GpRecords::pick(const std::vector<std::size_t>& indices) const {
-  GpRecords result;
-  result.columns = columns;
-  for (const auto i : indices) {
-    const auto begin = x.begin() + static_cast<std::ptrdiff_t>(i * columns);
-    result.x.insert(result.x.end(), begin, begin + static_cast<std::ptrdiff_t>(columns));
-    result.y.push_back(y[i]);
-    if (!noise.empty()) result.noise.push_back(noise[i]);
-  }
-  return result;
+  return {x(indices, Eigen::all), y(indices), noise(indices)};
 }
 
-std::vector<double> scaled_features(const std::vector<double>& x, std::size_t columns,
-                                    const std::vector<double>& scales) {
-  std::vector<double> factors(columns, 1 / std::sqrt(static_cast<double>(columns)));
-  for (std::size_t j = 0; j < scales.size(); ++j) factors[j] /= scales[j];
-  std::vector<double> result(x.size());
-  for (std::size_t i = 0; i < x.size(); i += columns)
-    for (std::size_t j = 0; j < columns; ++j) result[i + j] = x[i + j] * factors[j];
-  return result;
-}
-
-std::vector<double> squared_lengths(const std::vector<double>& rows, std::size_t columns,
-                                    std::size_t count) {
-  std::vector<double> result(count, 0.0);
-  for (std::size_t i = 0; i < count; ++i) {
-    const double* const row = rows.data() + i * columns;
-    result[i] = dot_product(row, row, columns);
-  }
-  return result;
-}
-
-std::vector<double> gp_covariance(const GpRecords& records, GpKernel kernel,
-                                  const GpParameters& parameters) {
-  const std::size_t n = records.count();
-  const std::size_t d = records.columns;
-  const auto z = scaled_features(records.x, d, parameters.scales);
-  const auto lengths = squared_lengths(z, d, n);
-  std::vector<double> k = gram(z, n, d);
-  std::vector<double> inner;
-  const double linear = d > 0 ? parameters.linear : 0;
-  if (linear > 0) inner = gram(scaled_features(records.x, d, {}), n, d);
-  for (std::size_t i = 0; i < n; ++i) {
-    covariances({kernel, parameters.signal, linear, lengths[i], lengths.data(),
-                 linear > 0 ? inner.data() + i * n : nullptr},
-                k.data() + i * n, n);
-    k[i * n + i] += parameters.noise * records.noise_of(i);
-  }
+Matrix gp_covariance(const Matrix& a, const Matrix& b, GpKernel kernel,
+                     const GpParameters& parameters) {
+  Matrix k = squared_distances(scaled(a, parameters), scaled(b, parameters));
+  correlate(kernel, k);
+  k = (parameters.signal * k.array() + 1).matrix();
+  if (parameters.linear > 0 && a.cols() > 0)
+    k.noalias() += (parameters.linear / static_cast<double>(a.cols())) * a * b.transpose();
   return k;
 }
 
+bool invert_factor(Matrix& covariance) {
+  const double largest = covariance.diagonal().maxCoeff();
+  const Eigen::LLT<Eigen::Ref<Matrix>> factor(covariance);  // in place
+  if (factor.info() != Eigen::Success ||
+      !(covariance.diagonal().minCoeff() > 1e-7 * std::sqrt(largest)))
+    return false;
+  covariance.triangularView<Eigen::StrictlyUpper>().setZero();
+  invert_lower(covariance);
+  return true;
+}
+
+Vector solve(const Matrix& inverse_factor, const Vector& y) {
+  const Vector half = inverse_factor.triangularView<Eigen::Lower>() * y;
+  return inverse_factor.transpose().triangularView<Eigen::Upper>() * half;
+}
+
 GpLikelihood::GpLikelihood(GpRecords records, GpKernel kernel, bool linear)
-    : records_(std::move(records)), kernel_(kernel), linear_(linear && records_.columns > 0) {
+    : records_(std::move(records)), kernel_(kernel), linear_(linear && records_.columns() > 0) {
   if (linear_)
-    inner_ = gram(scaled_features(records_.x, columns(), {}), records_.count(), columns());
+    inner_ = records_.x * records_.x.transpose() / static_cast<double>(records_.columns());
 }
 
 double GpLikelihood::operator()(const std::vector<double>& theta,
                                 std::vector<double>& gradient) const {
-  const std::size_t n = records_.count();
+  const Eigen::Index n = records_.count();
   const std::size_t d = columns();
   const GpParameters parameters = to_parameters(theta);
   std::fill(gradient.begin(), gradient.end(), 0.0);
 
-  const auto z = scaled_features(records_.x, d, parameters.scales);
-  const auto lengths = squared_lengths(z, d, n);
-  std::vector<double> slope = gram(z, n, d);
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t j = 0; j < n; ++j)
-      slope[i * n + j] = lengths[i] + lengths[j] - 2 * slope[i * n + j];
-  std::vector<double> shape(n * n);
-  correlation_slopes(kernel_, slope.data(), shape.data(), slope.size());
-  std::vector<double> k(n * n);
-  for (std::size_t i = 0; i < k.size(); ++i) k[i] = parameters.signal * shape[i] + 1;
-  if (linear_)
-    for (std::size_t i = 0; i < k.size(); ++i) k[i] += parameters.linear * inner_[i];
-  for (std::size_t i = 0; i < n; ++i) k[i * n + i] += parameters.noise * records_.noise_of(i);
+  const Matrix z = scaled(records_.x, parameters);
+  Matrix shape = squared_distances(z, z);
+  Matrix slope(n, n);
+  correlate(kernel_, shape, &slope);
+  Matrix k = (parameters.signal * shape.array() + 1).matrix();
+  if (linear_) k += parameters.linear * inner_;
+  k.diagonal() += parameters.noise * records_.noise;
 
-  GrowingCholesky cholesky;
-  if (!cholesky.complete(k, n)) return std::numeric_limits<double>::infinity();
-  const auto weights = cholesky.solve(records_.y);
-  double value = cholesky.half_log_determinant() +
-                 0.5 * static_cast<double>(n) * std::log(2 * std::numbers::pi);
-  for (std::size_t i = 0; i < n; ++i) value += 0.5 * records_.y[i] * weights[i];
+  if (!invert_factor(k)) return std::numeric_limits<double>::infinity();
+  const Vector weights = solve(k, records_.y);
+  const double value = -k.diagonal().array().log().sum() +
+                       0.5 * static_cast<double>(n) * std::log(2 * std::numbers::pi) +
+                       0.5 * records_.y.dot(weights);
 
   // d value / d theta = sum_ik W_ik dK_ik / d theta, W = (K^-1 - w w^T) / 2
-  const auto turned = transposed(cholesky.inverse(), n, n);
-  std::vector<double>& w = k;
-  products(turned.data(), n, Panels::transposed_lower(cholesky.inverse().data(), n), w.data());
-  double by_signal = 0;
-  double by_linear = 0;
-  double by_noise = 0;
-  std::vector<double> row_sums(n, 0.0);
-  for (std::size_t i = 0; i < n; ++i) {
-    double* const row = w.data() + i * n;
-    const double* const shape_row = shape.data() + i * n;
-    double* const slope_row = slope.data() + i * n;
-    for (std::size_t j = 0; j < n; ++j) row[j] = 0.5 * (row[j] - weights[i] * weights[j]);
-    by_noise += row[i] * records_.noise_of(i);
-    if (linear_)
-      for (std::size_t j = 0; j < n; ++j) by_linear += row[j] * inner_[i * n + j];
-    for (std::size_t j = 0; j < n; ++j) {
-      by_signal += row[j] * shape_row[j];
-      slope_row[j] *= row[j] * parameters.signal;
-      row_sums[i] += slope_row[j];
-    }
-  }
-  gradient[d + 1] = by_signal * parameters.signal;
-  gradient[d + 2] = by_linear * parameters.linear;
-  gradient[d + 3] = by_noise * parameters.noise;
-  if (d > 0) {
-    const auto columns_of_z = transposed(z, n, d);
-    std::vector<double> moved(n * d);
-    products(slope.data(), n, Panels::full(columns_of_z.data(), d, n), moved.data());
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < d; ++j)
-        gradient[1 + j] += -4 * z[i * d + j] * (row_sums[i] * z[i * d + j] - moved[i * d + j]);
-    for (std::size_t j = 0; j < d; ++j) gradient[0] += gradient[1 + j];
+  Matrix w = -0.5 * weights * weights.transpose();
+  w.selfadjointView<Eigen::Lower>().rankUpdate(k.transpose(), 0.5);
+  w.triangularView<Eigen::StrictlyUpper>() = w.transpose();
+  gradient[d + 1] = parameters.signal * w.cwiseProduct(shape).sum();
+  if (linear_) gradient[d + 2] = parameters.linear * w.cwiseProduct(inner_).sum();
+  gradient[d + 3] = parameters.noise * w.diagonal().dot(records_.noise);
+  slope = parameters.signal * slope.cwiseProduct(w);
+  const Vector sums = slope.rowwise().sum();
+  const Vector of_scales =
+      -4 * z.cwiseProduct(sums.asDiagonal() * z - slope * z).colwise().sum().transpose();
+  for (std::size_t j = 0; j < d; ++j) {
+    gradient[1 + j] = of_scales[static_cast<Eigen::Index>(j)];
+    gradient[0] += gradient[1 + j];
   }
   return value + add_priors(theta, gradient);
 }
@@ -224,16 +207,18 @@ GpParameters choose_gp_parameters(const GpRecords& records, const GpSettings& se
                                   const GpParameters* previous) {
   const GpLikelihood likelihood(records, settings.kernel, settings.linear);
   std::vector<double> start;
-  if (previous != nullptr && previous->scales.size() == records.columns) {
+  if (previous != nullptr) {
     start = likelihood.to_theta(*previous);
   } else {
     std::vector<std::size_t> few;
-    const std::size_t step = (records.count() + kFewRecords - 1) / kFewRecords;
-    for (std::size_t i = 0; i < records.count(); i += step) few.push_back(i);
+    const auto count = static_cast<std::size_t>(records.count());
+    const auto columns = static_cast<std::size_t>(records.columns());
+    const std::size_t step = (count + kFewRecords - 1) / kFewRecords;
+    for (std::size_t i = 0; i < count; i += step) few.push_back(i);
     const GpLikelihood rough(records.pick(few), settings.kernel, settings.linear);
     double best = std::numeric_limits<double>::infinity();
     for (const auto& [scale, noise] : {std::pair{1.0, 0.05}, std::pair{4.0, 0.002}}) {
-      const GpParameters first{std::vector<double>(records.columns, scale), 1, 0.3, noise};
+      const GpParameters first{std::vector<double>(columns, scale), 1, 0.3, noise};
       const Minimum found =
           minimise(rough, rough.to_theta(first), rough.box(false), kRoughSteps, kRoughTolerance);
       if (found.value < best || start.empty()) {

@@ -1,37 +1,38 @@
-/// The marginal likelihood of a Gaussian process and its hyperparameters' posterior mode.
+/// The covariance of a Gaussian process, its marginal likelihood and its hyperparameters' posterior
+/// mode.
 #pragma once
 
-#include <cstddef>
+#include <Eigen/Dense>
 #include <vector>
 
-#include "gp_cholesky.hpp"
+#include "gp.hpp"
 #include "minimise.hpp"
-#include "mosaic/predictors/gp.hpp"
 
 namespace mosaic::predictors {
 
-/// Standardised records: `count` rows of `columns` features, one target each.
+using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Vector = Eigen::VectorXd;
+
+/// Standardised records.
 struct GpRecords {
-  std::vector<double> x;
-  std::vector<double> y;
-  std::vector<double>
-      noise;  ///< each record's variance of noise, in units of the parameter's; empty: 1
-  std::size_t columns = 0;
-  std::size_t count() const { return y.size(); }
-  double noise_of(std::size_t record) const { return noise.empty() ? 1 : noise[record]; }
-  /// Some of the records.
+  Matrix x;  ///< [records, columns]
+  Vector y;
+  Vector noise;  ///< each record's variance of noise, in units of the parameter's
+
+  Eigen::Index count() const { return y.size(); }
+  Eigen::Index columns() const { return x.cols(); }
   GpRecords pick(const std::vector<std::size_t>& indices) const;
 };
 
-/// Features divided by sqrt(d) and by their length scales (nothing given: by sqrt(d) alone).
-std::vector<double> scaled_features(const std::vector<double>& x, std::size_t columns,
-                                    const std::vector<double>& scales);
-/// |row|^2 of each row.
-std::vector<double> squared_lengths(const std::vector<double>& rows, std::size_t columns,
-                                    std::size_t count);
-/// The prior covariance of measurements at all records.
-std::vector<double> gp_covariance(const GpRecords& records, GpKernel kernel,
-                                  const GpParameters& parameters);
+/// The prior covariance of the function between rows of `a` and of `b`, [a, b].
+Matrix gp_covariance(const Matrix& a, const Matrix& b, GpKernel kernel,
+                     const GpParameters& parameters);
+
+/// In place: K = L L^T -> L^-1, 0 above the diagonal. False where K is not positive definite to
+/// working accuracy.
+bool invert_factor(Matrix& covariance);
+/// K^-1 y, given L^-1.
+Vector solve(const Matrix& inverse_factor, const Vector& y);
 
 /// Minus the logarithm of marginal likelihood times prior (up to the prior's constant) over
 ///   [log common scale, log of each column's share of it, log signal, log linear, log noise].
@@ -50,17 +51,17 @@ class GpLikelihood {
 
  private:
   double add_priors(const std::vector<double>& theta, std::vector<double>& gradient) const;
-  std::size_t columns() const { return records_.columns; }
+  std::size_t columns() const { return static_cast<std::size_t>(records_.columns()); }
 
   GpRecords records_;
   GpKernel kernel_;
   bool linear_;
-  std::vector<double> inner_;  ///< x . x' / d
+  Matrix inner_;  ///< x . x' / d
 };
 
 /// The best hyperparameters found: from two starts with one common scale on at most 100 records,
-/// then (`own_scales`) every column's own on all that are given. With `previous` (of as many
-/// columns) that is the one start.
+/// then (`own_scales`) every column's own on all that are given. With `previous` that is the one
+/// start.
 GpParameters choose_gp_parameters(const GpRecords& records, const GpSettings& settings,
                                   const GpParameters* previous);
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "mosaic/predictors/gp.hpp"
+#include "gp.hpp"
 #include "records.hpp"
 
 namespace mosaic::predictors {
@@ -71,7 +71,7 @@ class Gp : public Predictor {
     settings_.noise = noise == "laplace" ? GpNoise::laplace : GpNoise::normal;
     settings_.own_scales = flag("ard");
     settings_.linear = flag("linear");
-    settings_.growth = call.number("growth", settings_.growth, 1, 100);
+    call.number("growth", 1.25, 1, 100);  // of older job files, for appending: says nothing now
     settings_.most_records = static_cast<std::size_t>(
         call.integer("records", static_cast<long long>(settings_.most_records), 4, 10'000));
     process_ = GaussianProcess(settings_);
@@ -80,13 +80,8 @@ class Gp : public Predictor {
   void fit(const std::vector<Features>& rows, const std::vector<double>& targets,
            std::uint64_t seed) override {
     check_records(rows, targets);
-    GaussianProcess process = process_;
-    bool log = log_;
-    if (!process.continued_by(rows) || (log && !log_possible(targets, log_choice_))) {
-      // The target scale is decided when hyperparameters are chosen.
-      log = decide_log(rows, targets);
-      if (log != log_) process = GaussianProcess(settings_);
-    }
+    GaussianProcess process(settings_);
+    const bool log = decide_log(rows, targets);
     process.fit(rows, log ? logarithms(targets) : targets, seed);
 
     const auto left = process.leave_one_out();
@@ -107,9 +102,9 @@ class Gp : public Predictor {
   std::vector<Prediction> predict(const std::vector<Features>& rows) const override {
     std::vector<Prediction> result;
     result.reserve(rows.size());
-    for (const GpAnswer& answer : process_.predict(rows)) {
+    for (const Prediction& answer : process_.predict(rows)) {
       const double mean = log_ ? std::exp(answer.mean) : answer.mean;
-      result.push_back({mean, stretch_ * answer.measured * (log_ ? mean : 1)});
+      result.push_back({mean, stretch_ * answer.deviation * (log_ ? mean : 1)});
     }
     return result;
   }
@@ -148,8 +143,8 @@ class Gp : public Predictor {
 
 const core::Registered kEntry{
     predictors(), "gp",
-    "Gaussian process; hyperparameters by marginal likelihood, refitted by appending "
-    "(kernel=matern52, noise=normal, ard=yes, linear=yes, log=auto, growth=1.25, records=2000; "
+    "Gaussian process; hyperparameters by marginal likelihood "
+    "(kernel=matern52, noise=normal, ard=yes, linear=yes, log=auto, records=2000; "
     "noise=laplace: medians are learned, outliers say little)",
     [](const core::Call& call) -> std::unique_ptr<Predictor> {
       return std::make_unique<Gp>(call);
