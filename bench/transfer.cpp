@@ -17,6 +17,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "mosaic/predictors/transfer.hpp"
 
 using namespace mosaic;
@@ -167,7 +168,7 @@ Row run(const Split& split, std::size_t device, const predictors::Structure& str
   for (std::uint64_t seed = 1; seed <= seeds; ++seed)
     for (const std::size_t k : kCounts) {
       const auto put = [&](const std::string& method, const std::vector<double>& predicted) {
-        row.spearman[method][k].push_back(predictors::spearman_rho(predicted, split.truth));
+        row.spearman[method][k].push_back(core::rank_correlation(predicted, split.truth));
       };
       const auto list = model.suggest(k, seed);
       const auto chosen = model.predict(measure(split, list));

@@ -49,42 +49,51 @@ std::vector<std::size_t> dense_ranks(std::span<const double> values) {
   return ranks;
 }
 
-/// Tau-b of one truth and one score under weights of the networks: sorted once, asked often.
-class WeightedTau {
+/// Pairs of networks, weighted by the product of their weights.
+struct Pairs {
+  std::int64_t balance = 0;  ///< concordant - discordant
+  std::int64_t untied_truth = 0;
+  std::int64_t untied_score = 0;
+
+  double tau_b() const {
+    if (untied_truth == 0) return kNaN;
+    if (untied_score == 0) return 0;
+    return static_cast<double>(balance) /
+           std::sqrt(static_cast<double>(untied_truth) * static_cast<double>(untied_score));
+  }
+};
+
+/// Counts the pairs of one truth and one score under weights: sorted once, asked often.
+class PairCounter {
  public:
-  WeightedTau(std::span<const double> truth, std::span<const double> score)
+  PairCounter(std::span<const double> truth, std::span<const double> score)
       : by_truth_(ascending(truth)), truth_rank_(dense_ranks(truth)), rank_(dense_ranks(score)) {
     sums_.resize(rank_.size() + 1);
     tied_.resize(rank_.size() + 1);
   }
 
-  /// NaN where no pair is untied in truth; 0 where none is in score.
-  double operator()(const std::vector<std::int64_t>& weights) {
+  Pairs operator()(const std::vector<std::int64_t>& weights) {
     std::fill(sums_.begin(), sums_.end(), 0);
     std::fill(tied_.begin(), tied_.end(), 0);
     std::int64_t seen = 0;
-    std::int64_t balance = 0;       // concordant - discordant
-    std::int64_t untied_truth = 0;  // pairs
+    Pairs pairs;
     const std::size_t n = by_truth_.size();
     for (std::size_t begin = 0, end = 0; begin < n; begin = end) {
       std::int64_t group = 0;
       for (end = begin; end < n && same_truth(begin, end); ++end) {
         const std::size_t i = by_truth_[end];
         if (weights[i] == 0) continue;
-        balance += weights[i] * (below(rank_[i]) - (seen - below(rank_[i] + 1)));
+        pairs.balance += weights[i] * (below(rank_[i]) - (seen - below(rank_[i] + 1)));
         group += weights[i];
       }
       for (std::size_t k = begin; k < end; ++k) add(rank_[by_truth_[k]], weights[by_truth_[k]]);
-      untied_truth += seen * group;
+      pairs.untied_truth += seen * group;
       seen += group;
     }
     std::int64_t tied_score = 0;
     for (const auto weight : tied_) tied_score += weight * weight;
-    const std::int64_t untied_score = (seen * seen - tied_score) / 2;
-    if (untied_truth == 0) return kNaN;
-    if (untied_score == 0) return 0;
-    return static_cast<double>(balance) /
-           std::sqrt(static_cast<double>(untied_truth) * static_cast<double>(untied_score));
+    pairs.untied_score = (seen * seen - tied_score) / 2;
+    return pairs;
   }
 
  private:
@@ -108,6 +117,10 @@ class WeightedTau {
   std::vector<std::int64_t> sums_;
   std::vector<std::int64_t> tied_;
 };
+
+Pairs pairs_of(std::span<const double> truth, std::span<const double> score) {
+  return PairCounter(truth, score)(std::vector<std::int64_t>(truth.size(), 1));
+}
 
 /// Tau-b over the `count` networks of greatest truth and those tied with the last of them.
 double kendall_of_top(std::span<const double> truth, std::span<const double> score,
@@ -154,7 +167,14 @@ double percentile(const std::vector<double>& sorted, double share) {
 
 double kendall_tau_b(std::span<const double> truth, std::span<const double> score) {
   check(truth, score);
-  return WeightedTau(truth, score)(std::vector<std::int64_t>(truth.size(), 1));
+  return pairs_of(truth, score).tau_b();
+}
+
+double somers_d(std::span<const double> truth, std::span<const double> score) {
+  const Pairs pairs = pairs_of(truth, score);
+  return pairs.untied_truth == 0
+             ? kNaN
+             : static_cast<double>(pairs.balance) / static_cast<double>(pairs.untied_truth);
 }
 
 std::vector<double> average_ranks(std::span<const double> values) {
@@ -247,10 +267,10 @@ Interval bootstrap_kendall(std::span<const double> truth,
                     std::to_string(truth.size()) + ", " + std::to_string(scores.size()) + " and " +
                     std::to_string(resamples),
                 "give at least one of each; 1000 resamples do");
-  std::vector<WeightedTau> taus;
+  std::vector<PairCounter> counters;
   for (const auto& score : scores) {
     check(truth, score);
-    taus.emplace_back(truth, score);
+    counters.emplace_back(truth, score);
   }
   std::vector<double> drawn;
   std::vector<std::int64_t> weights(truth.size());
@@ -259,8 +279,8 @@ Interval bootstrap_kendall(std::span<const double> truth,
     std::fill(weights.begin(), weights.end(), 0);
     for (std::size_t k = 0; k < truth.size(); ++k) ++weights[stream.below(truth.size())];
     double sum = 0;
-    for (auto& tau : taus) sum += tau(weights);
-    if (!std::isnan(sum)) drawn.push_back(sum / static_cast<double>(taus.size()));
+    for (auto& count : counters) sum += count(weights).tau_b();
+    if (!std::isnan(sum)) drawn.push_back(sum / static_cast<double>(counters.size()));
   }
   if (drawn.empty()) return {kNaN, kNaN, kNaN};
   const double mean = mean_of(drawn);

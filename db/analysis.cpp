@@ -23,7 +23,7 @@ Points scaled(const Points& points, const Scale& scale) {
 
 double scaled_hypervolume(const Points& points, const Scale& scale) {
   if (points.empty()) return 0;
-  return hypervolume(scaled(points, scale), Point(points.front().size(), kReference));
+  return core::hypervolume(scaled(points, scale), Point(points.front().size(), kReference));
 }
 
 std::string text_of(const std::vector<Objective>& objectives) {
@@ -81,6 +81,32 @@ Points union_front(const std::vector<Points>& fronts) {
 }
 
 }  // namespace
+
+Scale Scale::of(std::span<const Point> front, std::span<const Point> spread) {
+  Scale scale;
+  if (front.empty()) return scale;
+  scale.ideal = scale.nadir = front.front();
+  const auto width = front.front().size();
+  for (const auto& point : front)
+    for (std::size_t k = 0; k < width; ++k) {
+      scale.ideal[k] = std::min(scale.ideal[k], point[k]);
+      scale.nadir[k] = std::max(scale.nadir[k], point[k]);
+    }
+  for (std::size_t k = 0; k < width; ++k) {
+    if (scale.nadir[k] > scale.ideal[k]) continue;
+    double worst = scale.ideal[k];
+    for (const auto& point : spread) worst = std::max(worst, point[k]);
+    scale.nadir[k] = worst > scale.ideal[k] ? worst : scale.ideal[k] + 1;
+  }
+  return scale;
+}
+
+Point Scale::operator()(const Point& costs) const {
+  Point scaled(costs.size());
+  for (std::size_t k = 0; k < costs.size(); ++k)
+    scaled[k] = (costs[k] - ideal[k]) / (nadir[k] - ideal[k]);
+  return scaled;
+}
 
 std::vector<HistoryRow> history(const Reader& reader, const Job& job) {
   std::vector<HistoryRow> rows;

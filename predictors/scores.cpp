@@ -1,7 +1,6 @@
 /// How well predictions agree with the truth.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/ranking.hpp"
@@ -14,84 +13,13 @@ namespace {
 constexpr double kNinety =
     1.645;  // half of the width of a central 90% interval of a normal, in deviations
 
-void check_pairs(std::size_t a, std::size_t b) {
-  if (a != b || a == 0)
-    throw core::Error("cannot compare " + std::to_string(a) + " predictions with " +
-                          std::to_string(b) + " true values",
-                      "give one prediction for each true value, and at least one");
-}
-
-/// Counts of the values seen so far, by rank (Fenwick 1994).
-class Counts {
- public:
-  explicit Counts(std::size_t ranks) : tree_(ranks + 1, 0) {}
-  void add(std::size_t rank) {
-    for (std::size_t i = rank + 1; i < tree_.size(); i += i & (~i + 1)) ++tree_[i];
-  }
-  /// How many of those seen have a rank below `rank`.
-  std::int64_t below(std::size_t rank) const {
-    std::int64_t sum = 0;
-    for (std::size_t i = rank; i > 0; i -= i & (~i + 1)) sum += tree_[i];
-    return sum;
-  }
-
- private:
-  std::vector<std::int64_t> tree_;
-};
-
-std::vector<std::size_t> sorted_order(std::span<const double> values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t i, std::size_t j) { return values[i] < values[j]; });
-  return order;
-}
-
-/// Calls visit(begin, end) for each run of equal values in `order`.
-template <class F>
-void for_each_tie(std::span<const double> values, const std::vector<std::size_t>& order, F visit) {
-  for (std::size_t begin = 0; begin < order.size();) {
-    std::size_t end = begin + 1;
-    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
-    visit(begin, end);
-    begin = end;
-  }
-}
-
 }  // namespace
 
-double kendall_tau(std::span<const double> predicted, std::span<const double> truth) {
-  check_pairs(predicted.size(), truth.size());
-  std::vector<std::size_t> rank(predicted.size());
-  const auto by_prediction = sorted_order(predicted);
-  for_each_tie(predicted, by_prediction, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) rank[by_prediction[i]] = begin;
-  });
-
-  Counts counts(predicted.size());
-  std::int64_t balance = 0;
-  std::int64_t pairs = 0;
-  std::int64_t seen = 0;
-  const auto by_truth = sorted_order(truth);
-  for_each_tie(truth, by_truth, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      const std::size_t own = rank[by_truth[i]];
-      balance += counts.below(own) - (seen - counts.below(own + 1));
-      pairs += seen;
-    }
-    for (std::size_t i = begin; i < end; ++i) counts.add(rank[by_truth[i]]);
-    seen += static_cast<std::int64_t>(end - begin);
-  });
-  return pairs == 0 ? 0 : static_cast<double>(balance) / static_cast<double>(pairs);
-}
-
-double spearman_rho(std::span<const double> a, std::span<const double> b) {
-  check_pairs(a.size(), b.size());
-  return core::rank_correlation(a, b);
-}
-
 Scores score(std::span<const Prediction> predicted, std::span<const double> truth) {
-  check_pairs(predicted.size(), truth.size());
+  if (predicted.size() != truth.size() || truth.empty())
+    throw core::Error("cannot compare " + std::to_string(predicted.size()) + " predictions with " +
+                          std::to_string(truth.size()) + " true values",
+                      "give one prediction for each true value, and at least one");
   Scores scores;
   scores.records = truth.size();
   std::vector<double> means;
@@ -108,8 +36,9 @@ Scores score(std::span<const Prediction> predicted, std::span<const double> trut
   scores.rmse = std::sqrt(scores.rmse / count);
   scores.coverage /= count;
   if (scores.mape_records > 0) scores.mape /= static_cast<double>(scores.mape_records);
-  scores.kendall = kendall_tau(means, truth);
-  scores.spearman = spearman_rho(means, truth);
+  const double d = core::somers_d(truth, means);
+  scores.kendall = std::isnan(d) ? 0 : d;
+  scores.spearman = core::rank_correlation(means, truth);
   return scores;
 }
 

@@ -9,6 +9,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "transfer_prior.hpp"
 #include "transfer_smooth.hpp"
 
@@ -278,8 +279,8 @@ struct Transfer::State {
       errors.push_back(100 * std::abs(prediction.mean / truth.back() - 1));
       ratios.push_back(std::abs(prediction.mean - truth.back()) / prediction.deviation);
     }
-    return {known.devices[static_cast<std::size_t>(device)], spearman_rho(predicted, truth),
-            quantile(std::move(errors), 0.5)};
+    return {known.devices[static_cast<std::size_t>(device)],
+            core::rank_correlation(predicted, truth), quantile(std::move(errors), 0.5)};
   }
 
   std::vector<LeaveOneOut> leave_each_out(const std::vector<Index>& networks,
@@ -332,7 +333,7 @@ struct Transfer::State {
           theirs.push_back(known.latency[d][i]);
           ours.push_back(predictions[i].mean);
         }
-      result.push_back({known.devices[d], spearman_rho(ours, theirs)});
+      result.push_back({known.devices[d], core::rank_correlation(ours, theirs)});
     }
     std::stable_sort(result.begin(), result.end(),
                      [](const auto& a, const auto& b) { return a.spearman > b.spearman; });

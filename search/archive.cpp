@@ -93,7 +93,7 @@ double Archive::hypervolume() const {
   std::vector<double> reference = scale_.reference;
   for (std::size_t i = 0; i < objectives_; ++i)
     reference[i] = (reference[i] - scale_.best[i]) / unit(i);
-  return search::hypervolume(scaled, reference);
+  return core::hypervolume(scaled, reference);
 }
 
 }  // namespace mosaic::search

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "mosaic/core/random.hpp"
 
@@ -38,6 +39,22 @@ Points random_points(std::size_t count, std::size_t objectives, std::uint64_t le
   for (auto& point : points)
     for (double& value : point) value = static_cast<double>(stream.below(levels)) - 3;
   return points;
+}
+
+/// Inclusion-exclusion over all subsets: exact, exponential, and knows nothing of fronts.
+double by_inclusion_exclusion(const Points& points, const std::vector<double>& reference) {
+  double volume = 0;
+  for (std::size_t subset = 1; subset < std::size_t{1} << points.size(); ++subset) {
+    double common = 1;
+    for (std::size_t k = 0; k < reference.size(); ++k) {
+      double corner = -INFINITY;
+      for (std::size_t i = 0; i < points.size(); ++i)
+        if (subset >> i & 1) corner = std::max(corner, points[i][k]);
+      common *= std::max(0.0, reference[k] - corner);
+    }
+    volume += __builtin_popcountll(subset) % 2 == 1 ? common : -common;
+  }
+  return volume;
 }
 
 }  // namespace
@@ -84,4 +101,43 @@ TEST_CASE("the Pareto front is what has rank 0, without repetitions") {
         CHECK(std::any_of(front.begin(), front.end(),
                           [&](std::size_t f) { return points[f] == points[i]; }));
   }
+}
+
+TEST_CASE("hypervolume is the volume that inclusion and exclusion give, in any dimension") {
+  const auto width = GENERATE(as<std::size_t>{}, 1, 2, 3, 4, 5);
+  core::Stream random(11, "hypervolume", width);
+  for (int round = 0; round < 20; ++round) {
+    Points points;
+    const auto count = 1 + random.below(10);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      std::vector<double> point;
+      // Coarse, so that points share values, repeat and dominate; some lie beyond the reference.
+      for (std::size_t k = 0; k < width; ++k)
+        point.push_back(static_cast<double>(random.below(7)) / 5);
+      points.push_back(point);
+    }
+    const std::vector<double> reference(width, 1.0);
+    CHECK(core::hypervolume(points, reference) ==
+          Approx(by_inclusion_exclusion(points, reference)).margin(1e-12));
+  }
+}
+
+TEST_CASE("the hypervolume of a few points is what is drawn by hand") {
+  CHECK(core::hypervolume(Points{{2}, {3}}, {5}) == 3);
+  CHECK(core::hypervolume(Points{{1, 1}}, {3, 4}) == 6);
+  CHECK(core::hypervolume(Points{{-2, 0}}, {1, 1}) == 3);
+  // Steps at x = 1, 2, 3 of heights 1, 2, 3 below the reference (4, 4).
+  CHECK(core::hypervolume(Points{{1, 3}, {2, 2}, {3, 1}}, {4, 4}) == 6);
+  // A dominated point and a repeated one add nothing.
+  CHECK(core::hypervolume(Points{{1, 3}, {2, 2}, {3, 1}, {3, 3}, {2, 2}}, {4, 4}) == 6);
+  // Two boxes 2 x 2 x 1 and 1 x 1 x 2 that share 1 x 1 x 1.
+  CHECK(core::hypervolume(Points{{1, 1, 2}, {2, 2, 1}}, {3, 3, 3}) == 4 + 2 - 1);
+}
+
+TEST_CASE("what does not reach into the box, or has no value, is left out of the hypervolume") {
+  const double nan = std::nan("");
+  CHECK(core::hypervolume(Points{}, {1, 1}) == 0);
+  CHECK(core::hypervolume(Points{{1, 4}, {5, 0}, {nan, 0}}, {4, 4}) == 0);
+  CHECK(core::hypervolume(Points{{1, 4}, {5, 0}, {nan, 0}, {3, 3}}, {4, 4}) == 1);
+  CHECK_THROWS_AS(core::hypervolume(Points{{1, 4, 2}}, {4, 4}), std::logic_error);
 }

@@ -106,6 +106,28 @@ TEST_CASE("tau-b counts the pairs that a double loop counts, ties in both includ
     }
 }
 
+TEST_CASE("Somers' D is the balance of the pairs that the truth tells apart") {
+  for (const std::uint64_t levels : {2u, 5u, 1'000'000u})
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      const auto truth = random_values(3 + 20 * seed, levels, seed);
+      const auto score = random_values(truth.size(), 3 * levels, 100 + seed);
+      double balance = 0;
+      double pairs = 0;
+      for (std::size_t i = 0; i < truth.size(); ++i)
+        for (std::size_t j = 0; j < i; ++j) {
+          balance += sign(truth[i], truth[j]) * sign(score[i], score[j]);
+          pairs += truth[i] != truth[j];
+        }
+      INFO(levels << " levels, seed " << seed);
+      CHECK(core::somers_d(truth, score) == Approx(balance / pairs).margin(1e-15));
+    }
+  // Ties of the score say nothing, pairs tied in truth are left out.
+  CHECK(core::somers_d(Values{10, 20, 30}, Values{5, 5, 5}) == 0);
+  CHECK(core::somers_d(Values{4, 4, 8}, Values{9, 1, 10}) == 1);
+  CHECK(core::somers_d(Values{1, 2, 1.5}, Values{2, 2, 1}) == 0);
+  CHECK(std::isnan(core::somers_d(Values{4, 4}, Values{1, 2})));
+}
+
 TEST_CASE("tau-b and rho of tied values are what SciPy 1.17 gives") {
   const Values truth = {1, 2, 2, 3, 4, 4, 5};
   const Values score = {3, 1, 2, 2, 5, 5, 4};

@@ -1,4 +1,4 @@
-// Hypervolume, history and comparison against independent references.
+// History and comparison against independent references.
 
 #include "mosaic/db/analysis.hpp"
 
@@ -18,22 +18,6 @@ namespace {
 using Point = std::vector<double>;
 using Points = std::vector<Point>;
 
-/// Inclusion-exclusion over all subsets: exact, exponential, and knows nothing of fronts.
-double by_inclusion_exclusion(const Points& points, const Point& reference) {
-  double volume = 0;
-  for (std::size_t subset = 1; subset < std::size_t{1} << points.size(); ++subset) {
-    double common = 1;
-    for (std::size_t k = 0; k < reference.size(); ++k) {
-      double corner = -INFINITY;
-      for (std::size_t i = 0; i < points.size(); ++i)
-        if (subset >> i & 1) corner = std::max(corner, points[i][k]);
-      common *= std::max(0.0, reference[k] - corner);
-    }
-    volume += __builtin_popcountll(subset) % 2 == 1 ? common : -common;
-  }
-  return volume;
-}
-
 std::int64_t add(Database& database, const Job& job, const std::string& arch, double accuracy,
                  double latency) {
   const auto id = add_network(database, job, arch);
@@ -43,32 +27,6 @@ std::int64_t add(Database& database, const Job& job, const std::string& arch, do
 }
 
 }  // namespace
-
-TEST_CASE("hypervolume is the volume that inclusion and exclusion give, in any dimension") {
-  const auto width = GENERATE(as<std::size_t>{}, 1, 2, 3, 4, 5);
-  core::Stream random(11, "hypervolume", width);
-  for (int round = 0; round < 20; ++round) {
-    Points points;
-    const auto count = 1 + random.below(10);
-    for (std::uint64_t i = 0; i < count; ++i) {
-      Point point;
-      // Coarse, so that points share values, repeat and dominate; some lie beyond the reference.
-      for (std::size_t k = 0; k < width; ++k)
-        point.push_back(static_cast<double>(random.below(7)) / 5);
-      points.push_back(point);
-    }
-    const Point reference(width, 1.0);
-    CHECK(hypervolume(points, reference) ==
-          Approx(by_inclusion_exclusion(points, reference)).margin(1e-12));
-  }
-}
-
-TEST_CASE("hypervolume of nothing, of points beyond the reference and of NaN is zero") {
-  CHECK(hypervolume(Points{}, {1, 1}) == 0);
-  CHECK(hypervolume(Points{{1, 0}, {2, -5}}, {1, 1}) == 0);
-  CHECK(hypervolume(Points{{std::nan(""), 0}}, {1, 1}) == 0);
-  CHECK(hypervolume(Points{{0, 0}, {0, 0}}, {2, 3}) == 6);
-}
 
 TEST_CASE(
     "objectives are scaled by ideal and nadir, and a flat one by what lies beside the front") {
@@ -179,10 +137,10 @@ TEST_CASE("jobs are compared on the front of their union") {
   const Points scaled_two{{0.25, 0.5}, {1, 0}};
   const Points both{{0, 1}, {0.25, 0.5}, {1, 0}};
   const Point reference{1.1, 1.1};
-  CHECK(first.share == Approx(by_inclusion_exclusion(scaled_one, reference) /
-                              by_inclusion_exclusion(both, reference)));
-  CHECK(second.share == Approx(by_inclusion_exclusion(scaled_two, reference) /
-                               by_inclusion_exclusion(both, reference)));
+  CHECK(first.share ==
+        Approx(core::hypervolume(scaled_one, reference) / core::hypervolume(both, reference)));
+  CHECK(second.share ==
+        Approx(core::hypervolume(scaled_two, reference) / core::hypervolume(both, reference)));
 
   const auto early = compare(database, jobs, 1);
   CHECK(early.jobs[1].evaluations == 1);

@@ -6,65 +6,6 @@ using namespace mosaic;
 using namespace mosaic::predictors;
 using namespace mosaic::predictors::testing;
 
-namespace {
-
-/// Straight from the definition: O(n^2).
-double kendall_by_pairs(const std::vector<double>& predicted, const std::vector<double>& truth) {
-  double balance = 0;
-  double pairs = 0;
-  for (std::size_t i = 0; i < truth.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (truth[i] == truth[j]) continue;
-      pairs += 1;
-      const double product = (truth[i] - truth[j]) * (predicted[i] - predicted[j]);
-      balance += product > 0 ? 1 : product < 0 ? -1 : 0;
-    }
-  }
-  return pairs == 0 ? 0 : balance / pairs;
-}
-
-}  // namespace
-
-TEST_CASE("Kendall's tau counts the pairs that a double loop counts") {
-  core::Stream stream(7, "test");
-  for (const std::uint64_t levels : {2u, 5u, 1000u}) {
-    for (const std::size_t count : {1u, 2u, 17u, 200u}) {
-      std::vector<double> predicted;
-      std::vector<double> truth;
-      for (std::size_t i = 0; i < count; ++i) {
-        predicted.push_back(static_cast<double>(stream.below(levels)));
-        truth.push_back(predicted.back() / 3 + static_cast<double>(stream.below(levels)));
-      }
-      INFO(count << " values of " << levels << " levels");
-      CHECK(kendall_tau(predicted, truth) ==
-            Approx(kendall_by_pairs(predicted, truth)).margin(1e-15));
-    }
-  }
-}
-
-TEST_CASE(
-    "Kendall's tau gives nothing for ties of the prediction and leaves ties of the truth out") {
-  CHECK(kendall_tau(std::vector<double>{1, 2, 3}, std::vector<double>{10, 20, 30}) == 1);
-  CHECK(kendall_tau(std::vector<double>{3, 2, 1}, std::vector<double>{10, 20, 30}) == -1);
-  CHECK(kendall_tau(std::vector<double>{5, 5, 5}, std::vector<double>{10, 20, 30}) == 0);
-  // Pairs (1,3) and (2,3) count, the tie of truth (1,2) does not.
-  CHECK(kendall_tau(std::vector<double>{9, 1, 10}, std::vector<double>{4, 4, 8}) == 1);
-  // One concordant pair, one tied, one discordant.
-  CHECK(kendall_tau(std::vector<double>{2, 2, 1}, std::vector<double>{1, 2, 1.5}) == 0);
-  CHECK(kendall_tau(std::vector<double>{1, 2}, std::vector<double>{4, 4}) == 0);
-}
-
-TEST_CASE("Spearman's rho is the correlation of average ranks") {
-  CHECK(spearman_rho(std::vector<double>{1, 10, 100}, std::vector<double>{-5, 0, 70}) == Approx(1));
-  // Ranks 1 2 3 4 5 against 2 1 4 3 5: 1 - 6 * 4 / (5 * 24) = 0.8.
-  CHECK(spearman_rho(std::vector<double>{1, 2, 3, 4, 5}, std::vector<double>{2, 1, 4, 3, 5}) ==
-        Approx(0.8));
-  // Ranks 1 2.5 2.5 4 against 1 2 3 4: 4.5 / sqrt(4.5 * 5).
-  CHECK(spearman_rho(std::vector<double>{1, 7, 7, 9}, std::vector<double>{1, 2, 3, 4}) ==
-        Approx(4.5 / std::sqrt(22.5)));
-  CHECK(spearman_rho(std::vector<double>{1, 1, 1}, std::vector<double>{1, 2, 3}) == 0);
-}
-
 TEST_CASE("scores are what a hand computes") {
   const std::vector<Prediction> predicted{{11, 1}, {18, 1}, {33, 2}, {40, 0}};
   const std::vector<double> truth{10, 20, 30, 40};

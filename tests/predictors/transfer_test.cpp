@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "mosaic/core/ranking.hpp"
 #include "support.hpp"
 
 using namespace mosaic;
@@ -68,7 +69,7 @@ double rank_correlation(const Transferred& result, const std::vector<double>& tr
   std::vector<double> means;
   for (const auto& prediction : result.predictions) means.push_back(prediction.mean);
   means.resize(truth.size());
-  return spearman_rho(means, truth);
+  return core::rank_correlation(means, truth);
 }
 
 /// Writes a table and gives its path for as long as it lives.
@@ -100,7 +101,7 @@ TEST_CASE("noisy tables: better than the nearest known device, and structure is 
     alone += rank_correlation(result, world.fresh) / 5;
     double best = 0;  // the luckiest choice of a known device, made with the truth in view
     for (const auto& latency : world.known.latency)
-      best = std::max(best, spearman_rho(latency, world.fresh));
+      best = std::max(best, core::rank_correlation(latency, world.fresh));
     nearest += best / 5;
     const Transfer sharper(world.known, world.structure());
     with_structure +=

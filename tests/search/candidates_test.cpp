@@ -57,7 +57,7 @@ double share_found(const std::string& algorithm, std::uint64_t seed) {
   std::vector<double> worst = all[0];
   for (const auto& values : all)
     for (std::size_t k = 0; k < 2; ++k) worst[k] = std::max(worst[k], values[k]);
-  return search::hypervolume(found, worst) / search::hypervolume(all, worst);
+  return core::hypervolume(found, worst) / core::hypervolume(all, worst);
 }
 
 }  // namespace

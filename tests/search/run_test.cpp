@@ -100,7 +100,7 @@ TEST_CASE("nsga2 finds a larger hypervolume than random search does") {
       for (const auto& network : f.database.front(f.job))
         points.push_back(
             {-network.metrics.at("params").value, network.metrics.at("activation_bytes").value});
-      total[i] += search::hypervolume(points, {0, 1e6});
+      total[i] += core::hypervolume(points, {0, 1e6});
     }
   CHECK(total[1] > total[0]);
 }

@@ -6,6 +6,7 @@
 
 #include "acquisition.hpp"
 #include "common.hpp"
+#include "mosaic/core/pareto.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/predictors/structure.hpp"
 #include "operators.hpp"
@@ -78,7 +79,7 @@ TEST_CASE("expected hypervolume improvement is what sampling finds") {
   const search::Acquisition acquisition(2, front, 1);
   // Reference: a tenth of the extent beyond the worst values.
   const std::vector<double> reference = {3.2, 3.2};
-  const double before = search::hypervolume(front, reference);
+  const double before = core::hypervolume(front, reference);
   const std::vector<Beliefs> beliefs = {one_belief(1.8, 0.5), one_belief(1.9, 0.7)};
   core::Stream stream(5, "sample");
   double gain = 0;
@@ -86,7 +87,7 @@ TEST_CASE("expected hypervolume improvement is what sampling finds") {
   for (int i = 0; i < count; ++i) {
     auto points = front;
     points.push_back({draw(beliefs[0], stream), draw(beliefs[1], stream)});
-    gain += (search::hypervolume(points, reference) - before) / count;
+    gain += (core::hypervolume(points, reference) - before) / count;
   }
   CHECK(acquisition(beliefs, 0) == Approx(gain).epsilon(0.03));
   // A constraint that is kept with probability one half halves it.
@@ -193,7 +194,7 @@ TEST_CASE("linas finds more than evolution with the same evaluations") {
       for (const auto& network : f.database.front(f.job))
         points.push_back(
             {-network.metrics.at("params").value, network.metrics.at("activation_bytes").value});
-      total[i] += search::hypervolume(points, {0, 1e6});
+      total[i] += core::hypervolume(points, {0, 1e6});
     }
   CHECK(total[1] > total[0]);
 }

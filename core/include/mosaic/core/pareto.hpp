@@ -1,4 +1,4 @@
-/// Pareto dominance over minimised objective vectors.
+/// Pareto dominance over minimised objective vectors, and the volume that they dominate.
 #pragma once
 
 #include <cstddef>
@@ -26,5 +26,12 @@ std::vector<std::size_t> pareto_front(std::span<const std::vector<double>> point
 /// a rank. Points with NaN come after all others, in one rank. O(n log n) for up to two objectives;
 /// for more, the efficient nondominated sort with binary search (ENS-BS, Zhang et al. 2015).
 std::vector<std::size_t> nondominated_ranks(std::span<const std::vector<double>> points);
+
+/// Volume that minimised points dominate within `reference`: points that do not reach into it, and
+/// those with NaN, count nothing; 0 without points. Exact for any number of objectives: a sweep for
+/// two, WFG (While, Bradstreet, Barone, IEEE TEVC 16(1), 2012) with slicing for more, O(n^2 log n)
+/// for three. Throws std::logic_error for a point of another length.
+double hypervolume(std::span<const std::vector<double>> points,
+                   const std::vector<double>& reference);
 
 }  // namespace mosaic::core

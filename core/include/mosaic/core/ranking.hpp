@@ -14,6 +14,11 @@ namespace mosaic::core {
 /// fewer than two networks, leaves nothing to rank: NaN. Throws Error as rank_scores does.
 double kendall_tau_b(std::span<const double> truth, std::span<const double> score);
 
+/// Somers' D of the score given the truth (Somers 1962): (concordant - discordant) / pairs untied
+/// in truth, so that a tied score counts as half right. NaN where no pair is left. Nothing is
+/// checked.
+double somers_d(std::span<const double> truth, std::span<const double> score);
+
 /// Ranks from 1, the least first; ties are given their average rank.
 std::vector<double> average_ranks(std::span<const double> values);
 

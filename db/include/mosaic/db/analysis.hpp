@@ -15,13 +15,6 @@ namespace mosaic::db {
 /// value of each is 0 (ideal) and its worst 1 (nadir).
 inline constexpr double kReference = 1.1;
 
-/// Volume that minimised points dominate within `reference`; points that do not reach into it count
-/// nothing, nor do points with NaN. Exact for any number of objectives: a sweep for two, WFG
-/// (While, Bradstreet, Barone, IEEE TEVC 16(1), 2012, without its slicing) for more. 0 without
-/// points.
-double hypervolume(std::span<const std::vector<double>> points,
-                   const std::vector<double>& reference);
-
 /// How objectives are scaled: per objective the least and greatest cost of a front.
 struct Scale {
   std::vector<double> ideal;

@@ -75,8 +75,7 @@ struct Scores {
   double mape = 0;               ///< mean absolute percentage error, percent, of
   std::size_t mape_records = 0;  ///< the records whose truth is not 0
   double rmse = 0;
-  double kendall = 0;   ///< concordant minus discordant over all pairs whose *truth* differs; tied
-                        ///< predictions count 0
+  double kendall = 0;   ///< core::somers_d: over all pairs whose *truth* differs; 0 if none is left
   double spearman = 0;  ///< of average ranks
   double coverage = 0;  ///< share of truths within mean +- 1.645 deviations (0.9 if calibrated)
 };
@@ -92,12 +91,6 @@ std::unique_ptr<Predictor> load_predictor(const std::string& path,
                                           std::optional<Scores>* scores = nullptr);
 
 Scores score(std::span<const Prediction> predicted, std::span<const double> truth);
-/// Pairs with equal truth are left out; ties of prediction count as half right. 0 if no pair is
-/// left.
-double kendall_tau(std::span<const double> predicted, std::span<const double> truth);
-/// 0 if either side is constant.
-double spearman_rho(std::span<const double> a, std::span<const double> b);
-
 /// Mean scores of k-fold cross-validation: every record is predicted once by a model that did not
 /// see it, nor another record of equal features (unless those are too few to be told apart), and
 /// the scores are those of all these predictions together. Throws core::Error for fewer than 2

@@ -87,11 +87,6 @@ std::int64_t remeasure_front(const spaces::Space& space,
                              const std::vector<SearchObjective>& objectives, db::Database& database,
                              const db::Job& job);
 
-/// Hypervolume of minimised points with respect to a reference point (points beyond it are left
-/// out).
-double hypervolume(const std::vector<std::vector<double>>& points,
-                   const std::vector<double>& reference);
-
 /// Version of the pagmo that this build uses.
 std::string pagmo_version();
 

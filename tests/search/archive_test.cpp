@@ -1,29 +1,23 @@
-#include <limits>
+#include <pagmo/utils/hypervolume.hpp>
 
 #include "archive.hpp"
 #include "common.hpp"
+#include "mosaic/core/pareto.hpp"
+#include "mosaic/core/random.hpp"
 
 using namespace mosaic;
-using search::hypervolume;
 
-TEST_CASE("the hypervolume of a few points is what is drawn by hand") {
-  CHECK(hypervolume({}, {1, 1}) == 0);
-  CHECK(hypervolume({{2}, {3}}, {5}) == 3);
-  CHECK(hypervolume({{1, 1}}, {3, 4}) == 6);
-  // Steps at x = 1, 2, 3 of heights 1, 2, 3 below the reference (4, 4).
-  CHECK(hypervolume({{1, 3}, {2, 2}, {3, 1}}, {4, 4}) == Approx(6));
-  // A dominated point and a repeated one add nothing.
-  CHECK(hypervolume({{1, 3}, {2, 2}, {3, 1}, {3, 3}, {2, 2}}, {4, 4}) == Approx(6));
-  // Two boxes 2 x 2 x 1 and 1 x 1 x 2 that share 1 x 1 x 1.
-  CHECK(hypervolume({{1, 1, 2}, {2, 2, 1}}, {3, 3, 3}) == Approx(4 + 2 - 1));
-}
-
-TEST_CASE(
-    "points on or beyond the reference, or without a value, are left out of the hypervolume") {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(hypervolume({{1, 4}, {5, 0}, {nan, 0}}, {4, 4}) == 0);
-  CHECK(hypervolume({{1, 4}, {5, 0}, {nan, 0}, {3, 3}}, {4, 4}) == 1);
-  CHECK(hypervolume({{-2, 0}}, {1, 1}) == 3);
+TEST_CASE("the hypervolume is that of pagmo") {
+  const auto objectives = GENERATE(as<std::size_t>{}, 2, 3, 4, 5);
+  core::Stream random(3, "hypervolume", objectives);
+  const std::vector<double> reference(objectives, 1.0);
+  for (const std::size_t count : {1u, 10u, 60u}) {
+    std::vector<std::vector<double>> points(count, std::vector<double>(objectives));
+    for (auto& point : points)
+      for (double& value : point) value = random.uniform();
+    CHECK(core::hypervolume(points, reference) ==
+          Approx(pagmo::hypervolume(points).compute(reference)).epsilon(1e-12));
+  }
 }
 
 TEST_CASE("an archive keeps its front and scale while networks are added") {
