@@ -3,14 +3,14 @@
 #include <map>
 #include <set>
 
-#include "mosaic/predictors/predictor.hpp"
 #include "mosaic/spaces/ops.hpp"
+#include "records.hpp"
 
 namespace mosaic::predictors {
 
 namespace {
 
-constexpr std::int64_t kSymbolValue = 32;  // a typical length where a graph leaves one open
+constexpr std::int64_t kSymbolValue = 32;
 
 double bytes_of(const spaces::Dims& dims, spaces::DataType type) {
   double bytes = type == spaces::DataType::int64 ? 8 : 4;
@@ -18,15 +18,15 @@ double bytes_of(const spaces::Dims& dims, spaces::DataType type) {
   return bytes;
 }
 
-spaces::Symbols symbols_of(const spaces::Graph& graph) {
+}  // namespace
+
+spaces::Symbols typical_symbols(const spaces::Graph& graph) {
   spaces::Symbols symbols;
   for (const auto& node : graph.nodes)
     for (const auto& dim : node.shape)
       for (const auto& symbol : dim.symbols) symbols[symbol] = kSymbolValue;
   return symbols;
 }
-
-}  // namespace
 
 FeatureExtractor::FeatureExtractor(const spaces::Space& space)
     : space_(space), encoding_(space.graph()), names_(encoding_.names()) {
@@ -44,7 +44,7 @@ FeatureExtractor::FeatureExtractor(const spaces::Space& space)
 
 Features FeatureExtractor::operator()(const spaces::Genotype& genotype) const {
   const spaces::Graph graph = space_.bind(genotype);
-  const spaces::Symbols symbols = symbols_of(graph);
+  const spaces::Symbols symbols = typical_symbols(graph);
   const auto encoded = encoding_(genotype);
   Features features(encoded.begin(), encoded.end());
   features.push_back(spaces::count_parameters(graph));

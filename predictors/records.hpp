@@ -13,6 +13,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/predictors/predictor.hpp"
+#include "mosaic/spaces/graph.hpp"
 
 namespace mosaic::predictors {
 
@@ -84,6 +85,9 @@ bool log_possible(const std::vector<double>& targets, LogTarget log);
 /// holds 90% of `errors`: the conformal quantile of |error| / spread (Lei et al. 2018, eq. 7),
 /// over 1.645.
 double calibration(const std::vector<double>& errors, const std::vector<double>& spreads);
+
+/// A typical length for every symbol that a graph leaves open.
+spaces::Symbols typical_symbols(const spaces::Graph& graph);
 
 /// Numbers as hexadecimal bit patterns: compact, and the same bits when read back. unpack() throws
 /// core::Error unless there are `count` finite numbers.

@@ -8,27 +8,19 @@
 
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/random.hpp"
+#include "records.hpp"
 
 namespace mosaic::predictors {
 
 namespace {
 
 enum GroupIndex : std::size_t { kGenes, kNodes, kChains, kCounts, kDepth, kGroups };
-constexpr std::int64_t kSymbolValue = 32;      // a typical length where a graph leaves one open
 constexpr std::size_t kMostColumns = 512;      // of a group: those that most sampled networks have
 constexpr std::size_t kLongestChain = 3;       // ops in a row
 constexpr std::uint64_t kChainBase = 1 << 20;  // labels are this many at most
 
 std::uint64_t key_of(std::string_view text, std::uint64_t salt = 0) {
   return core::hash64(text) + salt;
-}
-
-spaces::Symbols symbols_of(const spaces::Graph& graph) {
-  spaces::Symbols symbols;
-  for (const auto& node : graph.nodes)
-    for (const auto& dim : node.shape)
-      for (const auto& symbol : dim.symbols) symbols[symbol] = kSymbolValue;
-  return symbols;
 }
 
 bool has_matrix(const spaces::GraphNode& node) {
@@ -132,7 +124,7 @@ StructureFeatures::Raw StructureFeatures::raw(const spaces::Genotype& genotype) 
   Raw raw(kGroups);
   add_genes(genotype, raw);
   const spaces::Graph graph = space_.bind(genotype);
-  const spaces::Symbols symbols = symbols_of(graph);
+  const spaces::Symbols symbols = typical_symbols(graph);
   std::vector<Ways> ways;
   std::map<std::uint64_t, float> chains;
   std::map<std::uint64_t, float> ops;
