@@ -72,8 +72,13 @@ void add_constraints(Connection& connection, const Job& job) {
 /// Brings a file to this build's version of the schema, all at once. Columns are made where they
 /// are missing: version 1 had none, and who deletes `members` by hand gets them anew.
 void migrate(Connection& connection) {
-  for (int from = stored_version(connection); from < schema_version(); ++from)
-    connection.script(migration(from));
+  if (stored_version(connection) < schema_version()) {
+    for (const View& view : views())
+      connection.script(std::string("DROP VIEW IF EXISTS ") + view.name);
+    for (int from = stored_version(connection); from < schema_version(); ++from)
+      connection.script(migration(from));
+    for (const View& view : views()) connection.script(view.sql);
+  }
   connection.script("PRAGMA application_id = " + std::to_string(kApplicationId) +
                     "; PRAGMA user_version = " + std::to_string(schema_version()));
 }

@@ -1,6 +1,8 @@
 /// The tables and views of a results database, and how an older one becomes a newer one.
 #pragma once
 
+#include <span>
+
 #include "sqlite.hpp"
 
 namespace mosaic::db {
@@ -22,7 +24,15 @@ extern const char* const kVersion2;
 /// Adds to version 2.
 extern const char* const kVersion3;
 
-/// SQL that turns version `from` into `from` + 1.
+/// SQL that turns the tables of version `from` into those of `from` + 1.
 const char* migration(int from);
+
+/// What every database of this version shows, views after those that they read. Views hold nothing:
+/// a migration drops them first and makes them anew at its end.
+struct View {
+  const char* name;
+  const char* sql;  ///< CREATE VIEW
+};
+std::span<const View> views();
 
 }  // namespace mosaic::db

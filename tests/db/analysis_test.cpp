@@ -64,11 +64,7 @@ TEST_CASE("history tells each generation's measured hypervolume as a computation
   CHECK(rows[2].generation == 3);
 }
 
-TEST_CASE("history counts a value that was replaced later as it was known then") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "history counts a value that was replaced later as it was known then") {
   add(database, job, "a", 80, 8);
   const auto b = add(database, job, "b", 70, 4);
   database.add_generation(job.id, {1, 2, 0, {}});

@@ -148,11 +148,7 @@ TEST_CASE("a front holds only networks that keep every constraint of the job") {
              Contains("the bound on latency_ms of job 'infinite' is not a finite number"));
 }
 
-TEST_CASE("a front of old has the values that were known then") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "a front of old has the values that were known then") {
   // As a search does it: measured first, then numbered in one transaction.
   std::map<std::string, std::int64_t> ids;
   const auto generation =
@@ -192,11 +188,7 @@ TEST_CASE("a front of old has the values that were known then") {
   CHECK(database.front(job, 0).empty());
 }
 
-TEST_CASE("constrained best is what a look at every network finds") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "constrained best is what a look at every network finds") {
   core::Stream random(5, "best");
   database.transaction([&] {
     for (int i = 0; i < 1200; ++i) {
@@ -243,11 +235,7 @@ TEST_CASE("constrained best is what a look at every network finds") {
                       "latency_ms, params"));
 }
 
-TEST_CASE("failures are told by kind, and a value had in the end is none") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "failures are told by kind, and a value had in the end is none") {
   const auto fail = [&](const std::string& arch, const std::string& why) {
     auto failed = measured("accuracy", std::nan(""));
     failed.status = core::Status::failed;
@@ -269,11 +257,7 @@ TEST_CASE("failures are told by kind, and a value had in the end is none") {
   CHECK(failures[1].message == "out of memory");
 }
 
-TEST_CASE("suspect is what was timed last while the device was slow") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "suspect is what was timed last while the device was slow") {
   const auto time = [&](const std::string& arch, double value, const std::string& note) {
     auto timed = measured("latency_ms", value);
     timed.message = note;

@@ -43,11 +43,7 @@ TEST_CASE("a job reads back as it was written") {
   CHECK(found.created == job.created);
 }
 
-TEST_CASE("updating a job changes how it stands and nothing of what it is") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "updating a job changes how it stands and nothing of what it is") {
   Job changed = job;
   changed.status = "failed";
   changed.phase = "train";
@@ -129,11 +125,7 @@ TEST_CASE("a job name is taken once, and an unknown one gets the known ones list
                       "fashion-front, cifar-front"));
 }
 
-TEST_CASE("a measurement reads back to the last bit, whether good or failed") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "a measurement reads back to the last bit, whether good or failed") {
   const auto id = add_network(database, job, "a:1");
   auto good = measured("latency_ms", 0.1 + 0.2, "batch=1,threads=2");
   good.message = "device slow: reference 1.24x";
@@ -202,11 +194,9 @@ TEST_CASE("a measurement is found by job, space, network, metric, fidelity and d
   CHECK(timed[0].id < timed[1].id);
 }
 
-TEST_CASE("a network shows its latest good measurement and its latest prediction of each metric") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(
+    OneJob,
+    "a network shows its latest good measurement and its latest prediction of each metric") {
   const auto a = add_network(database, job, "a:1");
   const auto b = add_network(database, job, "b:2", false);
   add_network(database, sample_job("of no job"), "c:3", false);
@@ -275,12 +265,7 @@ TEST_CASE("evaluations are numbered from one, once per network and job") {
   CHECK(evaluations[1].arch == "a:1");
 }
 
-TEST_CASE("training curve, generations and states are kept, replaced and rewound") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
-
+TEST_CASE_METHOD(OneJob, "training curve, generations and states are kept, replaced and rewound") {
   database.add_training_point(job.id, {10, 0.5, 2.0, 40, 0.1, 900});
   database.add_training_point(job.id, {20, 1.0, 1.5, 50, 0.05, 950});
   database.add_training_point(job.id, {20, 1.0, 1.25, 55, 0.05, 950});
@@ -324,11 +309,7 @@ TEST_CASE("training curve, generations and states are kept, replaced and rewound
   CHECK(database.number_evaluation(job.id, ids[3]) == 3);
 }
 
-TEST_CASE("a transaction is all or nothing, and a nested one joins it") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "a transaction is all or nothing, and a nested one joins it") {
   const auto id = add_network(database, job, "a");
   const auto count = [&] { return database.measurements(job.id, "accuracy").size(); };
 
@@ -369,11 +350,7 @@ TEST_CASE("what belongs to no job or network is refused") {
              Contains("FOREIGN KEY constraint failed"));
 }
 
-TEST_CASE("several threads write through one database") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "several threads write through one database") {
   const auto id = add_network(database, job, "a");
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)

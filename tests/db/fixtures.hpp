@@ -82,6 +82,14 @@ inline Job sample_job(const std::string& name, std::vector<Objective> objectives
   return job;
 }
 
+/// A new database with one job, for TEST_CASE_METHOD.
+struct OneJob {
+  const Folder folder;
+  Database database{folder.file()};
+  Job job = sample_job("first");
+  OneJob() { database.create_job(job); }
+};
+
 inline std::int64_t add_network(Database& database, const Job& job, const std::string& arch,
                                 bool number = true) {
   const auto id = database.architecture(job.space_hash, arch, "hash-of-" + arch);

@@ -26,12 +26,9 @@ using Names = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE(
+TEST_CASE_METHOD(
+    OneJob,
     "the front is what was measured in full and what nothing dominates, best accuracy first") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
   const auto add = [&](const std::string& arch, double accuracy, double latency) {
     const auto id = add_network(database, job, arch);
     if (accuracy > 0) database.add_measurement(job.id, id, measured("accuracy", accuracy));
@@ -104,11 +101,7 @@ TEST_CASE("the view `front` agrees with front() for any number of objectives and
   }
 }
 
-TEST_CASE("the views show predicted and measured values side by side") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "the views show predicted and measured values side by side") {
   const auto id = add_network(database, job, "a");
   database.add_measurement(job.id, id, measured("params", 1000));
   database.add_measurement(job.id, id, measured("flops", 2000));

@@ -87,11 +87,7 @@ TEST_CASE("a value that was taken from another job says so, and one measured twi
   CHECK_FALSE(database.provenance("a", one.id)[1].taken_from);
 }
 
-TEST_CASE("a session that was rolled back is not named by what comes after") {
-  const Folder folder;
-  Database database(folder.file());
-  Job job = sample_job("first");
-  database.create_job(job);
+TEST_CASE_METHOD(OneJob, "a session that was rolled back is not named by what comes after") {
   const auto id = add_network(database, job, "a");
   error_of([&] {
     database.transaction([&] {
