@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "algorithm_state.hpp"
 #include "mosaic/core/error.hpp"
@@ -60,66 +59,21 @@ struct Sorted {
 /// NSGA-II's scheme (Deb et al. 2002): parents by binary tournament, survivors among parents and
 /// children, both by rank and then crowding. Genes are crossed uniformly and mutated by option, and
 /// no network is proposed twice. Everything in O(n log n) with up to two objectives.
-class Evolution : public SearchAlgorithm {
+class Evolution : public PopulationAlgorithm {
  public:
   Evolution(const spaces::Space& space, AlgorithmSettings settings, double cr, std::string identity)
-      : space_(space),
-        settings_(std::move(settings)),
-        cr_(cr),
-        identity_(std::move(identity)),
-        known_(settings_.candidates) {}
-
-  void step(const BatchFitness& fitness) override {
-    core::Stream stream(settings_.seed, "search/evolution", generations_);
-    const auto batch =
-        generations_ == 0 ? founders(space_, settings_, stream, known_) : children(stream);
-    ++generations_;
-    if (batch.empty()) return;
-    const auto vectors = fitness(batch);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      genotypes_.push_back(batch[i]);
-      points_.push_back(penalised(vectors[i], settings_.objectives));
-    }
-    survive();
-  }
-
-  std::string save() const override {
-    const nlohmann::json content = {{"generations", generations_},
-                                    {"genotypes", genotypes_},
-                                    {"objectives", points_},
-                                    {"known", known_}};
-    return write_state(identity_, content.dump());
-  }
-
-  void load(const std::string& state) override {
-    std::vector<Genotype> genotypes;
-    std::vector<std::vector<double>> points;
-    Known known(settings_.candidates);
-    std::uint64_t generations = 0;
-    read_json_state(identity_, state, "evolution", [&](const nlohmann::json& content) {
-      content.at("generations").get_to(generations);
-      content.at("genotypes").get_to(genotypes);
-      content.at("objectives").get_to(points);
-      content.at("known").get_to(known);
-    });
-    if (points.size() != genotypes.size())
-      throw_bad_state("evolution", "it has objectives of " + std::to_string(points.size()) +
-                                       " networks and " + std::to_string(genotypes.size()) +
-                                       " networks");
-    genotypes_ = std::move(genotypes);
-    points_ = std::move(points);
-    known_ = std::move(known);
-    generations_ = generations;
-  }
+      : PopulationAlgorithm(space, std::move(settings), "evolution", std::move(identity)),
+        cr_(cr) {}
 
  private:
-  std::vector<Genotype> children(core::Stream& stream) {
-    const Sorted sorted(points_);
+  std::vector<Genotype> next(core::Stream& stream) override {
+    const Sorted sorted(points());
     std::vector<Genotype> batch;
     batch.reserve(settings_.population);
     while (batch.size() < settings_.population) {
-      Genotype child = genotypes_[parent(sorted, stream)];
-      if (stream.uniform() < cr_) cross_into(child, genotypes_[parent(sorted, stream)], stream);
+      Genotype child = members_[parent(sorted, stream)].genotype;
+      if (stream.uniform() < cr_)
+        cross_into(child, members_[parent(sorted, stream)].genotype, stream);
       mutate_genes(child, stream);
       child = space_.canonical(std::move(child));
       if (known_.take(child, kPatience, [&](Genotype& varied) { mutate_one(varied, stream); })) {
@@ -133,9 +87,15 @@ class Evolution : public SearchAlgorithm {
     return batch;
   }
 
+  std::vector<std::vector<double>> points() const {
+    std::vector<std::vector<double>> result;
+    for (const Member& member : members_) result.push_back(member.objectives);
+    return result;
+  }
+
   std::size_t parent(const Sorted& sorted, core::Stream& stream) const {
-    const std::size_t a = stream.below(genotypes_.size());
-    const std::size_t b = stream.below(genotypes_.size());
+    const std::size_t a = stream.below(members_.size());
+    const std::size_t b = stream.below(members_.size());
     return sorted.better(b, a) ? b : a;
   }
 
@@ -168,13 +128,12 @@ class Evolution : public SearchAlgorithm {
   }
 
   /// Keeps the best fronts; of the one that fits in part, those in the least crowded places.
-  void survive() {
-    if (genotypes_.size() <= settings_.population) return;
-    Sorted sorted(points_);
-    std::vector<Genotype> genotypes;
-    std::vector<std::vector<double>> points;
+  void survive() override {
+    if (members_.size() <= settings_.population) return;
+    Sorted sorted(points());
+    std::vector<Member> kept;
     for (auto& front : sorted.fronts) {
-      const std::size_t room = settings_.population - genotypes.size();
+      const std::size_t room = settings_.population - kept.size();
       if (room == 0) break;
       if (front.size() > room) {
         std::stable_sort(front.begin(), front.end(), [&](std::size_t a, std::size_t b) {
@@ -182,23 +141,12 @@ class Evolution : public SearchAlgorithm {
         });
         front.resize(room);
       }
-      for (const std::size_t i : front) {
-        genotypes.push_back(std::move(genotypes_[i]));
-        points.push_back(std::move(points_[i]));
-      }
+      for (const std::size_t i : front) kept.push_back(std::move(members_[i]));
     }
-    genotypes_ = std::move(genotypes);
-    points_ = std::move(points);
+    members_ = std::move(kept);
   }
 
-  const spaces::Space& space_;
-  AlgorithmSettings settings_;
   double cr_;
-  std::string identity_;
-  std::uint64_t generations_ = 0;
-  std::vector<Genotype> genotypes_;          // the population
-  std::vector<std::vector<double>> points_;  // its objectives
-  Known known_;                              // everything that was ever proposed
 };
 
 double crossover_rate(const core::Call& call) {

@@ -1,8 +1,5 @@
-#include <nlohmann/json.hpp>
-
 #include "algorithm_state.hpp"
 #include "mosaic/core/pareto.hpp"
-#include "operators.hpp"
 #include "population.hpp"
 
 namespace mosaic::search {
@@ -13,56 +10,25 @@ namespace {
 /// 2004): all networks one decision away from the best known are evaluated, a generation's worth at
 /// a time, until the best has no better neighbour; then from random networks on. With several
 /// objectives every member of the front is explored in turn.
-class LocalSearch : public SearchAlgorithm {
+class LocalSearch : public PopulationAlgorithm {
  public:
   LocalSearch(const spaces::Space& space, AlgorithmSettings settings, std::string identity)
-      : space_(space),
-        settings_(std::move(settings)),
-        identity_(std::move(identity)),
-        known_(settings_.candidates) {}
-
-  void step(const BatchFitness& fitness) override {
-    core::Stream stream(settings_.seed, "search/local_search", generations_);
-    const auto batch = next_batch(stream);
-    ++generations_;
-    if (batch.empty()) return;
-    const auto vectors = fitness(batch);
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      climbers_.push_back({batch[i], penalised(vectors[i], settings_.objectives)});
-    select();
-  }
-
-  std::string save() const override {
-    const nlohmann::json content = {
-        {"generations", generations_}, {"climbers", climbers_}, {"known", known_}};
-    return write_state(identity_, content.dump());
-  }
-
-  void load(const std::string& state) override {
-    std::vector<Member> climbers;
-    Known known(settings_.candidates);
-    std::uint64_t generations = 0;
-    read_json_state(identity_, state, "local_search", [&](const nlohmann::json& content) {
-      content.at("generations").get_to(generations);
-      content.at("climbers").get_to(climbers);
-      content.at("known").get_to(known);
-    });
-    climbers_ = std::move(climbers);
-    known_ = std::move(known);
-    generations_ = generations;
-  }
+      : PopulationAlgorithm(space, std::move(settings), "local_search", std::move(identity)) {}
 
  private:
-  /// Unknown neighbours of the climbers, first climbers first; where there is none, the climb is
-  /// over and new climbers start at random places, the first ones where they are told to.
-  std::vector<spaces::Genotype> next_batch(core::Stream& stream) {
+  std::vector<spaces::Genotype> first(core::Stream& stream) override {
+    if (settings_.start.empty()) return next(stream);
     std::vector<spaces::Genotype> batch;
-    if (generations_ == 0 && !settings_.start.empty()) {
-      for (const auto& genotype : settings_.start)
-        if (known_.add(genotype)) batch.push_back(genotype);
-      return batch;
-    }
-    for (const auto& climber : climbers_) {
+    for (const auto& genotype : settings_.start)
+      if (known_.add(genotype)) batch.push_back(genotype);
+    return batch;
+  }
+
+  /// Unknown neighbours of the climbers, first climbers first; where there is none, the climb is
+  /// over and new climbers start at random places.
+  std::vector<spaces::Genotype> next(core::Stream& stream) override {
+    std::vector<spaces::Genotype> batch;
+    for (const auto& climber : members_) {
       auto around = known_.around(space_, climber.genotype);
       stream.shuffle(around);
       for (auto& genotype : around)
@@ -71,26 +37,19 @@ class LocalSearch : public SearchAlgorithm {
       if (batch.size() == settings_.population) return batch;
     }
     if (!batch.empty()) return batch;
-    climbers_.clear();
+    members_.clear();
     known_.fill(batch, settings_.population, space_, stream);
     return batch;
   }
 
   /// Keeps what no other climber dominates.
-  void select() {
+  void survive() override {
     std::vector<std::vector<double>> points;
-    for (const auto& climber : climbers_) points.push_back(climber.objectives);
+    for (const auto& climber : members_) points.push_back(climber.objectives);
     std::vector<Member> kept;
-    for (const std::size_t i : core::pareto_front(points)) kept.push_back(std::move(climbers_[i]));
-    climbers_ = std::move(kept);
+    for (const std::size_t i : core::pareto_front(points)) kept.push_back(std::move(members_[i]));
+    members_ = std::move(kept);
   }
-
-  const spaces::Space& space_;
-  AlgorithmSettings settings_;
-  std::string identity_;
-  std::uint64_t generations_ = 0;
-  std::vector<Member> climbers_;
-  Known known_;
 };
 
 const core::Registered kEntry{

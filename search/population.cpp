@@ -27,6 +27,17 @@ std::optional<Genotype> draw_candidate(const Candidates& candidates,
     if (marks[place] == 0 && left-- == 0) return candidates.networks()[place];
 }
 
+/// The population of a state, also as earlier versions wrote it.
+std::vector<Member> members_of(const nlohmann::json& content) {
+  if (content.contains("climbers")) return content.at("climbers");
+  if (!content.contains("genotypes")) return content.at("members");
+  const auto& objectives = content.at("objectives");
+  std::vector<Member> members;
+  for (const auto& genotype : content.at("genotypes"))
+    members.push_back({genotype, objectives.at(members.size())});
+  return members;
+}
+
 }  // namespace
 
 void to_json(nlohmann::json& json, const Member& member) {
@@ -117,6 +128,43 @@ std::vector<Genotype> founders(const spaces::Space& space, const AlgorithmSettin
     if (known.add(genotype)) batch.push_back(genotype);
   known.fill(batch, settings.population, space, stream);
   return batch;
+}
+
+PopulationAlgorithm::PopulationAlgorithm(const spaces::Space& space, AlgorithmSettings settings,
+                                         std::string name, std::string identity)
+    : space_(space),
+      settings_(std::move(settings)),
+      known_(settings_.candidates),
+      name_(std::move(name)),
+      identity_(std::move(identity)) {}
+
+void PopulationAlgorithm::step(const BatchFitness& fitness) {
+  core::Stream stream(settings_.seed, "search/" + name_, generations_);
+  const auto batch = generations_ == 0 ? first(stream) : next(stream);
+  ++generations_;
+  if (batch.empty()) return;
+  const auto vectors = fitness(batch);
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    members_.push_back({batch[i], penalised(vectors[i], settings_.objectives)});
+  survive();
+}
+
+std::string PopulationAlgorithm::save() const {
+  const nlohmann::json content = {
+      {"generations", generations_}, {"members", members_}, {"known", known_}};
+  return write_state(identity_, content.dump());
+}
+
+void PopulationAlgorithm::load(const std::string& state) {
+  read_json_state(identity_, state, name_, [&](const nlohmann::json& content) {
+    const auto generations = content.at("generations").get<std::uint64_t>();
+    auto members = members_of(content);
+    Known known(settings_.candidates);
+    content.at("known").get_to(known);
+    generations_ = generations;
+    members_ = std::move(members);
+    known_ = std::move(known);
+  });
 }
 
 void read_json_state(const std::string& identity, const std::string& state,

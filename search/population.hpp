@@ -1,5 +1,4 @@
-/// What the algorithms that keep a population share: its members, what was proposed before,
-/// founders.
+/// What the algorithms that keep a population share.
 #pragma once
 
 #include <cstdint>
@@ -84,6 +83,36 @@ void from_json(const nlohmann::json& json, Known& known);
 std::vector<spaces::Genotype> founders(const spaces::Space& space,
                                        const AlgorithmSettings& settings, core::Stream& stream,
                                        Known& known);
+
+/// What the algorithms with a population share: each generation is proposed, evaluated and taken
+/// in. The state is the number of generations, the population and everything known.
+class PopulationAlgorithm : public SearchAlgorithm {
+ public:
+  /// `name` is that of the algorithm: in its random streams and in errors.
+  PopulationAlgorithm(const spaces::Space& space, AlgorithmSettings settings, std::string name,
+                      std::string identity);
+  void step(const BatchFitness& fitness) final;
+  std::string save() const final;
+  void load(const std::string& state) final;
+
+ protected:
+  virtual std::vector<spaces::Genotype> first(core::Stream& stream) {
+    return founders(space_, settings_, stream, known_);
+  }
+  virtual std::vector<spaces::Genotype> next(core::Stream& stream) = 0;
+  /// Decides who stays; the newest stand last. Objectives are penalised().
+  virtual void survive() = 0;
+
+  const spaces::Space& space_;
+  const AlgorithmSettings settings_;
+  std::vector<Member> members_;
+  Known known_;
+
+ private:
+  std::string name_;
+  std::string identity_;
+  std::uint64_t generations_ = 0;
+};
 
 /// Parses what write_state() saved and has `read` take it apart. Whatever is missing or malformed
 /// there is a core::Error that names the algorithm: `read` sets nothing that matters before it has

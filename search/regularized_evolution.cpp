@@ -1,6 +1,3 @@
-#include <deque>
-#include <nlohmann/json.hpp>
-
 #include "algorithm_state.hpp"
 #include "mosaic/core/pareto.hpp"
 #include "operators.hpp"
@@ -17,52 +14,17 @@ constexpr int kPatience = 50;  // mutations of one parent that are all known
 /// is mutated, the child enters, the oldest member leaves. With several objectives the best of a
 /// sample is one that no other member of the sample dominates. A child that is known already is
 /// mutated on, so that no evaluation is wasted.
-class RegularizedEvolution : public SearchAlgorithm {
+class RegularizedEvolution : public PopulationAlgorithm {
  public:
   RegularizedEvolution(const spaces::Space& space, AlgorithmSettings settings, std::size_t sample,
                        std::size_t children, std::string identity)
-      : space_(space),
-        settings_(std::move(settings)),
+      : PopulationAlgorithm(space, std::move(settings), "regularized_evolution",
+                            std::move(identity)),
         sample_(sample),
-        children_(children),
-        identity_(std::move(identity)),
-        known_(settings_.candidates) {}
-
-  void step(const BatchFitness& fitness) override {
-    core::Stream stream(settings_.seed, "search/regularized_evolution", generations_);
-    const auto batch =
-        generations_ == 0 ? founders(space_, settings_, stream, known_) : children(stream);
-    ++generations_;
-    if (batch.empty()) return;
-    const auto vectors = fitness(batch);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      members_.push_back({batch[i], penalised(vectors[i], settings_.objectives)});
-      if (members_.size() > settings_.population) members_.pop_front();
-    }
-  }
-
-  std::string save() const override {
-    const nlohmann::json content = {
-        {"generations", generations_}, {"members", members_}, {"known", known_}};
-    return write_state(identity_, content.dump());
-  }
-
-  void load(const std::string& state) override {
-    std::deque<Member> members;
-    Known known(settings_.candidates);
-    std::uint64_t generations = 0;
-    read_json_state(identity_, state, "regularized_evolution", [&](const nlohmann::json& content) {
-      content.at("generations").get_to(generations);
-      content.at("members").get_to(members);
-      content.at("known").get_to(known);
-    });
-    members_ = std::move(members);
-    known_ = std::move(known);
-    generations_ = generations;
-  }
+        children_(children) {}
 
  private:
-  std::vector<spaces::Genotype> children(core::Stream& stream) {
+  std::vector<spaces::Genotype> next(core::Stream& stream) override {
     std::vector<spaces::Genotype> batch;
     for (std::size_t i = 0; i < children_; ++i) {
       spaces::Genotype child = mutate(space_, parent(stream).genotype, stream);
@@ -75,6 +37,13 @@ class RegularizedEvolution : public SearchAlgorithm {
     return batch;
   }
 
+  /// The oldest, which stand first, leave.
+  void survive() override {
+    if (members_.size() > settings_.population)
+      members_.erase(members_.begin(),
+                     members_.end() - static_cast<std::ptrdiff_t>(settings_.population));
+  }
+
   const Member& parent(core::Stream& stream) const {
     const Member* best = nullptr;
     for (std::size_t i = 0; i < sample_; ++i) {
@@ -84,14 +53,8 @@ class RegularizedEvolution : public SearchAlgorithm {
     return *best;
   }
 
-  const spaces::Space& space_;
-  AlgorithmSettings settings_;
   std::size_t sample_;
   std::size_t children_;
-  std::string identity_;
-  std::uint64_t generations_ = 0;
-  std::deque<Member> members_;  // oldest first
-  Known known_;
 };
 
 struct Arguments {

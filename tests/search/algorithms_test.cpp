@@ -1,5 +1,7 @@
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "algorithm_state.hpp"
 #include "common.hpp"
 
 using namespace mosaic;
@@ -86,6 +88,31 @@ TEST_CASE("every algorithm that was saved and loaded goes on as if it had not be
       CHECK(second->save() == state);
     }
   }
+}
+
+TEST_CASE("a search goes on from a state that an earlier version wrote") {
+  const auto space = small_nasbench();
+  const search::AlgorithmSettings settings{.population = 8, .objectives = 2, .seed = 3};
+  const auto check = [&](const std::string& name, const auto& as_earlier) {
+    const auto algorithm = search::make_algorithm(name, space, settings);
+    Generations proposed;
+    algorithm->step(fitness_of(space, proposed));
+    algorithm->step(fitness_of(space, proposed));
+    const auto identity = search::state_identity(core::parse_call(name), space, settings);
+    auto content = nlohmann::json::parse(search::read_state(identity, algorithm->save()));
+    as_earlier(content);
+    content.erase("members");
+    const auto again = search::make_algorithm(name, space, settings);
+    again->load(search::write_state(identity, content.dump()));
+    CHECK(again->save() == algorithm->save());
+  };
+  check("local_search", [](nlohmann::json& content) { content["climbers"] = content["members"]; });
+  check("evolution", [](nlohmann::json& content) {
+    for (const auto& member : content["members"]) {
+      content["genotypes"].push_back(member["genotype"]);
+      content["objectives"].push_back(member["objectives"]);
+    }
+  });
 }
 
 TEST_CASE("every algorithm refuses the state of another one, and a damaged one") {
