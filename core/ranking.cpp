@@ -243,16 +243,6 @@ Interval seed_interval(std::span<const double> values) {
   return {mean, mean - half, mean + half};
 }
 
-Interval paired_difference(std::span<const double> a, std::span<const double> b) {
-  if (a.size() != b.size())
-    throw Error(
-        "cannot pair " + std::to_string(a.size()) + " values with " + std::to_string(b.size()),
-        "give both arms the same seeds, in the same order");
-  std::vector<double> differences;
-  for (std::size_t i = 0; i < a.size(); ++i) differences.push_back(a[i] - b[i]);
-  return seed_interval(differences);
-}
-
 Interval bootstrap_kendall(std::span<const double> truth, std::span<const double> score,
                            std::size_t resamples, std::uint64_t seed) {
   const std::vector<double> only(score.begin(), score.end());

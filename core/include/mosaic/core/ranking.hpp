@@ -59,10 +59,6 @@ struct Interval {
 /// sd / sqrt(n). Bounds are NaN for one value; all is NaN for none or where a value is NaN.
 Interval seed_interval(std::span<const double> values);
 
-/// seed_interval of a[i] - b[i]: two arms over common seeds. The difference is significant at 5%
-/// where the interval excludes 0. Throws Error for different lengths.
-Interval paired_difference(std::span<const double> a, std::span<const double> b);
-
 /// Interval of Kendall's tau-b over the choice of networks: `resamples` times n networks are drawn
 /// with replacement (a network drawn k times has weight k), low and high are the 2.5th and 97.5th
 /// percentile (linear interpolation), mean is that of the resamples. A network never forms a pair
