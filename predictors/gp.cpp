@@ -14,8 +14,7 @@ namespace mosaic::predictors {
 
 namespace {
 
-constexpr std::size_t kChunk =
-    96;  // rows predicted at a time: what is known of them stays in the cache
+constexpr std::size_t kChunk = 96;      // rows predicted at a time: they stay in the cache
 constexpr double kMostNoise = 1;        // tried where a covariance matrix is all but singular
 constexpr int kReweightings = 4;        // of Laplace noise; later ones change little
 constexpr double kLeastResidual = 0.3;  // of the usual size: smaller ones weigh no more than this

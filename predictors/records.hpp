@@ -61,8 +61,6 @@ class Standardiser {
   void apply(const Features& row, double* result) const;
   std::size_t inputs() const { return inputs_; }
   std::size_t outputs() const { return columns_.size(); }
-  /// The columns that were kept.
-  const std::vector<std::size_t>& columns() const { return columns_; }
 
   nlohmann::json save() const;
   void load(const nlohmann::json& state);
