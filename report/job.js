@@ -52,26 +52,16 @@ function network_tip(i) {
   if (!missing(number)) rows.push(['Evaluation', whole(number)]);
   for (const metric of data.metrics) {
     const value = metric.values[i];
+    const note = suspect(metric, i);
     if (!missing(value)) {
       const error = metric.errors ? metric.errors[i] : null;
-      rows.push([
-        metric.label,
-        text(value, metric.unit) +
-            (missing(error) || error === 0 ? '' : ' ± ' + error_text(error, metric.unit)) +
-            (suspect(metric, i) ? ' ⚠' : '')
-      ]);
-      if (suspect(metric, i)) rows.push(['⚠', suspect(metric, i)]);
+      rows.push([metric.label, with_error(value, error, metric.unit) + (note ? ' ⚠' : '')]);
+      if (note) rows.push(['⚠', note]);
     }
     const guess = predicted(metric.name, i);
-    if (!missing(guess)) {
-      const deviation = metric.deviations[i];
-      rows.push([
-        metric.label + ', predicted',
-        text(guess, metric.unit) +
-            (missing(deviation) || deviation === 0 ? '' :
-                                                     ' ± ' + error_text(deviation, metric.unit))
-      ]);
-    }
+    if (!missing(guess))
+      rows.push(
+          [metric.label + ', predicted', with_error(guess, metric.deviations[i], metric.unit)]);
   }
   const note = front[i] ? 'On the front' :
       infeasible[i]     ? 'Breaks ' + list(broken(i).map(bound_text)) :
@@ -83,12 +73,7 @@ function network_tip(i) {
 /** Columns of a table of networks: each metric as predicted and as measured, side by side. */
 function network_columns() {
   const columns = [
-    {
-      title: 'Eval.',
-      number: true,
-      value: (i) => data.networks.evaluation[i],
-      show: (i) => whole(data.networks.evaluation[i])
-    },
+    numbers('Eval.', data.networks.evaluation, whole),
     {title: 'Architecture', arch: true, value: arch},
   ];
   for (const metric of data.metrics) {
@@ -369,12 +354,10 @@ function front_section() {
       caption: 'Networks of the measured Pareto front'
     });
   }
-  folded(section('front'), 'All ' + plural(count, 'network'), () => ({
-                                                                columns: network_columns(),
-                                                                rows: every(() => true),
-                                                                point: point,
-                                                                caption: 'All networks of the job'
-                                                              }));
+  folded(section('front'), 'All ' + plural(count, 'network'), () => {
+    const rows = every(() => true);
+    return {columns: network_columns(), rows, point, caption: 'All networks of the job'};
+  });
 }
 
 // ---------------------------------------------------------------- hypervolume
@@ -422,25 +405,9 @@ function hypervolume_section() {
         rows: kept,
         caption: 'Generations',
         columns: [
-          {title: 'Generation', number: true, value: (k) => g.number[k]},
-          {
-            title: 'Evaluations',
-            number: true,
-            value: (k) => g.evaluations[k],
-            show: (k) => whole(g.evaluations[k])
-          },
-          {
-            title: 'Hypervolume',
-            number: true,
-            value: (k) => g.hypervolume[k],
-            show: (k) => digits(g.hypervolume[k], 5)
-          },
-          {
-            title: 'Networks on the front',
-            number: true,
-            value: (k) => g.front[k],
-            show: (k) => whole(g.front[k])
-          },
+          numbers('Generation', g.number, String), numbers('Evaluations', g.evaluations, whole),
+          numbers('Hypervolume', g.hypervolume, (value) => digits(value, 5)),
+          numbers('Networks on the front', g.front, whole)
         ]
       }));
 }
@@ -582,18 +549,14 @@ function training_section() {
       list([labels[0], ...labels.slice(1).map(in_sentence)]) +
           ' of the subnets sampled while the supernet was trained, on training batches.');
   const columns = [
-    {title: 'Epoch', values: t.epoch, show: (value) => digits(value)},
-    ...t.metrics.map((metric) => ({
-                       title: label(metric.name),
-                       values: metric.values,
-                       show: (value) => text(value, unit(metric.name))
-                     })),
-    {title: 'Learning rate', values: t.learning_rate, show: (value) => digits(value)},
-    {title: 'Examples per second', values: t.examples_per_second, show: whole},
+    numbers('Epoch', t.epoch),
+    ...t.metrics.map((m) => numbers(label(m.name), m.values, (value) => text(value, unit(m.name)))),
+    numbers('Learning rate', t.learning_rate),
+    numbers('Examples per second', t.examples_per_second, whole),
   ];
   const tip = (k) => ({
     title: 'Step ' + whole(t.step[k]),
-    rows: columns.map((c) => [c.title, missing(c.values[k]) ? '–' : c.show(c.values[k])])
+    rows: columns.map((column) => [column.title, missing(column.value(k)) ? '–' : column.show(k)])
   });
   for (const metric of t.metrics) {
     const type = data.metric_types[metric.name];
@@ -624,20 +587,11 @@ function training_section() {
     });
   }
   folded(
-      section('training'), 'Training steps',
-      () => ({
-        rows: steps,
-        caption: 'Training steps',
-        columns: [
-          {title: 'Step', number: true, value: (k) => t.step[k], show: (k) => whole(t.step[k])},
-          ...columns.map((c) => ({
-                           title: c.title,
-                           number: true,
-                           value: (k) => c.values[k],
-                           show: (k) => c.show(c.values[k])
-                         })),
-        ]
-      }));
+      section('training'), 'Training steps', () => ({
+                                               rows: steps,
+                                               caption: 'Training steps',
+                                               columns: [numbers('Step', t.step, whole), ...columns]
+                                             }));
 }
 
 // ---------------------------------------------------------------- timings
@@ -667,10 +621,7 @@ function timings_section() {
     title: t.reference[k] ? 'Reference network' : '',
     rows: [
       ['Measurement', whole(k + 1)],
-      [
-        timed,
-        text(t.value[k], of_time) + (t.error[k] ? ' ± ' + error_text(t.error[k], of_time) : '')
-      ],
+      [timed, with_error(t.value[k], t.error[k], of_time)],
       ['Device', t.texts[t.device[k]] || '–'],
       ['Taking it cost', missing(t.seconds[k]) ? '–' : text(t.seconds[k], 's')],
     ],

@@ -9,6 +9,8 @@ namespace mosaic::report {
 std::string rank_page(const nlohmann::json& ranking) {
   auto data = ranking;
   for (auto& score : data["scores"]) score.erase("values");  // their means are shown
+  // As text: a script cannot hold numbers of 64 bits.
+  for (auto& seed : data["seeds"]) seed = seed.dump();
   return page({.title = "Mosaic ranking",
                .sections = "rank.html",
                .script = "rank.js",

@@ -137,12 +137,10 @@ function sharing_section() {
 
 // ---------------------------------------------------------------- plots
 
-function network_tip(i) {
-  const with_error = (c) => missing(c.mean[i]) ? '–' :
-                                                 c.show(c.mean[i]) +
-          (missing(c.deviation[i]) ? '' : ' ± ' + error_text(c.deviation[i], c.unit));
-  return {arch: networks.arch[i], rows: columns.map((c) => [c.name, with_error(c)])};
-}
+const network_tip = (i) => ({
+  arch: networks.arch[i],
+  rows: columns.map((c) => [c.name, with_error(c.mean[i], c.deviation[i], c.unit)])
+});
 
 /** The first of these networks whose value is greatest. */
 const greatest = (ids, value) => ids.reduce((best, i) => value(i) > value(best) ? i : best, ids[0]);

@@ -122,6 +122,10 @@ class Table {
   }
 }
 
+/** A column of numbers that stand in a list by row. */
+const numbers = (title, values, show = (value) => digits(value)) =>
+    ({title, number: true, value: (row) => values[row], show: (row) => show(values[row])});
+
 /** A table made when it is first unfolded. */
 function folded(parent, title, options) {
   const details = make('details', {}, make('summary', {text: title}));

@@ -58,6 +58,11 @@ function error_text(value, unit) {
   return digits(value / s.by, 2) + s.suffix;
 }
 
+/** A value with its uncertainty, where that is known. */
+function with_error(value, error, unit) {
+  return text(value, unit) + (missing(error) || error === 0 ? '' : ' ± ' + error_text(error, unit));
+}
+
 /** An uncertainty that stands behind its value: in the same scale, and without the unit. */
 function error_behind(value, error, unit) {
   return digits(error / scale(unit, Math.abs(value)).by, 2);
