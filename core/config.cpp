@@ -92,18 +92,29 @@ std::string shortened(std::string text) {
   return text;
 }
 
-void hash_node(Hasher& hasher, const toml::node& node) {
+std::string child_name(const std::string& parent, const std::string& key) {
+  return parent.empty() ? key : parent + "." + key;
+}
+
+void hash_node(Hasher& hasher, const toml::node& node, const std::string& name,
+               const FormerKeys& former) {
   if (const auto* table = node.as_table()) {
     hasher.add("table").add(static_cast<std::int64_t>(table->size()));
-    for (const auto& [key, value] : *table) {  // toml::table keeps its keys sorted
-      hasher.add(key.str());
-      hash_node(hasher, value);
+    std::map<std::string, std::pair<std::string, const toml::node*>> values;  // by former name
+    for (const auto& [key, value] : *table) {
+      const std::string full = child_name(name, std::string(key.str()));
+      const auto found = former.find(full);
+      values[found == former.end() ? std::string(key.str()) : found->second] = {full, &value};
+    }
+    for (const auto& [key, value] : values) {
+      hasher.add(key);
+      hash_node(hasher, *value.second, value.first, former);
     }
     return;
   }
   if (const auto* array = node.as_array()) {
     hasher.add("array").add(static_cast<std::int64_t>(array->size()));
-    for (const auto& element : *array) hash_node(hasher, element);
+    for (const auto& element : *array) hash_node(hasher, element, name, former);
     return;
   }
   // 1 and 1.0 are the same number to every reader that takes both, and have the same text.
@@ -111,32 +122,39 @@ void hash_node(Hasher& hasher, const toml::node& node) {
   hasher.add(number ? "number" : with_article(node.type())).add(scalar_text(node));
 }
 
-/// Every value below a node, by its full name.
-void collect(const toml::node& node, const std::string& name,
-             std::map<std::string, const toml::node*>& values) {
+/// Today's name of a key of `table`.
+std::string todays_key(const FormerKeys& former, const std::string& table, const std::string& key) {
+  for (const auto& [today, before] : former) {
+    const auto dot = today.rfind('.');
+    if (before == key && today.substr(0, dot) == table) return today.substr(dot + 1);
+  }
+  return key;
+}
+
+/// Every value below a node, by its full name of today. `table`: the name without indices.
+void collect(const toml::node& node, const std::string& name, const std::string& table_name,
+             const FormerKeys& former, std::map<std::string, const toml::node*>& values) {
   const auto* array = node.as_array();
   if (const auto* table = node.as_table())
-    for (const auto& [key, value] : *table)
-      collect(value, (name.empty() ? "" : name + ".") + std::string(key.str()), values);
+    for (const auto& [key, value] : *table) {
+      const auto today = todays_key(former, table_name, std::string(key.str()));
+      collect(value, child_name(name, today), child_name(table_name, today), former, values);
+    }
   else if (array != nullptr && !array->empty() && (*array)[0].is_table())
     for (std::size_t i = 0; i < array->size(); ++i)
-      collect((*array)[i], name + "[" + std::to_string(i) + "]", values);
+      collect((*array)[i], name + "[" + std::to_string(i) + "]", table_name, former, values);
   else
     values[name] = &node;
 }
 
 std::string value_hash(const toml::node& node) {
   Hasher hasher;
-  hash_node(hasher, node);
+  hash_node(hasher, node, {}, {});
   return hasher.hex();
 }
 
 std::int64_t line_of(const toml::source_region& region) {
   return static_cast<std::int64_t>(region.begin.line);
-}
-
-std::string child_name(const std::string& parent, const std::string& key) {
-  return parent.empty() ? key : parent + "." + key;
 }
 
 std::string element_path(const std::string& path, std::size_t index) {
@@ -154,6 +172,7 @@ struct Config::Document {
 
   std::string origin;
   std::string text;
+  FormerKeys former;
   toml::table root;
   /// Keys that were asked for, by the path of their table ("objective[0].stop"): a table can be
   /// read through several Sections.
@@ -207,19 +226,40 @@ struct Section::Impl {
   std::string name;
   std::string title;
 
+  /// The name that `key` is written by: its former one where only that is there.
+  std::string written(const std::string& key) const {
+    const auto former = document->former.find(child_name(name, key));
+    const bool by_former = table != nullptr && former != document->former.end() &&
+                           table->contains(former->second) && !table->contains(key);
+    return by_former ? former->second : key;
+  }
+
+  void expect_one_name(const std::string& key) const {
+    const auto former = document->former.find(child_name(name, key));
+    if (table == nullptr || former == document->former.end() || !table->contains(key) ||
+        !table->contains(former->second))
+      return;
+    throw UsageError(document->place(line(former->second)) + ": " + title + " " + former->second +
+                         ": is the former name of '" + key + "', which is given as well",
+                     "remove one of them");
+  }
+
   /// The value of `key`, null where it is absent; from now on the key is known.
   const toml::node* find(const std::string& key) {
     document->asked[path].insert(key);
-    return table == nullptr ? nullptr : table->get(key);
+    const auto found = written(key);
+    document->asked[path].insert(found);
+    if (found == key) expect_one_name(key);
+    return table == nullptr ? nullptr : table->get(found);
   }
 
   const toml::node* peek(const std::string& key) const {
-    return table == nullptr || key.empty() ? nullptr : table->get(key);
+    return table == nullptr || key.empty() ? nullptr : table->get(written(key));
   }
 
   std::int64_t line(const std::string& key) const {
     if (table == nullptr) return 0;
-    const auto found = key.empty() ? table->end() : table->find(key);
+    const auto found = key.empty() ? table->end() : table->find(written(key));
     if (found == table->end()) return title.empty() ? 0 : line_of(table->source());
     return line_of(found->first.source());
   }
@@ -435,18 +475,18 @@ std::string Section::where(const std::string& key) const {
   if (impl_->title.empty() && key.empty()) return result;
   result += ":";
   if (!impl_->title.empty()) result += " " + impl_->title;
-  if (!key.empty()) result += " " + key;
+  if (!key.empty()) result += " " + impl_->written(key);
   return result;
 }
 
-Config Config::from_file(const std::string& path) {
+Config Config::from_file(const std::string& path, FormerKeys former) {
   std::string text;
   try {
     text = read_file(path);
   } catch (const Error& error) {
     throw UsageError(error.message(), error.advice());
   }
-  return from_text(text, path);
+  return from_text(text, path, std::move(former));
 }
 
 namespace {
@@ -472,11 +512,12 @@ std::string advice_on(const std::string& text, std::int64_t number) {
 
 }  // namespace
 
-Config Config::from_text(const std::string& text, const std::string& origin) {
+Config Config::from_text(const std::string& text, const std::string& origin, FormerKeys former) {
   Config config;
   config.document_ = std::make_shared<Document>();
   config.document_->origin = origin;
   config.document_->text = text;
+  config.document_->former = std::move(former);
   try {
     config.document_->root = toml::parse(std::string_view(config.document_->text));
   } catch (const toml::parse_error& error) {
@@ -507,14 +548,14 @@ const std::string& Config::text() const { return document_->text; }
 
 std::string Config::hash() const {
   Hasher hasher;
-  hash_node(hasher, document_->root);
+  hash_node(hasher, document_->root, {}, document_->former);
   return hasher.hex();
 }
 
 std::vector<std::string> Config::changes_since(const Config& before) const {
   std::map<std::string, const toml::node*> then, now;
-  collect(before.document_->root, "", then);
-  collect(document_->root, "", now);
+  collect(before.document_->root, "", "", before.document_->former, then);
+  collect(document_->root, "", "", document_->former, now);
   auto names = then;
   names.insert(now.begin(), now.end());
   std::vector<std::string> changes;

@@ -30,8 +30,9 @@ std::optional<db::Job> begun_job(db::Database& database, const JobFile& file,
     return std::nullopt;
   }
   constexpr std::size_t kMost = 5;
-  auto changes = core::Config::from_text(file.text, file.path)
-                     .changes_since(core::Config::from_text(known->config, known->config_path));
+  auto changes =
+      core::Config::from_text(file.text, file.path, former_keys())
+          .changes_since(core::Config::from_text(known->config, known->config_path, former_keys()));
   const auto more = changes.size() > kMost ? changes.size() - kMost : 0;
   changes.resize(changes.size() - more);
   if (more > 0) changes.push_back(std::to_string(more) + " more");

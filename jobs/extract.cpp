@@ -24,15 +24,12 @@ namespace {
 
 using nlohmann::json;
 
-std::string task_text(const tasks::TaskSettings& task) {
-  return json({{"name", task.name},
-               {"path", task.path.empty() ? "" : std::filesystem::absolute(task.path).string()},
-               {"seed", task.seed},
-               {"validation", task.validation},
-               {"limit", task.limit},
-               {"augment", task.augment},
-               {"image_size", task.image_size}})
-      .dump(-1, ' ', false, json::error_handler_t::replace);  // a path may be in another encoding
+std::string task_text(tasks::TaskSettings task) {
+  if (!task.path.empty()) task.path = std::filesystem::absolute(task.path).string();
+  auto kept = core::settings_json(core::listed(task));
+  kept["seed"] = task.seed;
+  return kept.dump(-1, ' ', false,
+                   json::error_handler_t::replace);  // a path may be in another encoding
 }
 
 /// Data that a job or a network names must be there; the folder may be another one now.
@@ -49,13 +46,9 @@ std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const s
     throw core::Error("the network was not made for a task", "it has no data to be evaluated on");
   tasks::TaskSettings settings;
   const json kept = json::parse(info.task_settings);
-  settings.name = kept.at("name");
-  settings.path = path.empty() ? kept.at("path").get<std::string>() : path;
+  core::read_json(kept, settings);
   settings.seed = kept.at("seed");
-  settings.validation = kept.at("validation");
-  settings.limit = kept.at("limit");
-  settings.augment = kept.at("augment");
-  settings.image_size = kept.at("image_size");
+  if (!path.empty()) settings.path = path;
   expect_data(settings.path);
   auto task = tasks::tasks().at(settings.name)(settings);
   const auto expected = json::parse(info.provenance).at("data_checksum").get<std::string>();

@@ -81,13 +81,9 @@ ObjectiveFile read_objective(core::Section section, const core::CsvTable* table,
   objective.maximise = goal == "max";
   objective.optimise = goal != "none";
   auto& m = objective.measure;
+  core::SettingsReader reader(section);
   if (type.timed) {
-    m.device = section.one_of("device", m.device, {"cpu", "cuda"});
-    m.batch = section.integer("batch", m.batch, 1, 65536);
-    m.threads = section.integer("threads", m.threads, 1, 1024);
-    m.warmup = section.integer("warmup", m.warmup, 0, 10000);
-    m.repeats = section.integer("repeats", m.repeats, 5, 100000);
-    m.reference_every = section.integer("reference_every", m.reference_every, 1, 100000);
+    m.visit_timing(reader);
     objective.samples = section.integer("samples", objective.samples, 10, 1000000);
     objective.predictor = section.string("predictor", "ridge");
     objective.predicted = objective.predictor != "none";
@@ -96,8 +92,7 @@ ObjectiveFile read_objective(core::Section section, const core::CsvTable* table,
       checked(section, "predictor", [&] { predictors::make_predictor(objective.predictor); });
   }
   if (type.needs_supernet) {
-    m.images = section.integer("images", m.images, 0, 1 << 30);
-    m.calibration = section.integer("calibration", m.calibration, 2, 1 << 30);
+    m.visit_scoring(reader);
   }
   return objective;
 }
@@ -182,89 +177,23 @@ StartFile read_start(core::Section section) {
   return start;
 }
 
-/// The moments of training, as shares of the steps, at which sharing changes.
-std::vector<double> read_moments(core::Section& section, const std::string& key,
-                                 const std::vector<double>& standard) {
-  auto moments = section.numbers(key, standard, 0.001, 0.999);
-  if (!std::is_sorted(moments.begin(), moments.end(), std::less_equal<>()))
-    section.fail(key, "the shares of the training must rise", "write " + key + " = [0.3, 0.45]");
-  return moments;
+}  // namespace
+
+void RankFile::visit(core::Visitor& v) {
+  v("networks", networks, {0, 1'000'000});
+  v("supernets", supernets, {1, 1000});
+  v("together", together, {0, 10'000});
+  v("images", images, {0, 1 << 30});
+  v("calibration", calibration, {2, 1 << 30});
+  v("precision", precision, {"float32", "tf32"});
 }
 
-void refuse(core::Section& section, const std::vector<std::string>& keys, const std::string& kind) {
-  for (const auto& key : keys)
-    if (section.has(key))
-      section.fail(key, "only the router " + kind + " has this key",
-                   "remove it, or use router = \"" + kind + "\"");
-}
-
-/// The keys of [supernet] that say how weights are shared.
-supernet::RouterSettings read_router(core::Section& section) {
-  supernet::RouterSettings router;
-  router.kind = section.one_of("router", router.kind, supernet::routers().names());
-  const bool mixture = router.kind == "layer-wise" || router.kind == "neuron-wise";
-  if (router.kind == "partition") {
-    router.split = section.string("split", "random");
-    if (router.split != "random" && section.has("experts"))
-      section.fail("experts", "this split says itself how many parts there are",
-                   "remove the key, or use split = \"random\"");
-    const bool chosen = router.split == "random" || router.split == "exhaustive";
-    router.split_at =
-        read_moments(section, "split_at",
-                     router.split == "gradient" ? std::vector{0.15} : std::vector<double>{});
-    if (router.split == "exhaustive" && router.split_at.empty())
-      section.fail("split", "\"exhaustive\" splits during training",
-                   "say when: split_at = [0.15]; or split from the start: split = \"gene=NAME\"");
-    if (!router.split_at.empty()) {
-      if (!chosen && router.split != "gradient")
-        section.fail("split_at", "a split that is given holds from the start",
-                     "remove the key, or use split = \"gradient\", \"random\" or \"exhaustive\"");
-      if (section.has("experts"))
-        section.fail("experts", "every moment of split_at doubles the parts", "remove the key");
-      router.split_by = std::exchange(router.split, "");
-    }
-    router.split_repeats = section.integer("split_repeats", router.split_repeats, 1, 1'000'000);
-    router.restart = section.flag("restart", router.restart);
-  } else {
-    refuse(section, {"split", "split_at", "split_repeats", "restart"}, "partition");
-  }
-  if (router.kind == "grown") {
-    auto& growth = router.growth;
-    router.split_at = read_moments(section, "grow_at", {0.3, 0.45});
-    growth.budget = section.number("budget", growth.budget, 1, 64);
-    growth.slots = section.one_of("grow_slots", growth.slots, {"scored", "random", "earliest"});
-    growth.questions = section.one_of("grow_questions", growth.questions, {"scored", "random"});
-    growth.score = section.one_of("grow_score", growth.score, {"gain", "cosine"});
-    growth.hard = section.flag("hard_routing", growth.hard);
-    if (section.has("experts"))
-      section.fail("experts", "growth adds experts within its budget", "set budget instead");
-  } else {
-    refuse(section,
-           {"grow_at", "budget", "grow_slots", "grow_questions", "grow_score", "hard_routing"},
-           "grown");
-  }
-  const bool one = router.kind == "plain" || router.kind == "grown";
-  router.experts = section.integer("experts", one ? 1 : router.experts, 1, 64);
-  router.hidden = section.integer("router_hidden", router.hidden, 1, 65536);
-  if (mixture)
-    router.share = section.number("mixed_share", router.share, 0, 1);
-  else
-    refuse(section, {"mixed_share"}, "layer-wise");
-  if (router.kind == "plain" && router.experts != 1)
-    section.fail("experts", "the plain router has one expert",
-                 "remove the key, or choose another router");
-  return router;
-}
+namespace {
 
 /// [rank] and [rank.truth].
 RankFile read_rank(core::Section section, const std::string& path) {
   RankFile rank;
-  rank.networks = section.integer("networks", rank.networks, 0, 1'000'000);
-  rank.supernets = section.integer("supernets", rank.supernets, 1, 1000);
-  rank.together = section.integer("together", rank.together, 0, 10'000);
-  rank.images = section.integer("images", rank.images, 0, 1 << 30);
-  rank.calibration = section.integer("calibration", rank.calibration, 2, 1 << 30);
-  rank.precision = section.one_of("precision", rank.precision, {"float32", "tf32"});
+  core::read(section, rank);
   core::Section truth = section.section("truth");
   if (truth.has("file")) {
     const auto file = find_beside(truth.required_string("file"), path);
@@ -329,7 +258,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
   if (root.has("task")) job.task = read_task(root, job.seed, path);
   if (root.has("supernet")) {
     core::Section section = root.section("supernet");
-    job.router = read_router(section);
+    job.router = supernet::RouterSettings::read(section);
     job.train = supernet::TrainSettings::read(section);
     checked(section, "sampler",
             [&] { supernet::samplers().at(core::parse_call(job.train.sampler).name); });
@@ -377,6 +306,12 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
 
 }  // namespace
 
+const core::FormerKeys& former_keys() {
+  static const core::FormerKeys keys{{"supernet.sharing", "router"},
+                                     {"supernet.copies", "experts"}};
+  return keys;
+}
+
 std::string find_beside(const std::string& name, const std::string& job_path) {
   if (name.empty() || std::filesystem::exists(name)) return name;
   const auto beside = std::filesystem::path(job_path).parent_path() / name;
@@ -390,10 +325,10 @@ tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std:
 }
 
 JobFile JobFile::from_file(const std::string& path) {
-  return read(core::Config::from_file(path), path, true);
+  return read(core::Config::from_file(path, former_keys()), path, true);
 }
 JobFile JobFile::from_text(const std::string& text, const std::string& path) {
-  return read(core::Config::from_text(text, path), path, false);
+  return read(core::Config::from_text(text, path, former_keys()), path, false);
 }
 
 }  // namespace mosaic::jobs

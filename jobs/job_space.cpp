@@ -15,7 +15,7 @@ const std::vector<spaces::TaskShape> kUsualShapes = {
 }  // namespace
 
 spaces::Space space_of_job(const db::Job& job) {
-  auto root = core::Config::from_text(job.config, job.config_path).root();
+  auto root = core::Config::from_text(job.config, job.config_path, former_keys()).root();
   auto section = root.section("space");
   const auto name = section.required_string("name");
   std::map<std::string, std::string> options;

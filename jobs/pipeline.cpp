@@ -484,7 +484,7 @@ JobRun resume_job(const std::string& db, const std::optional<std::string>& name)
     return {job};
   }
   if (std::filesystem::exists(job.config_path) &&
-      core::Config::from_file(job.config_path).hash() != job.config_hash)
+      core::Config::from_file(job.config_path, former_keys()).hash() != job.config_hash)
     core::log_warning(job.config_path + " changed since job '" + job.name +
                       "' began: going on as it began");
   if (job.phase == "rank")

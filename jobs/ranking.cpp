@@ -47,7 +47,7 @@ std::string further_settings(const supernet::TrainSettings& s, const tasks::Task
   if (task.limit != standard.limit) add("limit=" + std::to_string(task.limit));
   if (task.validation != standard.validation)
     add("validation=" + core::format_double(task.validation));
-  return text;
+  return text + core::changed_text(s) + core::changed_text(task);
 }
 
 /// Weights of every node that exists, dead ones too: what a plain parameter count sees.

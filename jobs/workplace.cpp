@@ -58,42 +58,16 @@ std::string Workplace::data_checksum() const {
 }
 
 std::string Workplace::training_identity() const {
-  const auto& t = file.train;
   core::Hasher hasher;
-  hasher.add(space->hash())
-      .add(task ? task->checksum() : "")
-      .add(file.router->kind)
-      .add(file.router->experts);
-  hasher.add(file.router->hidden)
-      .add(t.epochs)
-      .add(t.batch_size)
-      .add(t.optimizer)
-      .add(t.precision)
-      .add(t.sampler);
-  for (const double value :
-       {t.learning_rate, t.momentum, t.weight_decay, t.warmup, t.label_smoothing, t.clip})
-    hasher.add(core::format_double(value));
-  const auto& router = *file.router;
-  if (!router.split.empty()) hasher.add("split").add(router.split);
-  if (router.share != 1) hasher.add("share").add(core::format_double(router.share));
-  if (!router.split_at.empty()) {
-    hasher.add("turns").add(router.split_by).add(router.split_repeats).add(router.restart ? 1 : 0);
-    for (const double at : router.split_at) hasher.add(core::format_double(at));
-    const auto& growth = router.growth;
-    if (router.kind == "grown")
-      hasher.add(core::format_double(growth.budget))
-          .add(growth.slots)
-          .add(growth.questions)
-          .add(growth.score)
-          .add(growth.hard ? 1 : 0);
-  }
-  if (file.task) {
-    hasher.add(core::format_double(file.task->validation))
-        .add(file.task->limit)
-        .add(file.task->augment ? 1 : 0);
-  }
+  hasher.add(space->hash()).add(task ? task->checksum() : "");
+  file.router->add_first(hasher);
+  core::add_first(hasher, file.train);
+  file.router->add_changed(hasher);
+  if (file.task) core::add_first(hasher, *file.task);
   hasher.add(static_cast<std::int64_t>(file.seed)).add(trained_device);
   if (trained_device == "cpu") hasher.add(supernet::threads());
+  core::add_changed(hasher, file.train);
+  if (file.task) core::add_changed(hasher, *file.task);
   return hasher.hex();
 }
 

@@ -14,15 +14,20 @@ std::string to_string(Split split) {
   return "test";
 }
 
+void TaskSettings::visit(core::Visitor& v) {
+  using core::kFirst, core::kNotIdentity;
+  v("name", name, core::OneOf(tasks().names()), kNotIdentity);  // the checksum of the data tells
+  v("path", path, {}, kNotIdentity);
+  v("validation", validation, {0, 0.9}, kFirst);
+  v("limit", limit, {0}, kFirst);
+  v("augment", augment, kFirst);
+  v("image_size", image_size, {1, 4096}, kNotIdentity);  // of the images that the checksum is of
+}
+
 TaskSettings TaskSettings::read(core::Section section, std::uint64_t seed) {
   TaskSettings settings;
   settings.seed = seed;
-  settings.name = section.one_of("name", settings.name, tasks().names());
-  settings.path = section.string("path", settings.path);
-  settings.validation = section.number("validation", settings.validation, 0.0, 0.9);
-  settings.limit = section.integer("limit", settings.limit, 0);
-  settings.augment = section.flag("augment", settings.augment);
-  settings.image_size = section.integer("image_size", settings.image_size, 1, 4096);
+  core::read(section, settings);
   return settings;
 }
 

@@ -328,26 +328,6 @@ double mean_step_seconds(const Trainee& trainee, const tasks::Task& task,
 
 }  // namespace
 
-TrainSettings TrainSettings::read(core::Section& section) {
-  TrainSettings s;
-  s.epochs = section.integer("epochs", s.epochs, 1, 100000);
-  s.batch_size = section.integer("batch_size", s.batch_size, 2, 1 << 20);
-  s.optimizer = section.one_of("optimizer", s.optimizer, {"sgd", "adamw"});
-  s.learning_rate =
-      section.number("learning_rate", s.optimizer == "adamw" ? 2e-3 : s.learning_rate, 0, 100);
-  s.momentum = section.number("momentum", s.momentum, 0, 0.9999);
-  s.weight_decay = section.number("weight_decay", s.weight_decay, 0, 10);
-  s.warmup = section.number("warmup", s.warmup, 0, 1);
-  s.label_smoothing = section.number("label_smoothing", s.label_smoothing, 0, 0.9);
-  s.clip = section.number("clip", s.clip, 0, 1e9);
-  s.precision = section.one_of("precision", s.precision, {"auto", "float32", "bfloat16"});
-  s.autotune = section.flag("autotune", s.autotune);
-  s.replay = section.flag("replay", s.replay);
-  s.sampler = section.string("sampler", s.sampler);
-  s.checkpoint_minutes = section.number("checkpoint_minutes", s.checkpoint_minutes, 0, 1e6);
-  return s;
-}
-
 void train(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
            const TrainHooks& hooks) {
   Training(trainee, task, settings, hooks).run();

@@ -232,14 +232,18 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
     return job.replace(job.find(old), old.size(), lines);
   };
   REQUIRE_THAT(message(with_router("router = \"plain\"\nsplit = \"random\"\n")),
-               Contains("job.toml:16") && Contains("only the router partition has this key"));
+               Contains("job.toml:16") && Contains("only sharing = \"partition\" has this key"));
   const std::string partition = "router = \"partition\"\nsplit = \"gene=stage1.width\"\n";
   REQUIRE_THAT(message(with_router(partition + "experts = 3\n")),
                Contains("job.toml:17") && Contains("this split says itself how many"));
   REQUIRE_THAT(message(with_router("router = \"plain\"\nbudget = 2\n")),
-               Contains("only the router grown has this key"));
+               Contains("only sharing = \"grown\" has this key"));
   REQUIRE_THAT(message(with_router("router = \"grown\"\nexperts = 2\n")),
                Contains("set budget instead"));
+  REQUIRE_THAT(message(with_router("sharing = \"plain\"\ncopies = 2\n")),
+               Contains("job.toml:16") && Contains("plain sharing has one copy"));
+  REQUIRE_THAT(message(with_router("router = \"plain\"\nsharing = \"plain\"\n")),
+               Contains("job.toml:15") && Contains("router: is the former name of 'sharing'"));
   REQUIRE_THAT(message(with_router("router = \"grown\"\ngrow_at = [0.5, 0.3]\n")),
                Contains("the shares of the training must rise"));
   REQUIRE_THAT(message(with_router("router = \"grown\"\ngrow_at = [0.5, 2]\n")),

@@ -6,6 +6,8 @@
 
 using namespace mosaic::cli::test;
 using Catch::Matchers::Contains;
+using Catch::Matchers::EndsWith;
+using Catch::Matchers::StartsWith;
 using nlohmann::json;
 
 namespace {
@@ -118,6 +120,24 @@ TEST_CASE("rank: networks trained otherwise are another truth, and equal ones ar
                                          "limit = 500\nvalidation = 0.4\n"),
                                  "seeds = 1\n", "seeds = 1\nall_images = false\n")) == "4");
   CHECK(truths("own", job + "all_images = false\n") == "4");
+  // Under these texts earlier versions recorded them.
+  const auto recorded = [&](const std::string& name) {
+    return mosaic::db::Reader((folder / "r.db").string())
+        .query(
+            "SELECT DISTINCT m.fidelity FROM measurements m JOIN jobs j ON j.id = m.job WHERE "
+            "j.name = '" +
+            name + "'")
+        .rows.at(0)[0]
+        .text;
+  };
+  const std::string settings =
+      "stand-alone, epochs=1, batch=50, sgd, rate=0.1, decay=5e-04, clip=5, smoothing=0, "
+      "warmup=0.05, auto, seed=1, split=test, data=";
+  const std::string data = ", trained on 600, calibrated on augmented 256";
+  CHECK_THAT(recorded("first"),
+             StartsWith(settings) && EndsWith(data + ", limit=600, validation=0.5"));
+  CHECK_THAT(recorded("momentum"), EndsWith(data + ", momentum=0.5, limit=600, validation=0.5"));
+  CHECK_THAT(recorded("plain"), EndsWith(data + ", not augmented, limit=600, validation=0.5"));
 }
 
 TEST_CASE("rank: what an earlier version recorded for a job is still its truth") {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -66,12 +67,18 @@ class Section {
   std::shared_ptr<Impl> impl_;
 };
 
+/// Keys that had another name: the full name of today ("supernet.sharing") and the former key
+/// ("router"). Whoever reads asks for today's name; either may be written, not both. A hash is that
+/// of the document with former names.
+using FormerKeys = std::map<std::string, std::string>;
+
 /// A parsed job file.
 class Config {
  public:
   /// Throws UsageError with file and line for a missing file or malformed TOML.
-  static Config from_file(const std::string& path);
-  static Config from_text(const std::string& text, const std::string& origin = "<text>");
+  static Config from_file(const std::string& path, FormerKeys former = {});
+  static Config from_text(const std::string& text, const std::string& origin = "<text>",
+                          FormerKeys former = {});
 
   Section root();
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "mosaic/core/registry.hpp"
+#include "mosaic/core/settings.hpp"
 #include "mosaic/evaluators/evaluator.hpp"
 
 namespace mosaic::supernet {
@@ -28,6 +29,9 @@ struct MeasureSettings {
   std::int64_t reference_every = 10;  ///< measurements between two timings of the reference network
   std::int64_t images = 2000;      ///< validation images an inherited score is taken over; 0: all
   std::int64_t calibration = 512;  ///< training images that calibrate batch norm
+
+  void visit_timing(core::Visitor& v);   ///< the keys of metrics that are timed
+  void visit_scoring(core::Visitor& v);  ///< of those that need a supernet
 };
 
 /// What networks scored with inherited weights, by network and settings: accuracy and loss come

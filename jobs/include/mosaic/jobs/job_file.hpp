@@ -53,6 +53,8 @@ struct RankFile {
   tasks::Split truth_split = tasks::Split::test;
   bool all_images = true;  ///< train them on the training and the validation images
   supernet::TrainSettings truth;
+
+  void visit(core::Visitor& v);  ///< the keys of [rank] itself
 };
 
 struct JobFile {
@@ -81,6 +83,10 @@ struct JobFile {
   /// A job's own copy, as the database keeps it.
   static JobFile from_text(const std::string& text, const std::string& path);
 };
+
+/// Keys of job files that had another name. Whoever parses a job file gives these to core::Config,
+/// so that it has one hash under either name.
+const core::FormerKeys& former_keys();
 
 /// A file or folder named in a job: as it stands, or beside the job file.
 std::string find_beside(const std::string& name, const std::string& job_path);

@@ -9,8 +9,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "mosaic/core/config.hpp"
 #include "mosaic/core/registry.hpp"
+#include "mosaic/core/settings.hpp"
 
 namespace mosaic::tasks {
 
@@ -40,8 +40,9 @@ struct TaskSettings {
   bool augment = true;
   std::int64_t image_size = 32;  ///< image folders only: side to which images are resized
 
-  /// Reads the keys above (all but `seed`). Throws core::UsageError for an unknown name or a value
-  /// out of range.
+  /// The keys above but for `seed`, which is the job's.
+  void visit(core::Visitor& v);
+  /// Throws core::UsageError for an unknown name or a value out of range.
   static TaskSettings read(core::Section section, std::uint64_t seed);
 };
 

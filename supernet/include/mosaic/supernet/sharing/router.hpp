@@ -15,6 +15,7 @@
 
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/registry.hpp"
+#include "mosaic/core/settings.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/supernet/sharing/ends.hpp"
@@ -110,6 +111,8 @@ struct GrowthSettings {
   std::string questions = "scored";  ///< or "random": by which question
   std::string score = "gain";        ///< or "cosine": 1 - cos of the sides' gradients, the ablation
   bool hard = false;  ///< architectures use the expert that their answers lead to, alone
+
+  void visit(core::Visitor& v);
 };
 
 struct RouterSettings {
@@ -132,6 +135,14 @@ struct RouterSettings {
   /// After the last of them the learning rate starts anew.
   bool restart = false;
   GrowthSettings growth = {};
+
+  /// The keys of [supernet] that say how weights are shared. Throws core::UsageError for one that
+  /// belongs to another way of sharing.
+  static RouterSettings read(core::Section section);
+  /// What the identity of a training has of them: first and always, and what is not the default. A
+  /// new setting is added at the end of the latter, with its key.
+  void add_first(core::Hasher& hasher) const;
+  void add_changed(core::Hasher& hasher) const;
 };
 
 using RouterFactory =

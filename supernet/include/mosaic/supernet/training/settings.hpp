@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "mosaic/core/config.hpp"
+#include "mosaic/core/settings.hpp"
 
 namespace mosaic::supernet {
 
@@ -25,8 +25,10 @@ struct TrainSettings {
   bool autotune = false;
   std::string sampler = "uniform";
   double checkpoint_minutes = 2;  ///< time between checkpoints (one at each epoch's end too)
-  /// Reads and marks its keys of the section.
-  static TrainSettings read(core::Section& section);
+
+  void visit(core::Visitor& v);
+  /// Reads its keys of the section. The default rate of adamw is another one.
+  static TrainSettings read(core::Section section);
 };
 
 }  // namespace mosaic::supernet

@@ -1,0 +1,30 @@
+#include "mosaic/supernet/training/settings.hpp"
+
+namespace mosaic::supernet {
+
+void TrainSettings::visit(core::Visitor& v) {
+  using core::kFirst, core::kNotIdentity;
+  v("epochs", epochs, {1, 100'000}, kFirst);
+  v("batch_size", batch_size, {2, 1 << 20}, kFirst);
+  v("optimizer", optimizer, {"sgd", "adamw"}, kFirst);
+  v("precision", precision, {"auto", "float32", "bfloat16"}, kFirst);
+  v("sampler", sampler, {}, kFirst);
+  v("learning_rate", learning_rate, {0, 100}, kFirst);
+  v("momentum", momentum, {0, 0.9999}, kFirst);
+  v("weight_decay", weight_decay, {0, 10}, kFirst);
+  v("warmup", warmup, {0, 1}, kFirst);
+  v("label_smoothing", label_smoothing, {0, 0.9}, kFirst);
+  v("clip", clip, {0, 1e9}, kFirst);
+  v("autotune", autotune, kNotIdentity);
+  v("replay", replay, kNotIdentity);
+  v("checkpoint_minutes", checkpoint_minutes, {0, 1e6}, kNotIdentity);
+}
+
+TrainSettings TrainSettings::read(core::Section section) {
+  TrainSettings settings;
+  if (section.string("optimizer", settings.optimizer) == "adamw") settings.learning_rate = 2e-3;
+  core::read(section, settings);
+  return settings;
+}
+
+}  // namespace mosaic::supernet
