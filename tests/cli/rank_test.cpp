@@ -209,7 +209,8 @@ TEST_CASE("rank: the truth from a table, and what it lacks") {
   const auto ends = result.at("sharing")[1].at("ends");
   REQUIRE(ends.size() == 1);
   CHECK(ends[0].at("question") == "{1-4, 2-3} | {3-2, 4-1}");
-  CHECK_THAT(slurp(folder / "rank.html"), Contains("Where sharing ended"));
+  CHECK(result.at("sharing_places")[0].at("questions").at("{1-4, 2-3} | {3-2, 4-1}") == 2);
+  CHECK_THAT(slurp(folder / "rank.html"), Contains("{1-4, 2-3} | {3-2, 4-1}"));
   const auto all = result.at("scores")[0].at("values")[0];
   CHECK(result.at("best").at("scores")[0].at("values")[0] == json::array({all[2], all[1]}));
 }
