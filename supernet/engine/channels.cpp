@@ -98,6 +98,31 @@ class Join : public torch::autograd::Function<Join> {
 
 #endif
 
+at::Tensor folded(const at::Tensor& value) {
+  if (value.size(0) == 1) return value.squeeze(0);
+  return value.transpose(0, 1).flatten(1, 2);
+}
+
+at::Tensor unfolded(const at::Tensor& value, std::int64_t networks) {
+  if (networks == 1) return value.unsqueeze(0);
+  return value.unflatten(1, {networks, value.size(1) / networks}).transpose(0, 1);
+}
+
+std::vector<at::Tensor> split_networks(const at::Tensor& value) {
+  if (value.dim() != 5) return value.split(1, 0);
+  auto rows = split_channels(folded(value), value.size(0));
+  for (auto& row : rows) row = row.unsqueeze(0);
+  return rows;
+}
+
+at::Tensor join_networks(const std::vector<at::Tensor>& rows) {
+  if (rows.size() == 1) return rows[0];
+  if (rows[0].dim() != 5) return at::cat(rows, 0);
+  std::vector<at::Tensor> channels;
+  for (const auto& row : rows) channels.push_back(row.squeeze(0));
+  return unfolded(join_channels(channels), static_cast<std::int64_t>(rows.size()));
+}
+
 std::vector<at::Tensor> split_channels(const at::Tensor& value, std::int64_t parts) {
 #ifdef MOSAIC_CUDA
   if (columns_of(value) && value.size(1) / parts % vector_of(value) == 0)

@@ -3,8 +3,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <stdexcept>
 
-#include "engine/runnable.hpp"
+#include "engine/channels.hpp"
 #include "mosaic/core/error.hpp"
 
 namespace mosaic::supernet {
@@ -16,37 +17,54 @@ std::string shape_text(at::IntArrayRef sizes) {
   return text + "]";
 }
 
-void check_input(const spaces::GraphNode& node, const at::Tensor& input, std::int64_t networks) {
-  bool fits = input.dim() == static_cast<std::int64_t>(node.shape.size()) + 1;
-  std::string expected = "[batch";
+/// Checks an input of the entry point, and notes the lengths that its symbols stand for.
+void check_input(const spaces::GraphNode& node, const at::Tensor& input, std::int64_t networks,
+                 spaces::Symbols& symbols) {
+  const std::size_t leading = 2;  // networks, batch
+  bool fits = input.dim() == static_cast<std::int64_t>(node.shape.size() + leading) &&
+              input.size(0) == networks;
+  std::string expected = "[" + (networks > 1 ? std::to_string(networks) + ", batch" : "batch");
   for (std::size_t axis = 0; axis < node.shape.size(); ++axis) {
     const auto& dim = node.shape[axis];
-    const bool fixed = dim.symbols.empty();
-    const std::int64_t size = axis == 0 ? networks * dim.factor : dim.factor;
-    expected += ", " + (fixed ? std::to_string(size) : dim.symbols[0]);
-    fits = fits && (!fixed || input.size(static_cast<std::int64_t>(axis) + 1) == size);
+    expected += ", " + (dim.symbols.empty() ? std::to_string(dim.factor) : dim.symbols[0]);
+    if (!fits) continue;
+    const std::int64_t size = input.size(static_cast<std::int64_t>(axis + leading));
+    if (dim.symbols.empty())
+      fits = size == dim.factor;
+    else if (dim.factor == 1 && dim.symbols.size() == 1)
+      fits = symbols.try_emplace(dim.symbols[0], size).first->second == size;
   }
   if (!fits)
-    throw core::Error("input '" + node.name + "' has shape " + shape_text(input.sizes()) +
-                          ", the network takes " + expected + "]",
-                      "feed it the data it was made for, or extract a network for this input size");
+    throw core::Error(
+        "input '" + node.name + "' has shape " +
+            shape_text(networks > 1 || input.dim() == 0 ? input.sizes() : input.sizes().slice(1)) +
+            ", the network takes " + expected + "]",
+        "feed it the data it was made for, or extract a network for this input size");
 }
+
+/// Values of a run.
+class Values {
+ public:
+  explicit Values(std::size_t count) : values_(count), rows_(count) {}
+
+  at::Tensor& operator[](int value) { return values_[static_cast<std::size_t>(value)]; }
+  /// One row, as [1, ...]. All are taken apart at once: the backward pass puts them together once.
+  const at::Tensor& row(int value, int row) {
+    auto& rows = rows_[static_cast<std::size_t>(value)];
+    if (rows.empty()) rows = split_networks((*this)[value]);
+    return rows[static_cast<std::size_t>(row)];
+  }
+  void free(int value) {
+    (*this)[value] = at::Tensor();
+    rows_[static_cast<std::size_t>(value)].clear();
+  }
+
+ private:
+  std::vector<at::Tensor> values_;
+  std::vector<std::vector<at::Tensor>> rows_;
+};
 
 }  // namespace
-
-void expect_no_losses(const std::vector<spaces::AuxiliaryLoss>& losses) {
-  if (!losses.empty())
-    throw core::Error("the space adds the auxiliary loss '" + losses[0].name +
-                          "' to what is trained, and training does not add it yet",
-                      "leave auxiliary_loss() out of the space, or train it elsewhere");
-}
-
-void expect_no_states(const spaces::EntryPoint& entry) {
-  if (!entry.states.empty())
-    throw core::Error("entry point '" + entry.name + "' keeps the state '" + entry.states[0].name +
-                          "' between calls, and the executor does not keep it yet",
-                      "make the state an input and an output of the entry point");
-}
 
 void NormStats::add(const std::string& node, const at::Tensor& mean, const at::Tensor& variance) {
   Entry& entry = entries_[node];
@@ -77,56 +95,78 @@ void NormStats::to(const std::string& device) {
 }
 
 at::Tensor OpCall::weight(const std::string& role) const {
-  const auto* ref = node.weight(role);
-  return ref ? weights(*ref) : at::Tensor();
+  for (std::size_t i = 0; i < node.weights.size(); ++i)
+    if (node.weights[i].role == role) return weights[i];
+  return {};
+}
+
+Outputs run(const Program& program, std::span<const at::Tensor> inputs,
+            std::span<const at::Tensor> weights, const Mode& mode,
+            const std::vector<std::pair<std::string, at::Tensor>>& states) {
+  if (inputs.size() != program.inputs().size() || inputs.empty())
+    throw core::Error("entry point '" + program.entry() + "' takes " +
+                      std::to_string(program.inputs().size()) + " inputs, not " +
+                      std::to_string(inputs.size()));
+  if (weights.size() != program.weights().size())
+    throw std::logic_error("a program is run with the weights that it lists");
+  Values values(program.values());
+  spaces::Symbols symbols;
+  int next = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    check_input(program.inputs()[i], inputs[i], program.networks(), symbols);
+    values[next++] = inputs[i];
+  }
+  for (const auto& state : program.states()) {
+    const auto given = std::find_if(states.begin(), states.end(),
+                                    [&](const auto& known) { return known.first == state.name; });
+    if (given != states.end()) {
+      values[next++] = given->second;
+      continue;
+    }
+    std::vector<std::int64_t> shape{program.networks(), inputs[0].size(1)};
+    for (const auto& dim : state.shape) shape.push_back(dim.value(symbols));
+    values[next++] = at::zeros(shape, inputs[0].options().dtype(at::kFloat));
+  }
+  std::vector<at::Tensor> arguments, own;
+  for (const auto& step : program.steps()) {
+    arguments.clear();
+    if (step.rows.empty()) {
+      for (const int input : step.inputs) arguments.push_back(values[input]);
+      own.clear();
+      for (const int weight : step.weights)
+        own.push_back(weights[static_cast<std::size_t>(weight)]);
+      values[next++] =
+          op_kernels().at(step.node.op)({step.node, arguments, own, mode, inputs[0],
+                                         static_cast<std::int64_t>(step.networks.size()), symbols});
+    } else {
+      for (const auto& [value, row] : step.rows) arguments.push_back(values.row(value, row));
+      values[next++] = join_networks(arguments);
+    }
+    arguments.clear();
+    for (const int value : step.frees) values.free(value);
+  }
+  Outputs result;
+  for (const int output : program.outputs()) result.values.push_back(values[output]);
+  for (const auto& state : program.states())
+    result.states.emplace_back(state.name, values[state.write]);
+  for (const auto& loss : program.losses())
+    result.losses.push_back({loss.name, loss.weight, values[loss.value], loss.networks});
+  return result;
 }
 
 std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& entry,
                                 std::span<const at::Tensor> inputs, const WeightSource& weights,
-                                NormMode mode, NormStats* stats, std::int64_t networks) {
-  const auto& point = graph.entry(entry);
-  expect_no_states(point);
-  if (inputs.size() != point.inputs.size())
-    throw core::Error("entry point '" + entry + "' takes " + std::to_string(point.inputs.size()) +
-                      " inputs, not " + std::to_string(inputs.size()));
-  const std::size_t count = graph.nodes.size();
-  // Nodes that this entry point needs, and the last reader of each.
-  std::vector<std::size_t> last_reader(count, 0);
-  std::vector<bool> needed(count, false);
-  for (const int output : point.outputs) {
-    needed[static_cast<std::size_t>(output)] = true;
-    last_reader[static_cast<std::size_t>(output)] = count;
-  }
-  for (std::size_t i = count; i-- > 0;)
-    if (needed[i])
-      for (const int input : graph.nodes[i].inputs) {
-        const auto index = static_cast<std::size_t>(input);
-        last_reader[index] = std::max(last_reader[index], i);
-        needed[index] = true;
-      }
-  std::vector<at::Tensor> values(count);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const auto index = static_cast<std::size_t>(point.inputs[i]);
-    check_input(graph.nodes[index], inputs[i], networks);
-    values[index] = inputs[i];
-  }
-  std::vector<at::Tensor> arguments;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& node = graph.nodes[i];
-    if (!needed[i] || values[i].defined()) continue;
-    arguments.clear();
-    for (const int input : node.inputs)
-      arguments.push_back(values[static_cast<std::size_t>(input)]);
-    values[i] =
-        op_kernels().at(node.op)({node, arguments, weights, inputs[0], mode, stats, networks});
-    for (const int input : node.inputs)
-      if (last_reader[static_cast<std::size_t>(input)] == i)
-        values[static_cast<std::size_t>(input)] = at::Tensor();
-  }
-  std::vector<at::Tensor> outputs;
-  for (const int output : point.outputs)
-    outputs.push_back(values[static_cast<std::size_t>(output)]);
-  return outputs;
+                                NormMode mode, NormStats* stats) {
+  const spaces::Graph* const one[] = {&graph};
+  const Program program = Program::compile(one, entry, /*training=*/false);
+  if (!program.states().empty())
+    throw std::logic_error("entry point '" + entry + "' has states: run() takes and gives them");
+  std::vector<at::Tensor> given, own, result;
+  for (const auto& input : inputs) given.push_back(input.unsqueeze(0));
+  for (const auto& weight : program.weights()) own.push_back(weights(weight.ref).unsqueeze(0));
+  for (const auto& value : run(program, given, own, {.norm = mode, .stats = stats}).values)
+    result.push_back(value.squeeze(0));
+  return result;
 }
 
 std::vector<at::Tensor> random_inputs(const spaces::Graph& graph, const std::string& entry,

@@ -16,6 +16,9 @@ std::vector<int> only_readers(const spaces::Graph& graph) {
     }
   for (const auto& entry : graph.entries)
     for (const int output : entry.outputs) readers[static_cast<std::size_t>(output)] = 2;
+  for (const auto& entry : graph.entries)
+    for (const auto& state : entry.states) readers[static_cast<std::size_t>(state.write)] = 2;
+  for (const auto& loss : graph.losses) readers[static_cast<std::size_t>(loss.node)] = 2;
   for (std::size_t i = 0; i < last.size(); ++i)
     if (readers[i] != 1) last[i] = -1;
   return last;
@@ -24,7 +27,6 @@ std::vector<int> only_readers(const spaces::Graph& graph) {
 }  // namespace
 
 spaces::Graph fused(spaces::Graph graph) {
-  if (!graph.losses.empty()) return graph;  // they name nodes
   const std::vector<int> reader = only_readers(graph);
   const auto reads = [&](int node, const char* op) {
     return node >= 0 && graph.nodes[static_cast<std::size_t>(node)].op == op;
@@ -63,9 +65,13 @@ spaces::Graph fused(spaces::Graph graph) {
     kept.push_back(std::move(graph.nodes[i]));
   }
   graph.nodes = std::move(kept);
-  for (auto& entry : graph.entries)
+  const auto renumber = [&](int& node) { node = renumbered[static_cast<std::size_t>(node)]; };
+  for (auto& entry : graph.entries) {
     for (auto* list : {&entry.inputs, &entry.outputs})
-      for (int& node : *list) node = renumbered[static_cast<std::size_t>(node)];
+      std::for_each(list->begin(), list->end(), renumber);
+    for (auto& state : entry.states) renumber(state.read), renumber(state.write);
+  }
+  for (auto& loss : graph.losses) renumber(loss.node);
   return graph;
 }
 

@@ -8,7 +8,6 @@
 
 #include "engine/mixing.hpp"
 #include "engine/random_tensor.hpp"
-#include "engine/runnable.hpp"
 #include "mosaic/core/error.hpp"
 
 namespace mosaic::supernet {
@@ -91,10 +90,7 @@ Supernet::Supernet(const spaces::Space& space, const RouterSettings& router, std
       seed_(seed),
       encoding_(space.graph()),
       router_(make_router(space.graph(), encoding_.size(), router, seed)),
-      bank_(space.graph(), *router_, seed) {
-  expect_no_losses(space.graph().losses);
-  for (const auto& entry : space.graph().entries) expect_no_states(entry);
-}
+      bank_(space.graph(), *router_, seed) {}
 
 void Supernet::to(const std::string& device) {
   device_ = device;
@@ -119,7 +115,7 @@ const Supernet::Known& Supernet::known(const spaces::Genotype& genotype) const {
   return *(known_[genotype] = std::move(made));
 }
 
-std::shared_ptr<const void> Supernet::hold(const spaces::Genotype& genotype) const {
+std::shared_ptr<const void> Supernet::keep_alive(const spaces::Genotype& genotype) const {
   (void)known(genotype);
   return known_.at(genotype);
 }
@@ -228,11 +224,21 @@ Heritage Supernet::restructure(const std::string& split) {
   return heritage;
 }
 
+std::vector<Supernet::Trained> Supernet::trained() const {
+  std::vector<Trained> result;
+  const std::int64_t parts = router_->parts();
+  for (const auto& [name, tensor] : bank_.tensors()) {
+    const auto place = static_cast<std::int64_t>(result.size());  // parts of a slot follow it
+    result.push_back({"bank." + name, tensor, static_cast<int>(place / parts), place % parts});
+  }
+  for (const auto& [name, tensor] : router_->parameters())
+    result.push_back({"router." + name, tensor});
+  return result;
+}
+
 NamedTensors Supernet::parameters() const {
   NamedTensors result;
-  for (const auto& [name, tensor] : bank_.tensors()) result.emplace_back("bank." + name, tensor);
-  for (const auto& [name, tensor] : router_->parameters())
-    result.emplace_back("router." + name, tensor);
+  for (auto& own : trained()) result.emplace_back(std::move(own.name), own.value);
   return result;
 }
 

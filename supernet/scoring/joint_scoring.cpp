@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "engine/joint_executor.hpp"
+#include "engine/channels.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
 
@@ -11,30 +11,26 @@ namespace {
 /// Networks with fixed weights, run side by side on the same images.
 class Fixed {
  public:
-  Fixed(std::vector<const spaces::Graph*> graphs, std::vector<WeightSource> sources)
-      : graphs_(std::move(graphs)), sources_(std::move(sources)) {}
-
-  at::Tensor operator()(const at::Tensor& images, NormMode mode, NormStats* stats) {
-    const at::Tensor inputs = at::cat(std::vector<at::Tensor>(graphs_.size(), images), 1);
-    return execute_joint(
-        graphs_, inputs,
-        [this](const spaces::WeightRef& ref, std::span<const int> members) {
-          const std::vector<int> wanted(members.begin(), members.end());
-          at::Tensor& result = made_[{ref.slot, ref.active, wanted}];
-          if (result.defined()) return result;
-          std::vector<at::Tensor> rows;
-          for (const int member : members)
-            rows.push_back(sources_[static_cast<std::size_t>(member)](ref));
-          return result = at::stack(rows);
-        },
-        mode, stats);
+  Fixed(const std::vector<const spaces::Graph*>& graphs, const std::vector<WeightSource>& sources)
+      : program_(Program::compile(graphs, "forward", /*training=*/false)) {
+    for (const auto& weight : program_.weights()) {
+      std::vector<at::Tensor> rows;
+      for (const int network : weight.networks)
+        rows.push_back(sources[static_cast<std::size_t>(network)](weight.ref));
+      weights_.push_back(at::stack(rows));
+    }
   }
-  std::size_t size() const { return graphs_.size(); }
+
+  /// [networks, batch, classes].
+  at::Tensor operator()(const at::Tensor& images, NormMode mode, NormStats* stats) {
+    const at::Tensor inputs = join_networks(std::vector<at::Tensor>(size(), images.unsqueeze(0)));
+    return run(program_, {&inputs, 1}, weights_, {.norm = mode, .stats = stats}).values[0];
+  }
+  std::size_t size() const { return static_cast<std::size_t>(program_.networks()); }
 
  private:
-  std::vector<const spaces::Graph*> graphs_;
-  std::vector<WeightSource> sources_;
-  std::map<std::tuple<std::string, std::vector<std::int64_t>, std::vector<int>>, at::Tensor> made_;
+  Program program_;
+  std::vector<at::Tensor> weights_;  ///< parallel to program_.weights()
 };
 
 /// Convolutions in TF32, or not, as long as this lives.
@@ -107,7 +103,7 @@ std::vector<JointScore> score_supernets(std::span<Supernet* const> supernets,
   const spaces::Graph graph = supernets[0]->space().bind(genotype);
   std::vector<WeightSource> sources;
   for (const auto* supernet : supernets) sources.push_back(supernet->weights(genotype, graph));
-  return score({std::vector<const spaces::Graph*>(supernets.size(), &graph), std::move(sources)},
+  return score({std::vector<const spaces::Graph*>(supernets.size(), &graph), sources},
                supernets[0]->device(), task, scoring);
 }
 
@@ -120,7 +116,7 @@ std::vector<JointScore> score_subnets(std::span<Subnet* const> subnets, const ta
     sources.emplace_back(
         [subnet](const spaces::WeightRef& ref) { return subnet->weights().at(ref.slot); });
   }
-  return score({std::move(graphs), std::move(sources)}, subnets[0]->device(), task, scoring);
+  return score({graphs, sources}, subnets[0]->device(), task, scoring);
 }
 
 }  // namespace mosaic::supernet

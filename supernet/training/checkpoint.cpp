@@ -26,6 +26,18 @@ CheckpointHeader header_of(const std::string& path, const TensorFile& file) {
 
 }  // namespace
 
+bool copy_stored(const at::Tensor& stored, const at::Tensor& target) {
+  at::Tensor fitting = stored;
+  if (stored.dim() == target.dim() + 1 && stored.size(0) == 1)
+    fitting = stored.squeeze(0);
+  else if (target.dim() == stored.dim() + 1 && target.size(0) == 1)
+    fitting = stored.unsqueeze(0);
+  if (fitting.sizes() != target.sizes()) return false;
+  at::Tensor to = target;
+  to.copy_(fitting);
+  return true;
+}
+
 CheckpointHeader read_header(const std::string& path) {
   return header_of(path, load_tensors(path));
 }
@@ -55,11 +67,9 @@ CheckpointHeader load_checkpoint(const std::string& path, const NamedTensors& pa
   at::NoGradGuard guard;
   for (const auto& [name, tensor] : parameters) {
     const auto found = file.tensors.find(name);
-    if (found == file.tensors.end() || found->second.sizes() != tensor.sizes())
+    if (found == file.tensors.end() || !copy_stored(found->second, tensor))
       throw core::Error(path + " lacks the tensor '" + name + "' in the expected shape",
                         "train again");
-    at::Tensor target = tensor;
-    target.copy_(found->second);
   }
   if (optimizer) optimizer->load_state(file.tensors);
   return header;

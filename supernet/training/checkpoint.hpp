@@ -13,8 +13,12 @@ struct CheckpointHeader {
   std::int64_t steps = 0;   ///< of the whole training
   std::int64_t pieces = 1;  ///< in which a batch is taken because it did not fit in memory
   std::string identity;
-  std::string structure = {};  ///< Turns::structure
+  std::string structure = {};  ///< Trainee::structure()
 };
+
+/// Copies a tensor of a file, and says whether it fits: of one network, the leading axis of
+/// networks may be missing on either side.
+bool copy_stored(const at::Tensor& stored, const at::Tensor& target);
 
 /// Throws core::Error for a damaged or foreign file.
 CheckpointHeader read_header(const std::string& path);

@@ -9,11 +9,8 @@
 #include <algorithm>
 #include <unordered_set>
 
-#ifdef MOSAIC_CUDA
-#include <ATen/cuda/CUDAGraph.h>
-#include <c10/cuda/CUDACachingAllocator.h>
-#include <c10/cuda/CUDAGuard.h>
-#endif
+#include "engine/channels.hpp"
+#include "mosaic/core/random.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -58,13 +55,14 @@ std::unordered_set<const void*> leaves_of(const at::Tensor& result) {
 /// Gradients of the loss, parallel to the parameters; undefined where it does not depend on one.
 /// Autograd is asked for those alone that it depends on: a mixture has thousands of others, and
 /// looking them all up takes longer than the pass.
-std::vector<at::Tensor> gradients_of(const at::Tensor& loss, const NamedTensors& parameters) {
+std::vector<at::Tensor> gradients_of(const at::Tensor& loss,
+                                     const std::vector<Parameter>& parameters) {
   const auto leaves = leaves_of(loss);
   std::vector<at::Tensor> used, result(parameters.size());
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < parameters.size(); ++i)
-    if (leaves.contains(parameters[i].second.unsafeGetTensorImpl())) {
-      used.push_back(parameters[i].second);
+    if (leaves.contains(parameters[i].value.unsafeGetTensorImpl())) {
+      used.push_back(parameters[i].value);
       places.push_back(i);
     }
   if (used.empty()) return result;
@@ -96,77 +94,60 @@ void PassResult::add(const PassResult& other, bool more) {
   }
 }
 
-void PassResult::give(const NamedTensors& parameters) const {
+void PassResult::give(const std::vector<Parameter>& parameters) const {
   for (std::size_t i = 0; i < gradients.size(); ++i)
-    at::Tensor(parameters[i].second).mutable_grad() = gradients[i];
+    at::Tensor(parameters[i].value).mutable_grad() = gradients[i];
 }
 
-#ifdef MOSAIC_CUDA
-
-/// A pass as a CUDA graph, with the tensors it reads and writes. Recorded passes share their
-/// memory: they run one after the other.
+/// A pass that was recorded, with the tensors it reads and writes.
 class RecordedPass {
  public:
   template <class Compute>
-  RecordedPass(const Pass& pass, const tasks::Batch& batch, at::cuda::MempoolId_t pool,
-               const Compute& compute)
-      : held_(pass.held), batch_{batch.inputs.clone(), batch.targets.clone()} {
-    const auto stream = at::cuda::getStreamFromPool(/*isHighPriority=*/false);
-    const c10::cuda::CUDAStreamGuard guard(stream);
-    c10::cuda::device_synchronize();
-    (void)compute(batch_);  // loads kernels and makes workspaces, which a recording must not do
-    c10::cuda::device_synchronize();
-    graph_.capture_begin(pool);
-    try {
-      result_ = compute(batch_);
-    } catch (...) {
-      graph_.capture_end();
-      throw;
-    }
-    graph_.capture_end();
-    c10::cuda::device_synchronize();
-  }
+  RecordedPass(std::shared_ptr<const void> held, const tasks::Batch& batch, Recording::Pool pool,
+               const at::Generator& random, const Compute& compute)
+      : held_(std::move(held)),
+        batch_{batch.inputs.clone(), batch.targets.clone()},
+        recording_([&] { result_ = compute(batch_); }, pool, random) {}
 
   PassResult replay(const tasks::Batch& batch) {
     batch_.inputs.copy_(batch.inputs);
     batch_.targets.copy_(batch.targets);
-    graph_.replay();
+    recording_.replay();
     return result_;
   }
 
  private:
   std::shared_ptr<const void> held_;
   tasks::Batch batch_;
-  at::cuda::CUDAGraph graph_;
   PassResult result_;
+  Recording recording_;
 };
-
-#else
-
-class RecordedPass {};
-
-#endif
-
-void release_unused_memory([[maybe_unused]] const std::string& device) {
-#ifdef MOSAIC_CUDA
-  if (device != "cpu") c10::cuda::CUDACachingAllocator::emptyCache();
-#endif
-}
 
 bool uses_bfloat16(const TrainSettings& settings, const std::string& device) {
   return settings.precision == "bfloat16" || (settings.precision == "auto" && device != "cpu");
 }
 
-Gradients::Gradients(const Trainee& trainee, const tasks::Task& task,
-                     const GradientSettings& settings)
-    : trainee_(trainee), task_(task), settings_(settings) {}
+GradientSettings gradient_settings(const TrainSettings& settings, const std::string& device) {
+  return {settings.label_smoothing, uses_bfloat16(settings, device), settings.replay};
+}
+
+Gradients::Gradients(Trainee& trainee, const tasks::Task& task, const GradientSettings& settings)
+    : trainee_(trainee), task_(task), settings_(settings), random_(make_random(trainee.device())) {
+  for (const auto& observer : trainee.observers()) errors_ = errors_ || observer->asks_for_errors();
+  seed(0);
+}
 Gradients::~Gradients() { forget(); }
+
+void Gradients::seed(std::int64_t step) {
+  core::Stream stream(trainee_.seed(), "ops", static_cast<std::uint64_t>(step));
+  random_.set_current_seed(stream.next64());
+}
 
 void Gradients::forget() {
   const bool any = !recorded_.empty();
   recorded_.clear();
   seen_.clear();
-  if (any) release_unused_memory(trainee_.device);
+  if (any) release_unused_memory(trainee_.device());
 }
 
 bool Gradients::stop_recording() {
@@ -176,52 +157,50 @@ bool Gradients::stop_recording() {
   return any;
 }
 
-PassResult Gradients::run(const Pass& pass, const tasks::Batch& batch, double share) {
-  if (pass.prepare) pass.prepare();
-#ifdef MOSAIC_CUDA
+PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& batch,
+                          double share) {
   constexpr std::size_t kMostRecorded = 128;
-  if (settings_.replay && trainee_.device != "cpu" && !pass.key.empty()) {
-    const std::string key =
-        pass.key + " x " + std::to_string(share) + " x " + std::to_string(batch.inputs.size(0));
-    if (const auto found = recorded_.find(key); found != recorded_.end())
-      return found->second->replay(batch);
-    if (recorded_.size() < kMostRecorded && ++seen_[key] == 2) {
-      if (recorded_.empty()) pool_ = at::cuda::graph_pool_handle();
-      auto& made = recorded_[key];
-      made = std::make_unique<RecordedPass>(pass, batch, pool_, [&](const tasks::Batch& fixed) {
-        return compute(pass, fixed, share);
-      });
-      return made->replay(batch);
-    }
-  }
-#endif
-  return compute(pass, batch, share);
+  if (!settings_.replay || !can_record(trainee_.device())) return compute(genotype, batch, share);
+  const std::string key = trainee_.key(genotype) + " x " + std::to_string(share) + " x " +
+                          std::to_string(batch.inputs.size(1));
+  if (const auto found = recorded_.find(key); found != recorded_.end())
+    return found->second->replay(batch);
+  if (recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
+    return compute(genotype, batch, share);
+  if (recorded_.empty()) pool_ = Recording::make_pool();
+  auto& made = recorded_[key];
+  made = std::make_unique<RecordedPass>(
+      trainee_.hold(genotype), batch, pool_, random_,
+      [&](const tasks::Batch& fixed) { return compute(genotype, fixed, share); });
+  return made->replay(batch);
 }
 
-PassResult Gradients::compute(const Pass& pass, const tasks::Batch& batch, double share) const {
-  const auto networks = static_cast<double>(std::max<std::size_t>(1, trainee_.orders.size()));
+PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Batch& batch,
+                              double share) {
+  const auto networks = static_cast<double>(trainee_.networks());
   PassResult result;
   at::Tensor loss;
   {
     const Autocast autocast(settings_.bfloat16);
-    at::Tensor logits = pass.forward(batch.inputs).to(at::kFloat);
-    at::Tensor targets = batch.targets;
-    if (!trainee_.orders.empty()) {
-      logits = logits.flatten(0, 1);
-      targets = targets.flatten();
-    }
-    // The mean over a network's images, summed over networks: each has the gradient of its own
+    const auto outputs = trainee_.forward(
+        genotype, {&batch.inputs, 1},
+        {.norm = NormMode::batch, .stats = nullptr, .training = true, .random = &random_});
+    // The mean over a network's examples, summed over networks: each has the gradient of its own
     // loss.
+    const at::Tensor logits = outputs.values[0].to(at::kFloat).flatten(0, 1);
+    const at::Tensor targets = batch.targets.flatten();
     loss = task_.loss(logits, targets, settings_.label_smoothing) * (share * networks);
+    for (const auto& own : outputs.losses)
+      loss = loss + own.value.to(at::kFloat).flatten(1).mean(1).sum() * (share * own.weight);
     result.correct = task_.correct(logits.detach(), targets);
-    if (trainee_.look) {
+    if (errors_) {
       const at::NoGradGuard guard;
       const at::Tensor shares = at::softmax(logits.detach(), 1);
       const at::Tensor off = shares - at::one_hot(targets, shares.size(1));
       result.errors = off.norm(2, {1}).view(batch.targets.sizes());
     }
   }
-  result.gradients = gradients_of(loss, trainee_.parameters);
+  result.gradients = gradients_of(loss, trainee_.parameters());
   result.loss = loss.detach();
   return result;
 }
@@ -230,21 +209,20 @@ tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std
                             std::int64_t index, std::int64_t batch_size) {
   const auto of_order = [&](std::int64_t order) {
     const std::int64_t number = order * tasks::kEpochsPerOrder + epoch;
-    const at::Tensor all = trainee.examples ? trainee.examples(epoch, order) : at::Tensor();
-    return all.defined()
-               ? task.training_batch(number, index, all.narrow(0, index * batch_size, batch_size))
-               : task.training_batch(number, index, batch_size);
+    for (const auto& observer : trainee.observers())
+      if (const at::Tensor all = observer->examples(epoch, order); all.defined())
+        return task.training_batch(number, index, all.narrow(0, index * batch_size, batch_size));
+    return task.training_batch(number, index, batch_size);
   };
-  if (trainee.orders.empty()) return of_order(0);
   std::map<std::int64_t, tasks::Batch> known;
   std::vector<at::Tensor> inputs, targets;
-  for (const std::int64_t order : trainee.orders) {
+  for (const std::int64_t order : trainee.orders()) {
     auto& batch = known[order];
     if (!batch.inputs.defined()) batch = of_order(order);
-    inputs.push_back(batch.inputs);
+    inputs.push_back(batch.inputs.unsqueeze(0));
     targets.push_back(batch.targets);
   }
-  return {at::cat(inputs, 1), at::stack(targets)};
+  return {join_networks(inputs), at::stack(targets)};
 }
 
 }  // namespace mosaic::supernet

@@ -38,12 +38,11 @@ std::vector<spaces::Genotype> asked_architectures(const spaces::Space& space, st
 
 /// Gradients of all units: [members, 2 * kBatches, architectures, entries], halves one after the
 /// other; a unit that an architecture lacks has zeros.
-std::vector<at::Tensor> unit_gradients(std::span<Supernet* const> members, const Trainee& trainee,
-                                       const PassOf& pass_of, const Turn& turn,
-                                       const std::vector<GrowthUnit>& units,
+std::vector<at::Tensor> unit_gradients(std::span<Supernet* const> members, Trainee& trainee,
+                                       const Moment& now, const std::vector<GrowthUnit>& units,
                                        const std::vector<spaces::Genotype>& architectures) {
   at::NoGradGuard guard;
-  const auto on_device = at::TensorOptions().device(at::Device(trainee.device));
+  const auto on_device = at::TensorOptions().device(at::Device(trainee.device()));
   std::vector<at::Tensor> result, chosen;
   for (std::size_t unit = 0; unit < units.size(); ++unit) {
     const std::int64_t entries = std::min(units[unit].entries, kMostEntries);
@@ -58,15 +57,15 @@ std::vector<at::Tensor> unit_gradients(std::span<Supernet* const> members, const
                                 static_cast<std::int64_t>(architectures.size()), entries},
                                on_device));
   }
-  SlotGradients gradients(members, trainee, pass_of, turn.task, turn.settings);
+  SlotGradients gradients(members, trainee, now.task, now.settings);
   const auto& slots = members[0]->space().graph().slots;
   for (std::int64_t batch = 0; batch < 2 * kBatches; ++batch) {
-    const std::int64_t number = turn.step % turn.per_epoch + batch;
-    const auto images =
-        training_batch(trainee, turn.task, turn.step / turn.per_epoch + number / turn.per_epoch,
-                       number % turn.per_epoch, turn.batch_size);
+    const std::int64_t number = now.step % now.per_epoch + batch;
+    const auto examples =
+        training_batch(trainee, now.task, now.step / now.per_epoch + number / now.per_epoch,
+                       number % now.per_epoch, now.batch_size);
     for (std::size_t a = 0; a < architectures.size(); ++a) {
-      const auto of_slots = gradients(architectures[a], images);
+      const auto of_slots = gradients(architectures[a], examples);
       for (std::size_t unit = 0; unit < units.size(); ++unit) {
         std::vector<at::Tensor> parts;
         bool used = false;
@@ -122,11 +121,11 @@ struct Candidate {
 class Growth {
  public:
   Growth(const Supernet& supernet, const std::vector<spaces::Genotype>& architectures,
-         const Turn& turn)
+         std::size_t turn)
       : supernet_(supernet),
         settings_(supernet.router_settings().growth),
         trees_(supernet.space().graph(), supernet.router_settings().split),
-        stream_(supernet.seed(), "growth", turn.index + 1) {
+        stream_(supernet.seed(), "growth", turn + 1) {
     for (const auto& genotype : architectures)
       respondents_.push_back(trees_.respond(supernet.space(), genotype));
     const auto& graph = supernet.space().graph();
@@ -142,7 +141,7 @@ class Growth {
     for (const auto& slot : graph.slots) plain_ += static_cast<double>(slot_size(slot));
     router_row_ = settings_.hard ? 0.0 : static_cast<double>(supernet.features());
     const double turns = static_cast<double>(supernet.router_settings().split_at.size());
-    limit_ = 1 + (settings_.budget - 1) * static_cast<double>(turn.index + 1) / turns;
+    limit_ = 1 + (settings_.budget - 1) * static_cast<double>(turn + 1) / turns;
     sampled_ = supernet.space().genotypes() > static_cast<double>(architectures.size());
   }
 
@@ -307,21 +306,20 @@ std::vector<QuestionScore> score_questions(const at::Tensor& products,
   return result;
 }
 
-double images_of_growth(const Supernet& supernet, const TrainSettings& settings) {
+double cost_of_growth(const Supernet& supernet, const TrainSettings& settings) {
   if (!needs_gradients(supernet.router_settings().growth)) return 0;
   const double architectures =
       std::min(static_cast<double>(kArchitectures), supernet.space().genotypes());
   return architectures * static_cast<double>(2 * kBatches * settings.batch_size);
 }
 
-std::vector<std::string> choose_growth(std::span<Supernet* const> members, const Trainee& trainee,
-                                       const PassOf& pass_of, const Turn& turn) {
+std::vector<std::string> choose_growth(std::span<Supernet* const> members, Trainee& trainee,
+                                       const Moment& now, std::size_t turn) {
   const auto& space = members[0]->space();
   const auto architectures = asked_architectures(space, members[0]->seed());
   std::vector<at::Tensor> gradients;
   if (needs_gradients(members[0]->router_settings().growth))
-    gradients =
-        unit_gradients(members, trainee, pass_of, turn, growth_units(space.graph()), architectures);
+    gradients = unit_gradients(members, trainee, now, growth_units(space.graph()), architectures);
   std::vector<std::string> result;
   for (std::size_t member = 0; member < members.size(); ++member) {
     std::vector<at::Tensor> own;

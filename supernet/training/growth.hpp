@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "mosaic/supernet/training/trainee.hpp"
 #include "sharing/growth_tree.hpp"
 
 namespace mosaic::supernet {
@@ -31,5 +32,11 @@ struct QuestionScore {
 std::vector<QuestionScore> score_questions(const at::Tensor& products,
                                            const std::vector<bool>& there,
                                            const std::vector<std::vector<bool>>& yes, bool sampled);
+
+/// The grown structure (GrowthTrees::text()) of each of the supernets behind `trainee`.
+std::vector<std::string> choose_growth(std::span<Supernet* const> members, Trainee& trainee,
+                                       const Moment& now, std::size_t turn);
+/// Passes of an example that one choice costs a network.
+double cost_of_growth(const Supernet& supernet, const TrainSettings& settings);
 
 }  // namespace mosaic::supernet

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "mosaic/core/error.hpp"
+#include "training/checkpoint.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -14,74 +15,68 @@ constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 
-bool starts_with(const std::string& name, const std::string& prefix) {
-  return name.rfind(prefix, 0) == 0;
-}
-
-bool is_joint(const std::string& name) { return starts_with(name, "joint."); }
-
-/// Convolutions and linear layers decay; norms, biases and routers do not.
-bool decays(const std::string& name, const at::Tensor& parameter) {
-  const std::string own = is_joint(name) ? name.substr(6) : name;
-  const std::int64_t leading = (is_joint(name) ? 1 : 0) + (starts_with(own, "bank.") ? 1 : 0);
-  return !starts_with(own, "router.") && parameter.dim() - leading >= 2;
-}
-
 }  // namespace
 
 Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
-    : networks_(trainee.orders.size()),
+    : networks_(trainee.networks()),
       adam_(settings.optimizer == "adamw"),
       momentum_(settings.momentum) {
-  for (const auto& [name, parameter] : trainee.parameters) {
-    Entry entry{name,
-                parameter,
-                decays(name, parameter) ? settings.weight_decay : 0.0,
-                trainee.rates.empty() ? 1.0 : trainee.rates[entries_.size()],
-                !trainee.slots.empty() && trainee.slots[entries_.size()] >= 0,
-                at::zeros_like(parameter),
-                {},
-                {},
-                {}};
-    if (networks_ > 0)
-      entry.rows.assign(trainee.rows[entries_.size()].begin(), trainee.rows[entries_.size()].end());
+  for (const auto& parameter : trainee.parameters()) {
+    Entry entry{parameter, parameter.label(networks_),
+                parameter.decays ? settings.weight_decay : 0.0, at::zeros_like(parameter.value)};
     if (adam_) {
-      entry.second = at::zeros_like(parameter);
-      entry.steps = at::zeros({}, parameter.options().dtype(at::kFloat));
+      entry.second = at::zeros_like(parameter.value);
+      entry.steps = at::zeros({}, parameter.value.options().dtype(at::kFloat));
     }
     entries_.push_back(std::move(entry));
   }
 }
 
-void Optimizer::inherit(const Optimizer& former, const Heritage& heritage) {
+void Optimizer::inherit(const Optimizer& former, const std::vector<Heritage>& heritages) {
   at::NoGradGuard guard;
-  std::map<std::string, const Entry*> by_name;
-  for (const auto& entry : former.entries_) by_name[entry.name] = &entry;
+  // Where a network's tensor of a name is: the entry, and the row in it.
+  std::map<std::pair<std::string, int>, std::pair<const Entry*, std::int64_t>> places;
+  for (const auto& entry : former.entries_)
+    for (std::size_t row = 0; row < entry.parameter.networks.size(); ++row)
+      places[{entry.parameter.name, entry.parameter.networks[row]}] = {
+          &entry, static_cast<std::int64_t>(row)};
   for (auto& entry : entries_) {
-    const Origin& origin = heritage.at(entry.name);
     const auto take = [&](at::Tensor Entry::*state) {
-      at::Tensor target = entry.*state;
-      target.copy_(origin.take([&](const std::string& name) { return by_name.at(name)->*state; }));
+      for (std::size_t row = 0; row < entry.parameter.networks.size(); ++row) {
+        const int network = entry.parameter.networks[row];
+        const Origin& origin =
+            heritages[static_cast<std::size_t>(network)].at(entry.parameter.name);
+        const at::Tensor old = origin.take([&](const std::string& name) {
+          const auto& [from, at] = places.at({name, network});
+          return (from->*state)[at];
+        });
+        // Rows may be longer than a network's own tensor (networks with fewer copies than others).
+        at::Tensor target = (entry.*state)[static_cast<std::int64_t>(row)];
+        target.narrow(0, 0, old.size(0)).copy_(old);
+      }
     };
     take(&Entry::first);
     if (!adam_) continue;
     take(&Entry::second);
-    entry.steps.copy_(by_name.at(origin.name)->steps);
+    const int network = entry.parameter.networks[0];
+    const Origin& origin = heritages[static_cast<std::size_t>(network)].at(entry.parameter.name);
+    entry.steps.copy_(places.at({origin.name, network}).first->steps);
   }
 }
 
 void Optimizer::clip(double largest) {
   at::NoGradGuard guard;
-  std::vector<std::vector<at::Tensor>> of_networks(std::max<std::size_t>(1, networks_));
+  std::vector<std::vector<at::Tensor>> of_networks(networks_);
   for (const auto& entry : entries_) {
-    const at::Tensor& gradient = entry.parameter.grad();
+    const at::Tensor& gradient = entry.parameter.value.grad();
     if (!gradient.defined()) continue;
-    if (!is_joint(entry.name)) {
-      of_networks[networks_ > 0 ? entry.rows[0] : 0].push_back(gradient);
+    if (entry.parameter.networks.size() == 1) {
+      of_networks[static_cast<std::size_t>(entry.parameter.networks[0])].push_back(gradient);
       continue;
     }
     const auto rows = gradient.unbind();
-    for (std::size_t i = 0; i < rows.size(); ++i) of_networks[entry.rows[i]].push_back(rows[i]);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      of_networks[static_cast<std::size_t>(entry.parameter.networks[i])].push_back(rows[i]);
   }
   for (const auto& gradients : of_networks) {
     if (gradients.empty()) continue;
@@ -95,20 +90,20 @@ void Optimizer::step(double learning_rate, const at::Tensor& trained) {
   std::vector<std::pair<at::Tensor, at::Tensor>> kept;  // tensors, and what they were
   if (trained.defined())
     for (const auto& entry : entries_)
-      if (entry.experts && entry.parameter.grad().defined())
-        for (const auto& tensor : {entry.parameter, entry.first, entry.second})
+      if (entry.parameter.slot >= 0 && entry.parameter.value.grad().defined())
+        for (const auto& tensor : {entry.parameter.value, entry.first, entry.second})
           if (tensor.defined()) kept.emplace_back(tensor, tensor.clone());
   // The kernels take one weight decay and one rate for all tensors of a call.
   std::map<std::pair<double, double>, std::vector<Entry*>> by_call;
   for (auto& entry : entries_)
-    if (entry.parameter.grad().defined())
-      by_call[{entry.weight_decay, entry.rate}].push_back(&entry);
+    if (entry.parameter.value.grad().defined())
+      by_call[{entry.weight_decay, entry.parameter.rate}].push_back(&entry);
   for (const auto& [call, members] : by_call) {
     const double decay = call.first, rate = learning_rate * call.second;
     std::vector<at::Tensor> parameters, gradients, first, second, steps;
     for (const Entry* entry : members) {
-      parameters.push_back(entry->parameter);
-      gradients.push_back(entry->parameter.grad());
+      parameters.push_back(entry->parameter.value);
+      gradients.push_back(entry->parameter.value.grad());
       if (adam_ || momentum_ > 0) first.push_back(entry->first);  // else the kernel wants none
       if (adam_) {
         second.push_back(entry->second);
@@ -134,16 +129,16 @@ void Optimizer::step(double learning_rate, const at::Tensor& trained) {
 }
 
 void Optimizer::zero_grad() {
-  for (auto& entry : entries_) entry.parameter.mutable_grad().reset();
+  for (auto& entry : entries_) entry.parameter.value.mutable_grad().reset();
 }
 
 std::map<std::string, at::Tensor> Optimizer::state() const {
   std::map<std::string, at::Tensor> result;
   for (const auto& entry : entries_) {
-    result["momentum." + entry.name] = entry.first;
+    result["momentum." + entry.label] = entry.first;
     if (!adam_) continue;
-    result["square." + entry.name] = entry.second;
-    result["steps." + entry.name] = entry.steps;
+    result["square." + entry.label] = entry.second;
+    result["steps." + entry.label] = entry.steps;
   }
   return result;
 }
@@ -152,12 +147,10 @@ void Optimizer::load_state(const std::map<std::string, at::Tensor>& state) {
   at::NoGradGuard guard;
   for (auto& [name, tensor] : this->state()) {
     const auto found = state.find(name);
-    if (found == state.end() || found->second.sizes() != tensor.sizes())
+    if (found == state.end() || !copy_stored(found->second, tensor))
       throw core::Error(
           "the checkpoint lacks the optimiser state '" + name + "'",
           "it was written with another optimizer: keep the setting, or start a new job");
-    at::Tensor target = tensor;
-    target.copy_(found->second);
   }
 }
 

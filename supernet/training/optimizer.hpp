@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "mosaic/supernet/networks/supernet.hpp"
-#include "mosaic/supernet/training/trainer.hpp"
+#include "mosaic/supernet/training/trainee.hpp"
 
 namespace mosaic::supernet {
 
@@ -15,14 +14,15 @@ class Optimizer {
  public:
   Optimizer(const Trainee& trainee, const TrainSettings& settings);
 
-  /// Takes the state over from the optimiser of what `trainee` was before it changed.
-  void inherit(const Optimizer& former, const Heritage& heritage);
+  /// Takes the state over from the optimiser of what `trainee` was before it changed; the heritage
+  /// of each network.
+  void inherit(const Optimizer& former, const std::vector<Heritage>& heritages);
 
   /// Scales the gradients so that each network's norm is at most `largest` (no wait for the
   /// device).
   void clip(double largest);
   /// One update of every parameter that has a gradient; the others keep weights and state. So do
-  /// experts outside of the mask `trained` (Trainee::trained), where there is one.
+  /// copies outside of the mask `trained` (Observer::trained), where there is one.
   void step(double learning_rate, const at::Tensor& trained = {});
   /// Drops the gradients, so that slots an architecture does not use are not touched.
   void zero_grad();
@@ -34,15 +34,12 @@ class Optimizer {
 
  private:
   struct Entry {
-    std::string name;
-    at::Tensor parameter;
+    Parameter parameter;
+    std::string label;
     double weight_decay;
-    double rate;                    ///< as a share of the learning rate
-    bool experts;                   ///< of a slot
-    at::Tensor first;               ///< momentum, or Adam's first moment
-    at::Tensor second;              ///< Adam's second moment
-    at::Tensor steps;               ///< Adam's step count
-    std::vector<std::size_t> rows;  ///< joint training: the network of each row
+    at::Tensor first;        ///< momentum, or Adam's first moment
+    at::Tensor second = {};  ///< Adam's second moment
+    at::Tensor steps = {};   ///< Adam's step count
   };
   std::vector<Entry> entries_;
   std::size_t networks_;  ///< trained side by side

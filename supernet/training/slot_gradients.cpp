@@ -7,15 +7,12 @@
 
 namespace mosaic::supernet {
 
-SlotGradients::SlotGradients(std::span<Supernet* const> members, const Trainee& trainee,
-                             PassOf pass_of, const tasks::Task& task, const TrainSettings& settings)
+SlotGradients::SlotGradients(std::span<Supernet* const> members, Trainee& trainee,
+                             const tasks::Task& task, const TrainSettings& settings)
     : members_(members),
       trainee_(trainee),
-      pass_of_(std::move(pass_of)),
-      gradients_(std::make_unique<Gradients>(
-          trainee, task,
-          GradientSettings{settings.label_smoothing, uses_bfloat16(settings, trainee.device),
-                           settings.replay})) {}
+      gradients_(std::make_unique<Gradients>(trainee, task,
+                                             gradient_settings(settings, trainee.device()))) {}
 SlotGradients::~SlotGradients() = default;
 
 std::vector<at::Tensor> SlotGradients::operator()(const spaces::Genotype& genotype,
@@ -23,22 +20,20 @@ std::vector<at::Tensor> SlotGradients::operator()(const spaces::Genotype& genoty
   at::NoGradGuard guard;
   const PassResult pass = [&] {
     const at::AutoGradMode with_gradient(true);
-    return gradients_->run(pass_of_(genotype), batch, 1);
+    return gradients_->run(genotype, batch, 1);
   }();
   const auto count = static_cast<std::int64_t>(members_.size());
   std::vector<at::Tensor> result(members_[0]->space().graph().slots.size());
-  for (std::size_t i = 0; i < trainee_.parameters.size(); ++i) {
+  for (std::size_t i = 0; i < pass.gradients.size(); ++i) {
+    const auto& parameter = trainee_.parameters()[i];
     const at::Tensor& gradient = pass.gradients[i];
-    if (trainee_.slots[i] < 0 || !gradient.defined()) continue;
-    // Each expert has its share of the merged weight's gradient: together they have all of it.
-    const bool joint = trainee_.parameters[i].first.rfind("joint.", 0) == 0;
-    const at::Tensor rows = joint ? gradient.sum(1).flatten(1) : gradient.sum(0).reshape({1, -1});
-    at::Tensor& target = result[static_cast<std::size_t>(trainee_.slots[i])];
+    if (parameter.slot < 0 || !gradient.defined()) continue;
+    // Each copy has its share of the merged weight's gradient: together they have all of it.
+    const at::Tensor rows = gradient.sum(1).flatten(1);
+    at::Tensor& target = result[static_cast<std::size_t>(parameter.slot)];
     if (!target.defined()) target = at::zeros({count, rows.size(1)}, rows.options());
-    if (joint)
-      target += rows;
-    else
-      target[trainee_.rows.empty() ? 0 : trainee_.rows[i][0]] += rows[0];
+    for (std::size_t row = 0; row < parameter.networks.size(); ++row)
+      target[parameter.networks[row]] += rows[static_cast<std::int64_t>(row)];
   }
   // The share of an even mixture is scaled up in training (mixed_weights); not here.
   for (std::int64_t member = 0; member < count; ++member) {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "training/structure.hpp"
+#include "mosaic/supernet/training/trainee.hpp"
 
 namespace mosaic::supernet {
 
@@ -13,8 +13,8 @@ class Gradients;
 
 class SlotGradients {
  public:
-  SlotGradients(std::span<Supernet* const> members, const Trainee& trainee, PassOf pass_of,
-                const tasks::Task& task, const TrainSettings& settings);
+  SlotGradients(std::span<Supernet* const> members, Trainee& trainee, const tasks::Task& task,
+                const TrainSettings& settings);
   ~SlotGradients();
 
   /// Gradients of the loss of each member on a batch with respect to the weights that it computes
@@ -26,7 +26,6 @@ class SlotGradients {
  private:
   std::span<Supernet* const> members_;
   const Trainee& trainee_;
-  PassOf pass_of_;
   std::unique_ptr<Gradients> gradients_;
 };
 

@@ -15,7 +15,7 @@
 #include "sharing/slot_size.hpp"
 #include "training/gradient.hpp"
 #include "training/slot_gradients.hpp"
-#include "training/structure.hpp"
+#include "training/splits.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -172,15 +172,14 @@ std::vector<double> distances_of(const at::Tensor& products) {
 /// Distances between the options of a decision, for several supernets at once.
 class GradientMatching {
  public:
-  GradientMatching(std::span<Supernet* const> members, const Trainee& trainee, PassOf pass_of,
-                   const tasks::Task& task, const TrainSettings& train,
-                   const SplitSettings& settings)
+  GradientMatching(std::span<Supernet* const> members, Trainee& trainee, const tasks::Task& task,
+                   const TrainSettings& train, const SplitSettings& settings)
       : members_(members),
         space_(members[0]->space()),
         trainee_(trainee),
         task_(task),
         settings_(settings),
-        gradients_(members, trainee, std::move(pass_of), task, train) {
+        gradients_(members, trainee, task, train) {
     const std::int64_t size = task.size(tasks::Split::train);
     if (settings.batch_size < 2 || settings.batch_size > size)
       throw core::UsageError("a batch of " + std::to_string(settings.batch_size) +
@@ -270,7 +269,7 @@ class GradientMatching {
   /// Gradients of the compared slots side by side: [members, entries].
   at::Tensor compared_row(const std::vector<at::Tensor>& gradients) const {
     const auto count = static_cast<std::int64_t>(members_.size());
-    const auto options = at::TensorOptions().device(at::Device(trainee_.device));
+    const auto options = at::TensorOptions().device(at::Device(trainee_.device()));
     std::vector<at::Tensor> parts{at::zeros({count, 1}, options)};
     for (const int slot : slots_) {
       const auto entries = slot_size(space_.graph().slots[static_cast<std::size_t>(slot)]);
@@ -383,16 +382,16 @@ std::vector<int> best_halves(const std::vector<double>& distances, std::size_t o
   return result;
 }
 
-double images_of_split(const spaces::Space& space, const SplitSettings& settings) {
+double cost_of_split(const spaces::Space& space, const SplitSettings& settings) {
   if (settings.method != "gradient") return 0;
   double options = 0;
   for (const auto& gene : space.genes()) options += static_cast<double>(gene.labels.size());
   return options * static_cast<double>(settings.repeats * settings.batches * settings.batch_size);
 }
 
-std::vector<Split> choose_splits(std::span<Supernet* const> members, const Trainee& trainee,
-                                 const PassOf& pass_of, const tasks::Task& task,
-                                 const TrainSettings& train, const SplitSettings& settings) {
+std::vector<Split> choose_splits(std::span<Supernet* const> members, Trainee& trainee,
+                                 const tasks::Task& task, const TrainSettings& train,
+                                 const SplitSettings& settings) {
   const auto& space = members[0]->space();
   const auto& genes = space.genes();
   if (genes.empty())
@@ -416,7 +415,7 @@ std::vector<Split> choose_splits(std::span<Supernet* const> members, const Train
     }
     return splits;
   }
-  GradientMatching matching(members, trainee, pass_of, task, train, settings);
+  GradientMatching matching(members, trainee, task, train, settings);
   for (std::size_t gene = 0; gene < genes.size(); ++gene) {
     auto found = matching(gene);
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -440,8 +439,8 @@ Split choose_split(Supernet& supernet, const tasks::Task& task, const SplitSetti
   Supernet* const members[] = {&supernet};
   TrainSettings train;
   train.precision = "float32";
-  return choose_splits(members, supernet_trainee(supernet, train, 1), pass_of(supernet), task,
-                       train, settings)[0];
+  const auto trainee = supernet_trainee(supernet, train, 1);
+  return choose_splits(members, *trainee, task, train, settings)[0];
 }
 
 }  // namespace mosaic::supernet

@@ -9,18 +9,14 @@
 #include <limits>
 #include <numbers>
 
-#include "engine/fusion.hpp"
-#include "engine/runnable.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/progress.hpp"
 #include "mosaic/core/text.hpp"
-#include "mosaic/supernet/training/sampler.hpp"
 #include "training/checkpoint.hpp"
 #include "training/gradient.hpp"
 #include "training/optimizer.hpp"
-#include "training/structure.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -45,6 +41,12 @@ double learning_rate_at(std::int64_t step, std::int64_t steps, const TrainSettin
   return settings.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
 }
 
+double cost_of_turns(const Trainee& trainee) {
+  double cost = 0;
+  for (const auto& observer : trainee.observers()) cost += observer->cost();
+  return cost;
+}
+
 /// Lets cuDNN choose its algorithms by time while it lives, where that is asked for.
 class Autotune {
  public:
@@ -64,14 +66,14 @@ class Autotune {
 
 class Training {
  public:
-  Training(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+  Training(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
            const TrainHooks& hooks)
       : trainee_(trainee),
         task_(task),
         settings_(settings),
         hooks_(hooks),
-        bfloat16_(uses_bfloat16(settings, trainee.device)) {
-    if (bfloat16_ && trainee.device == "cpu")
+        gradients_settings_(gradient_settings(settings, trainee.device())) {
+    if (gradients_settings_.bfloat16 && trainee.device() == "cpu")
       throw core::UsageError("precision = \"bfloat16\" needs a GPU",
                              "use precision = \"auto\" or \"float32\"");
     batch_size_ = std::min(settings.batch_size, task.size(tasks::Split::train));
@@ -80,7 +82,9 @@ class Training {
                              "raise batch_size or the task's limit");
     per_epoch_ = task.size(tasks::Split::train) / batch_size_;
     steps_ = per_epoch_ * settings.epochs;
-    steps_ -= static_cast<std::int64_t>(trainee.turns.images / static_cast<double>(batch_size_));
+    steps_ -= static_cast<std::int64_t>(cost_of_turns(trainee) / static_cast<double>(batch_size_));
+    for (const auto& observer : trainee.observers())
+      if (!observer->turns().empty()) restructuring_ = observer.get();
     if (steps_ < 1)
       throw core::UsageError("choosing where to share costs more images than the training has",
                              "train for more epochs");
@@ -113,26 +117,33 @@ class Training {
 
  private:
   void begin() {
+    for (const auto& observer : trainee_.observers())
+      for (auto& named : observer->begin(task_)) state_.push_back(std::move(named));
+    adopt();
+  }
+
+  /// Makes what belongs to the trainee's parameters.
+  void adopt() {
     gradients_.reset();  // and its memory
-    gradients_ = std::make_unique<Gradients>(
-        trainee_, task_, GradientSettings{settings_.label_smoothing, bfloat16_, settings_.replay});
+    gradients_ = std::make_unique<Gradients>(trainee_, task_, gradients_settings_);
     optimizer_ = std::make_unique<Optimizer>(trainee_, settings_);
-    state_ = trainee_.state ? trainee_.state(task_) : NamedTensors{};
   }
 
   NamedTensors saved_tensors() const {
-    NamedTensors result = trainee_.parameters;
+    NamedTensors result;
+    for (const auto& parameter : trainee_.parameters())
+      result.emplace_back(parameter.label(trainee_.networks()), parameter.value);
     result.insert(result.end(), state_.begin(), state_.end());
     return result;
   }
 
   void resume() {
     if (hooks_.checkpoint.empty() || !std::filesystem::exists(hooks_.checkpoint)) return;
-    if (trainee_.turns.take_on) {
+    if (restructuring_) {
       const auto known = read_header(hooks_.checkpoint);
-      if (known.identity == hooks_.identity && known.structure != trainee_.turns.structure) {
-        trainee_ = trainee_.turns.take_on(known.structure).first;
-        begin();
+      if (known.identity == hooks_.identity && known.structure != trainee_.structure()) {
+        trainee_.restructure(known.structure);
+        adopt();
       }
     }
     const auto header =
@@ -142,28 +153,29 @@ class Training {
     if (hooks_.resumed) hooks_.resumed(step_);
   }
 
-  std::int64_t step_of_turn(std::size_t turn) const {
-    const auto step = static_cast<std::int64_t>(
-        std::llround(trainee_.turns.at[turn] * static_cast<double>(steps_)));
+  Moment moment(std::int64_t step) const {
+    return {step, steps_, per_epoch_, batch_size_, task_, settings_};
+  }
+
+  std::int64_t step_of_turn(double share) const {
+    const auto step = static_cast<std::int64_t>(std::llround(share * static_cast<double>(steps_)));
     return std::clamp<std::int64_t>(step, 1, std::max<std::int64_t>(1, steps_ - 1));
   }
 
   /// Changes of structure that are due before the next step.
   void take_turns() {
-    for (std::size_t turn = 0; turn < trainee_.turns.at.size(); ++turn) {
-      if (step_of_turn(turn) != step_) continue;
+    if (!restructuring_) return;
+    const auto turns = restructuring_->turns();
+    for (std::size_t turn = 0; turn < turns.size(); ++turn) {
+      if (step_of_turn(turns[turn]) != step_) continue;
       report();
       gradients_->forget();  // choosing records passes of its own
-      const auto structure = trainee_.turns.choose(
-          trainee_, {turn, step_, steps_, per_epoch_, batch_size_, task_, settings_});
-      if (structure != trainee_.turns.structure) {
-        auto [changed, heritage] = trainee_.turns.take_on(structure);
+      const auto structure = restructuring_->turn(trainee_, moment(step_), turn);
+      if (structure != trainee_.structure()) {
+        const auto heritages = trainee_.restructure(structure);
         const auto former = std::move(optimizer_);
-        const auto known = std::move(state_);
-        trainee_ = std::move(changed);
-        begin();
-        optimizer_->inherit(*former, heritage);
-        for (std::size_t i = 0; i < state_.size(); ++i) state_[i].second.copy_(known.at(i).second);
+        adopt();
+        optimizer_->inherit(*former, heritages);
       }
       reset_window();
     }
@@ -171,17 +183,19 @@ class Training {
 
   double learning_rate(std::int64_t step) const {
     std::int64_t first = 0;
-    if (trainee_.turns.restart && !trainee_.turns.at.empty())
-      if (const auto last = step_of_turn(trainee_.turns.at.size() - 1); step >= last) first = last;
+    if (restructuring_ && restructuring_->restarts())
+      if (const auto last = step_of_turn(restructuring_->turns().back()); step >= last)
+        first = last;
     return learning_rate_at(step - first, steps_ - first, settings_);
   }
 
   void train_step() {
     const auto batch =
         training_batch(trainee_, task_, step_ / per_epoch_, step_ % per_epoch_, batch_size_);
+    const auto architectures = trainee_.draw(step_);
     for (;;) {
       try {
-        accumulate(batch);
+        accumulate(batch, architectures);
         break;
       } catch (const std::exception& error) {
         if (!is_out_of_memory(error)) throw;
@@ -199,35 +213,42 @@ class Training {
       }
     }
     if (settings_.clip > 0) optimizer_->clip(settings_.clip);
-    optimizer_->step(learning_rate(step_), trainee_.trained ? trainee_.trained() : at::Tensor());
+    at::Tensor trained;
+    for (const auto& observer : trainee_.observers())
+      if (const at::Tensor mask = observer->trained(); mask.defined()) trained = mask;
+    optimizer_->step(learning_rate(step_), trained);
     optimizer_->zero_grad();
-    if (trainee_.after)
-      trainee_.after({0, step_ + 1, steps_, per_epoch_, batch_size_, task_, settings_});
+    for (const auto& observer : trainee_.observers())
+      observer->after_step(trainee_, moment(step_ + 1), architectures);
   }
 
   /// Gradients of one step: the mean over its passes and pieces.
-  void accumulate(const tasks::Batch& batch) {
+  void accumulate(const tasks::Batch& batch, const std::vector<spaces::Genotype>& architectures) {
+    const Moment now = moment(step_);
+    for (const auto& observer : trainee_.observers()) observer->before_step();
+    gradients_->seed(step_);
     PassResult sum;
     std::vector<at::Tensor> errors;  // of each piece
-    const auto inputs = batch.inputs.chunk(pieces_);
-    const auto targets = batch.targets.chunk(pieces_, -1);
-    const auto passes = trainee_.passes(step_);
+    const auto inputs = batch.inputs.chunk(pieces_, 1);
+    const auto targets = batch.targets.chunk(pieces_, 1);
     for (std::size_t piece = 0; piece < inputs.size(); ++piece) {
-      const double share = static_cast<double>(inputs[piece].size(0)) /
-                           static_cast<double>(batch_size_) / static_cast<double>(passes.size());
-      for (const auto& pass : passes)
-        sum.add(gradients_->run(pass, {inputs[piece], targets[piece]}, share),
-                inputs.size() * passes.size() > 1);
-      if (trainee_.look) errors.push_back(sum.errors.clone());
+      const double share = static_cast<double>(inputs[piece].size(1)) /
+                           static_cast<double>(batch_size_) /
+                           static_cast<double>(architectures.size());
+      for (const auto& genotype : architectures) {
+        for (const auto& observer : trainee_.observers()) observer->before_pass(now, genotype);
+        sum.add(gradients_->run(genotype, {inputs[piece], targets[piece]}, share),
+                inputs.size() * architectures.size() > 1);
+      }
+      if (sum.errors.defined()) errors.push_back(sum.errors.clone());
     }
-    sum.give(trainee_.parameters);
-    if (trainee_.look) {
-      const Turn now{0, step_, steps_, per_epoch_, batch_size_, task_, settings_};
-      trainee_.look({now, trainee_.parameters, at::cat(errors, -1)});
-    }
+    sum.give(trainee_.parameters());
+    for (const auto& observer : trainee_.observers())
+      observer->found(trainee_,
+                      {now, architectures, errors.empty() ? at::Tensor() : at::cat(errors, 1)});
     loss_window_ += sum.loss;
     correct_window_ += sum.correct;
-    passes_window_ += static_cast<std::int64_t>(passes.size()) * batch_size_;
+    passes_window_ += static_cast<std::int64_t>(architectures.size()) * batch_size_;
     ++steps_window_;
   }
 
@@ -239,7 +260,7 @@ class Training {
     now.step = step_;
     now.steps = steps_;
     now.epoch = static_cast<double>(step_) / static_cast<double>(per_epoch_);
-    const auto networks = static_cast<double>(std::max<std::size_t>(1, trainee_.orders.size()));
+    const auto networks = static_cast<double>(trainee_.networks());
     now.loss = loss_window_.item<double>() / static_cast<double>(steps_window_) / networks;
     now.accuracy =
         100 * correct_window_.item<double>() / static_cast<double>(passes_window_) / networks;
@@ -257,7 +278,7 @@ class Training {
   void check_finite() const {
     at::NoGradGuard guard;
     std::vector<at::Tensor> parameters;
-    for (const auto& [name, tensor] : trainee_.parameters) parameters.push_back(tensor);
+    for (const auto& parameter : trainee_.parameters()) parameters.push_back(parameter.value);
     if (!at::stack(at::_foreach_norm(parameters)).isfinite().all().item<bool>())
       diverged("the weights are");
   }
@@ -270,7 +291,7 @@ class Training {
   }
 
   void reset_window() {
-    const auto options = at::TensorOptions().device(at::Device(trainee_.device));
+    const auto options = at::TensorOptions().device(at::Device(trainee_.device()));
     loss_window_ = at::zeros({}, options.dtype(at::kFloat));
     correct_window_ = at::zeros({}, options.dtype(at::kLong));
     passes_window_ = 0;
@@ -284,16 +305,17 @@ class Training {
     if (hooks_.checkpoint.empty()) return;
     core::crash_point("before checkpoint");
     save_checkpoint(hooks_.checkpoint, saved_tensors(), *optimizer_,
-                    {step_, steps_, pieces_, hooks_.identity, trainee_.turns.structure});
+                    {step_, steps_, pieces_, hooks_.identity, trainee_.structure()});
     core::crash_point("after checkpoint");
   }
 
-  Trainee trainee_;
+  Trainee& trainee_;
   const tasks::Task& task_;
   const TrainSettings& settings_;
   const TrainHooks& hooks_;
-  bool bfloat16_;
-  NamedTensors state_;  ///< Trainee::state()
+  GradientSettings gradients_settings_;
+  Observer* restructuring_ = nullptr;
+  NamedTensors state_;  ///< of the observers
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Gradients> gradients_;
   std::int64_t batch_size_ = 0;
@@ -310,17 +332,21 @@ class Training {
 
 /// Mean time of the forward and backward passes of a few steps. Each step runs twice and its second
 /// run is timed: the first one pays for allocations, kernel loading and kernel choice.
-double mean_step_seconds(const Trainee& trainee, const tasks::Task& task,
-                         const TrainSettings& settings, std::int64_t batch_size) {
+double mean_step_seconds(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+                         std::int64_t batch_size) {
   constexpr std::int64_t kSteps = 6;
-  Gradients gradients(trainee, task,
-                      {settings.label_smoothing, uses_bfloat16(settings, trainee.device), false});
+  GradientSettings eager = gradient_settings(settings, trainee.device());
+  eager.replay = false;
+  Gradients gradients(trainee, task, eager);
   const auto batch = training_batch(trainee, task, 0, 0, batch_size);
   double seconds = 0;
   for (std::int64_t run = 0; run < 2 * kSteps; ++run) {
     const core::Stopwatch watch;
-    for (const auto& pass : trainee.passes(run / 2))
-      (void)gradients.run(pass, batch, 1).loss.item<double>();
+    const Moment now{run / 2, kSteps, kSteps, batch_size, task, settings};
+    for (const auto& genotype : trainee.draw(now.step)) {
+      for (const auto& observer : trainee.observers()) observer->before_pass(now, genotype);
+      (void)gradients.run(genotype, batch, 1).loss.item<double>();
+    }
     if (run % 2 == 1) seconds += watch.seconds();
   }
   return seconds / static_cast<double>(kSteps);
@@ -328,22 +354,22 @@ double mean_step_seconds(const Trainee& trainee, const tasks::Task& task,
 
 }  // namespace
 
-void train(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+void train(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
            const TrainHooks& hooks) {
   Training(trainee, task, settings, hooks).run();
 }
 
-TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
-                       const TrainSettings& settings, const spaces::Space& space) {
+TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+                       const spaces::Space& space) {
   TrainEstimate result;
   result.batch_size = std::min(settings.batch_size, task.size(tasks::Split::train));
   if (result.batch_size < 1) return result;
   result.steps =
       task.size(tasks::Split::train) / result.batch_size * settings.epochs -
-      static_cast<std::int64_t>(trainee.turns.images / static_cast<double>(result.batch_size));
+      static_cast<std::int64_t>(cost_of_turns(trainee) / static_cast<double>(result.batch_size));
   double parameters = 0;
-  for (const auto& [name, tensor] : trainee.parameters)
-    parameters += static_cast<double>(tensor.nbytes());
+  for (const auto& parameter : trainee.parameters())
+    parameters += static_cast<double>(parameter.value.nbytes());
   const double copies = settings.optimizer == "adamw" ? 4 : 3;
   // Activations of every layer are kept for the backward pass: about the sum over nodes, not the
   // peak.
@@ -364,67 +390,6 @@ TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
         std::numeric_limits<double>::quiet_NaN();  // training itself will halve the batch
   }
   return result;
-}
-
-PassOf pass_of(Supernet& supernet) {
-  return [&supernet](const spaces::Genotype& genotype) {
-    return Pass{[&supernet, genotype](const at::Tensor& inputs) {
-                  return supernet.forward(fused(supernet.space().bind(genotype)), genotype, inputs,
-                                          NormMode::batch, nullptr);
-                },
-                supernet.space().text(genotype),
-                supernet.hold(genotype),
-                {}};
-  };
-}
-
-Trainee supernet_trainee(Supernet& supernet, const TrainSettings& settings, std::uint64_t seed) {
-  std::shared_ptr<Sampler> sampler = make_sampler(settings.sampler, supernet.space());
-  Trainee trainee;
-  trainee.parameters = supernet.parameters();
-  for (const auto& [name, tensor] : trainee.parameters) {
-    trainee.slots.push_back(slot_of(supernet.space().graph(), name));
-    trainee.rates.push_back(trainee.slots.back() < 0 ? supernet.router().rate_scale() : 1);
-  }
-  trainee.device = supernet.device();
-  const PassOf pass_of = mosaic::supernet::pass_of(supernet);
-  trainee.passes = [pass_of, sampler, seed](std::int64_t step) {
-    core::Stream stream(seed, "sampler", static_cast<std::uint64_t>(step));
-    std::vector<Pass> result;
-    for (auto& genotype : sampler->draw(stream)) result.push_back(pass_of(genotype));
-    return result;
-  };
-  Supernet* const members[] = {&supernet};
-  add_draws(trainee, members, sampler, pass_of, seed);
-  add_learning(trainee, supernet.space(), sampler);
-  if (!changes_structure(supernet)) return trainee;
-  trainee.turns = turns_of(supernet, settings);
-  trainee.turns.choose = [&supernet, pass_of](const Trainee& current, const Turn& turn) {
-    Supernet* const one[] = {&supernet};
-    return choose_structures(one, current, pass_of, turn)[0];
-  };
-  trainee.turns.take_on = [&supernet, settings, seed](const std::string& structure) {
-    auto heritage = supernet.restructure(structure);
-    return std::make_pair(supernet_trainee(supernet, settings, seed), std::move(heritage));
-  };
-  return trainee;
-}
-
-Trainee subnet_trainee(Subnet& subnet) {
-  expect_no_losses(subnet.graph().losses);
-  Trainee trainee;
-  for (const auto& [slot, weight] : subnet.weights()) {
-    at::Tensor parameter = weight;
-    parameter.requires_grad_();
-    trainee.parameters.emplace_back(slot, parameter);
-  }
-  trainee.device = subnet.device();
-  trainee.passes = [&subnet](std::int64_t) {
-    return std::vector<Pass>{
-        {[&subnet](const at::Tensor& inputs) { return subnet.forward(inputs, NormMode::batch); },
-         "all"}};
-  };
-  return trainee;
 }
 
 }  // namespace mosaic::supernet

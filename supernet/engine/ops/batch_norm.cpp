@@ -7,6 +7,7 @@
 #include "engine/cuda/kernels.hpp"
 #endif
 
+#include "engine/channels.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
 
 namespace mosaic::supernet {
@@ -74,22 +75,21 @@ class FusedNorm : public torch::autograd::Function<FusedNorm> {
 #endif
 
 /// Normalised values alone.
-at::Tensor normalised(const OpCall& call, const at::Tensor& weight, const at::Tensor& bias,
-                      double epsilon) {
-  const at::Tensor& x = call.inputs[0];
+at::Tensor normalised(const OpCall& call, const at::Tensor& x, const at::Tensor& weight,
+                      const at::Tensor& bias, double epsilon) {
   const bool cudnn = true;
-  if (call.mode == NormMode::stored) {
-    const auto& stats = call.stats->at(call.node.name);
+  if (call.mode.norm == NormMode::stored) {
+    const auto& stats = call.mode.stats->at(call.node.name);
     return at::batch_norm(x, weight, bias, stats.mean, stats.variance, false, 0.0, epsilon, cudnn);
   }
-  if (call.mode == NormMode::batch)
+  if (call.mode.norm == NormMode::batch)
     return at::batch_norm(x, weight, bias, {}, {}, true, 0.0, epsilon, cudnn);
   // With momentum 1 the running statistics become those of this batch.
   const auto options = x.options().dtype(at::kFloat);
   at::Tensor mean = at::zeros({x.size(1)}, options);
   at::Tensor variance = at::ones({x.size(1)}, options);
   at::Tensor y = at::batch_norm(x, weight, bias, mean, variance, true, 1.0, epsilon, cudnn);
-  call.stats->add(call.node.name, mean, variance);
+  call.mode.stats->add(call.node.name, mean, variance);
   return y;
 }
 
@@ -99,17 +99,20 @@ at::Tensor batch_norm(const OpCall& call) {
   const at::Tensor bias = call.weight("bias").flatten();
   const double epsilon = call.node.reals.at("epsilon");
   const bool relu = call.node.attributes.contains("relu");
-  const at::Tensor residual = call.inputs.size() > 1 ? call.inputs[1] : at::Tensor();
+  const at::Tensor x = folded(call.inputs[0]);
+  const at::Tensor residual = call.inputs.size() > 1 ? folded(call.inputs[1]) : at::Tensor();
 #ifdef MOSAIC_CUDA
-  if (call.mode == NormMode::batch && is_matrix(call.inputs[0]) &&
-      weight.scalar_type() == at::kFloat && (!residual.defined() || is_matrix(residual)))
-    return FusedNorm::apply(call.inputs[0], weight.contiguous(), bias.contiguous(),
-                            residual.defined() ? std::optional<at::Tensor>(residual) : std::nullopt,
-                            epsilon, relu);
+  if (call.mode.norm == NormMode::batch && is_matrix(x) && weight.scalar_type() == at::kFloat &&
+      (!residual.defined() || is_matrix(residual)))
+    return unfolded(
+        FusedNorm::apply(x, weight.contiguous(), bias.contiguous(),
+                         residual.defined() ? std::optional<at::Tensor>(residual) : std::nullopt,
+                         epsilon, relu),
+        call.networks);
 #endif
-  at::Tensor y = normalised(call, weight, bias, epsilon);
+  at::Tensor y = normalised(call, x, weight, bias, epsilon);
   if (residual.defined()) y = residual + y;
-  return relu ? at::relu(y) : y;
+  return unfolded(relu ? at::relu(y) : y, call.networks);
 }
 
 const core::Registered kEntry{op_kernels(), "batch_norm", "at::batch_norm; statistics by NormMode",

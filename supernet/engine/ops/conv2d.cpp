@@ -8,6 +8,7 @@
 #include "engine/cuda/kernels.hpp"
 #endif
 
+#include "engine/channels.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
 
 namespace mosaic::supernet {
@@ -99,14 +100,17 @@ at::Tensor as_one(const at::Tensor& weight, std::int64_t together, at::MemoryFor
 at::Tensor conv2d(const OpCall& call) {
   const std::int64_t kernel = call.node.attribute("kernel");
   const std::int64_t stride = call.node.attribute("stride");
+  const at::Tensor x = folded(call.inputs[0]);
   const at::Tensor weight = call.weight("weight");
-  const at::Tensor bias = call.weight("bias");
-  if (weight.dim() == 4) return at::conv2d(call.inputs[0], weight, bias, stride, kernel / 2);
+  const at::Tensor bias =
+      call.weight("bias").defined() ? call.weight("bias").flatten() : at::Tensor();
+  if (call.networks == 1)
+    return at::conv2d(x, weight.squeeze(0), bias, stride, kernel / 2).unsqueeze(0);
   // [networks, out, in, k, k]: a group of channels each, or a block of one.
   const std::int64_t together = networks_a_group(weight);
-  return at::conv2d(
-      call.inputs[0], as_one(weight, together, call.inputs[0].suggest_memory_format()),
-      bias.defined() ? bias.flatten() : bias, stride, kernel / 2, 1, weight.size(0) / together);
+  return unfolded(at::conv2d(x, as_one(weight, together, x.suggest_memory_format()), bias, stride,
+                             kernel / 2, 1, weight.size(0) / together),
+                  call.networks);
 }
 
 const core::Registered kEntry{op_kernels(), "conv2d",

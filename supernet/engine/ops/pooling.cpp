@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include "engine/channels.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
 
 namespace mosaic::supernet {
@@ -17,14 +18,16 @@ struct Window {
 
 at::Tensor avg_pool(const OpCall& call) {
   const Window window(call.node);
-  return at::avg_pool2d(call.inputs[0], window.kernel, window.stride, window.padding,
-                        /*ceil_mode=*/false,
-                        /*count_include_pad=*/false);
+  return unfolded(at::avg_pool2d(folded(call.inputs[0]), window.kernel, window.stride,
+                                 window.padding, /*ceil_mode=*/false, /*count_include_pad=*/false),
+                  call.networks);
 }
 
 at::Tensor max_pool(const OpCall& call) {
   const Window window(call.node);
-  return at::max_pool2d(call.inputs[0], window.kernel, window.stride, window.padding);
+  return unfolded(
+      at::max_pool2d(folded(call.inputs[0]), window.kernel, window.stride, window.padding),
+      call.networks);
 }
 
 const core::Registered kAvgEntry{op_kernels(), "avg_pool", "at::avg_pool2d; padding does not count",
@@ -32,7 +35,7 @@ const core::Registered kAvgEntry{op_kernels(), "avg_pool", "at::avg_pool2d; padd
 const core::Registered kMaxEntry{op_kernels(), "max_pool", "at::max_pool2d", OpKernel(max_pool)};
 const core::Registered kGlobalEntry{op_kernels(), "global_avg_pool", "mean over height and width",
                                     OpKernel([](const OpCall& call) {
-                                      return call.inputs[0].mean({2, 3});
+                                      return call.inputs[0].mean({3, 4});
                                     })};
 
 }  // namespace

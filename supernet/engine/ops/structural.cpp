@@ -6,9 +6,8 @@ namespace mosaic::supernet {
 namespace {
 
 at::Tensor zeros(const OpCall& call) {
-  std::vector<std::int64_t> shape{call.entry_input.size(0)};
-  for (const auto& dim : call.node.shape) shape.push_back(dim.value());
-  shape[1] *= call.networks;
+  std::vector<std::int64_t> shape{call.networks, call.entry_input.size(1)};
+  for (const auto& dim : call.node.shape) shape.push_back(dim.value(call.symbols));
   return at::zeros(shape, call.entry_input.options().dtype(at::kFloat));
 }
 

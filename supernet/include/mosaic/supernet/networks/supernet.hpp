@@ -73,8 +73,8 @@ class Supernet {
   const at::Tensor& encoding(const spaces::Genotype& genotype) const;
   /// The router's mixes of all slots for this architecture.
   Mixes mixes(const spaces::Genotype& genotype, bool training = false) const;
-  /// Keeps what the passes of this architecture read on the device, for those who record them.
-  std::shared_ptr<const void> hold(const spaces::Genotype& genotype) const;
+  /// What the passes of this architecture read on the device, for those who record them.
+  std::shared_ptr<const void> keep_alive(const spaces::Genotype& genotype) const;
   /// The part of the space that this architecture falls in (0 where the router makes none).
   std::int64_t part(const spaces::Genotype& genotype) const;
   const WeightBank& bank() const { return bank_; }
@@ -93,8 +93,17 @@ class Supernet {
   /// where each parameter comes from. Throws std::logic_error where the router cannot get there.
   Heritage restructure(const std::string& split);
 
+  /// A trained tensor: copies of a slot in a part of the space, or the router's (slot -1).
+  struct Trained {
+    std::string name;
+    at::Tensor value;
+    int slot = -1;
+    std::int64_t part = 0;
+  };
   /// Everything that is trained: experts ("bank.<name>", see WeightBank::tensors()) and router
   /// ("router.<name>").
+  std::vector<Trained> trained() const;
+  /// The same by name.
   NamedTensors parameters() const;
   /// What the router keeps beside them ("router.<name>").
   NamedTensors state() const;

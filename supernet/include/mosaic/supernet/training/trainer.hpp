@@ -3,98 +3,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "mosaic/supernet/networks/supernet.hpp"
-#include "mosaic/supernet/training/settings.hpp"
-#include "mosaic/tasks/task.hpp"
+#include "mosaic/supernet/training/trainee.hpp"
 
 namespace mosaic::supernet {
-
-/// One forward pass of a training step.
-struct Pass {
-  /// Logits of a batch.
-  std::function<at::Tensor(const at::Tensor& inputs)> forward;
-  /// Passes of one key run the same kernels on the same tensors: a GPU records them once and
-  /// replays them. Empty: nothing is known.
-  std::string key = {};
-  /// What the pass reads beside parameters and inputs: a recording keeps it alive.
-  std::shared_ptr<const void> held = {};
-  /// Done before every run, recorded or not.
-  std::function<void()> prepare = {};
-};
-
-struct Trainee;
-
-/// A moment of training.
-struct Turn {
-  std::size_t index = 0;  ///< among the trainee's turns
-  std::int64_t step = 0;  ///< next to be trained
-  std::int64_t steps = 0;
-  std::int64_t per_epoch = 1;
-  std::int64_t batch_size = 0;
-  const tasks::Task& task;
-  const TrainSettings& settings;
-};
-
-/// What a step found, before it is taken: the parameters hold the gradients.
-struct StepFindings {
-  const Turn& now;
-  const NamedTensors& parameters;
-  /// ||softmax(z) - onehot(y)|| of every image: float32 [batch], joint [members, batch].
-  at::Tensor errors;
-};
-
-/// How a trainee changes its structure while it is trained: growth, splits.
-struct Turns {
-  std::vector<double> at;  ///< shares of the steps, ascending
-  /// Image passes that a network spends on choosing, all turns together: the training is that much
-  /// shorter.
-  double images = 0;
-  bool restart = false;   ///< the learning rate starts anew after the last turn
-  std::string structure;  ///< as text; checkpoints carry it
-  /// Chooses the next structure; training goes on with the same where nothing is to change.
-  std::function<std::string(const Trainee& trainee, const Turn& turn)> choose = {};
-  /// Takes on a structure. Former parameters are replaced; the heritage says where the new
-  /// trainee's come from.
-  std::function<std::pair<Trainee, Heritage>(const std::string& structure)> take_on = {};
-};
-
-/// What is trained: tensors, and the passes of one step.
-struct Trainee {
-  NamedTensors parameters;
-  /// The passes of one step. The step's gradient is the mean over them.
-  std::function<std::vector<Pass>(std::int64_t step)> passes;
-  std::string device = "cpu";
-  /// Where several networks are trained at the same time (joint.hpp), the order in which each sees
-  /// the data: members of one number see the same batches. Inputs are then
-  /// [batch, members * channels, ...], logits [members, batch, classes], and parameters named
-  /// "joint.*" have a leading axis of members. Empty: one network.
-  std::vector<std::int64_t> orders = {};
-  /// Joint training: the network behind each row of each parameter (a parameter not named "joint.*"
-  /// belongs to one).
-  std::vector<std::vector<std::int64_t>> rows = {};
-  /// Learning rate of each parameter as a share of the settings'; empty: all 1.
-  std::vector<double> rates = {};
-  /// The slot (of the SuperGraph) that each parameter holds experts of; -1: none. Of supernets.
-  std::vector<int> slots = {};
-  Turns turns = {};
-  /// What training changes beside the parameters, for checkpoints; on the CPU. Asked for once,
-  /// before the first step.
-  std::function<NamedTensors(const tasks::Task&)> state = {};
-  /// The experts that this step trains, as a mask of their axis ([m], joint: [members, m]); the
-  /// others keep weights and optimiser state. Absent: all.
-  std::function<at::Tensor()> trained = {};
-  /// Looks at every step's gradients and errors.
-  std::function<void(const StepFindings&)> look = {};
-  /// Examples that an epoch trains in an order; see Sampler::examples(). Absent: each once.
-  std::function<at::Tensor(std::int64_t epoch, std::int64_t order)> examples = {};
-  /// Done after every step.
-  std::function<void(const Turn& next)> after = {};
-};
 
 struct TrainProgress {
   std::int64_t step = 0;
@@ -120,7 +33,7 @@ struct TrainHooks {
 /// is halved and accumulated, with a notice. Ctrl-C writes a checkpoint, then core::Interrupted
 /// passes through. A loss that is not finite is a core::Error with advice. The last checkpoint
 /// stays.
-void train(const Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+void train(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
            const TrainHooks& hooks);
 
 /// What a training will cost, before it begins.
@@ -132,14 +45,8 @@ struct TrainEstimate {
   double bytes =
       0;  ///< parameters, gradients, optimiser state and the activations of the largest network
 };
-TrainEstimate estimate(const Trainee& trainee, const tasks::Task& task,
-                       const TrainSettings& settings, const spaces::Space& space);
-
-/// Trainee of a supernet: each step trains the architectures that the sampler draws. A router that
-/// grows or splits does so on the way: the supernet is restructured.
-Trainee supernet_trainee(Supernet& supernet, const TrainSettings& settings, std::uint64_t seed);
-/// Trainee of an extracted subnet.
-Trainee subnet_trainee(Subnet& subnet);
+TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
+                       const spaces::Space& space);
 
 /// Reads a finished or unfinished training into the supernet, grown or split as it was. Returns the
 /// number of steps done. Throws core::Error for a damaged file or that of another training.

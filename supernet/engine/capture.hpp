@@ -1,0 +1,45 @@
+/// What only a GPU has: kernels recorded once and replayed, memory given back, streams of random
+/// numbers on the device. Elsewhere there is nothing to record.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <ATen/core/Generator.h>
+
+namespace mosaic::supernet {
+
+/// Can passes be recorded on this device?
+bool can_record(const std::string& device);
+
+/// Kernels of a function as a CUDA graph. Recordings of one pool share their memory: they run one
+/// after the other, and what one wrote is overwritten by the next.
+class Recording {
+ public:
+  using Pool = std::pair<unsigned long long, unsigned long long>;
+  static Pool make_pool();
+
+  /// Runs `pass` twice: once so that kernels are loaded and workspaces made, once to record it. It
+  /// must not wait for the device, and finds what it reads at the same addresses when it is
+  /// replayed. Numbers drawn from `random` are new ones at each replay.
+  Recording(const std::function<void()>& pass, Pool pool, at::Generator random);
+  ~Recording();
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+  void replay();
+
+ private:
+  class Graph;
+  std::unique_ptr<Graph> graph_;
+};
+
+/// Gives memory that nobody uses back to the device: what finished recordings leave behind is of no
+/// use to others.
+void release_unused_memory(const std::string& device);
+
+/// A source of random numbers of its own for ops on this device.
+at::Generator make_random(const std::string& device);
+
+}  // namespace mosaic::supernet

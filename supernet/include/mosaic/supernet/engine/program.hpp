@@ -1,0 +1,78 @@
+/// An architecture (or several that run as one) compiled to steps, for an engine to run.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mosaic/spaces/graph.hpp"
+
+namespace mosaic::supernet {
+
+/// What an engine runs, in order, for one entry point of one or several networks of a space. Values
+/// are numbered: first the inputs of the entry point, then the states it reads, then the result of
+/// each step. A value belongs to some of the networks, ascending, and has one row for each of them.
+class Program {
+ public:
+  /// A kernel call for networks whose nodes agree in op, attributes and shapes; or, without a
+  /// node's op, rows of other values put together.
+  struct Step {
+    spaces::GraphNode node;     ///< its name is unique in the program: statistics are kept by it
+    std::vector<int> networks;  ///< rows of the result
+    std::vector<int> inputs;    ///< values
+    std::vector<int> weights;   ///< of weights(), parallel to node.weights
+    std::vector<std::pair<int, int>> rows;  ///< of a step without op: value and row in it
+    std::vector<int> frees;                 ///< values that no later step reads
+    /// Op, attributes, extents, number of networks: steps of one key run the same kernels.
+    std::string key;
+  };
+  /// What a step reads of a slot, for these networks.
+  struct Weight {
+    spaces::WeightRef ref;
+    std::vector<int> networks;
+  };
+  struct State {
+    std::string name;
+    std::vector<spaces::Dim> shape;
+    int read = -1;   ///< value
+    int write = -1;  ///< value
+  };
+  /// An auxiliary loss, of the networks that have it.
+  struct Loss {
+    std::string name;
+    double weight = 1;
+    int value = -1;
+    std::vector<int> networks;
+  };
+
+  /// graphs[i] for network i. For training, nodes are fused (fusion.hpp) and auxiliary losses, of
+  /// networks that have such, are computed. Throws core::Error for an unknown entry point,
+  /// std::logic_error for graphs of different spaces.
+  static Program compile(std::span<const spaces::Graph* const> graphs, const std::string& entry,
+                         bool training);
+
+  const std::string& entry() const { return entry_; }
+  int networks() const { return networks_; }
+  std::size_t values() const { return inputs_.size() + states_.size() + steps_.size(); }
+  const std::vector<spaces::GraphNode>& inputs() const { return inputs_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  const std::vector<Weight>& weights() const { return weights_; }
+  const std::vector<int>& outputs() const { return outputs_; }
+  const std::vector<State>& states() const { return states_; }
+  const std::vector<Loss>& losses() const { return losses_; }
+
+ private:
+  friend class Compiler;
+  std::string entry_;
+  int networks_ = 0;
+  std::vector<spaces::GraphNode> inputs_;
+  std::vector<Step> steps_;
+  std::vector<Weight> weights_;
+  std::vector<int> outputs_;
+  std::vector<State> states_;
+  std::vector<Loss> losses_;
+};
+
+}  // namespace mosaic::supernet

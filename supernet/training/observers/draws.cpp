@@ -1,0 +1,83 @@
+// Training of supernets whose way of sharing draws which copy a step trains.
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "engine/channels.hpp"
+#include "mosaic/core/error.hpp"
+#include "training/observers/observers.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+class Draws : public Observer {
+ public:
+  Draws(std::span<Supernet* const> members, std::uint64_t seed)
+      : members_(members.begin(), members.end()), seed_(seed) {}
+
+  NamedTensors begin(const tasks::Task&) override {
+    NamedTensors result;
+    for (std::size_t i = 0; i < members_.size(); ++i)
+      for (const auto& [name, tensor] : members_[i]->state())
+        result.emplace_back(members_.size() > 1 ? name + "@" + std::to_string(i) : name, tensor);
+    return result;
+  }
+
+  void before_step() override { trained_.reset(); }
+
+  /// Draws for each member, from its own stream, and notes what this step trains.
+  void before_pass(const Moment& now, const spaces::Genotype& genotype) override {
+    std::vector<at::Tensor> rows;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      core::Stream stream(seed_ + 1000 * i, "experts", static_cast<std::uint64_t>(now.step));
+      members_[i]->router().draw(genotype, stream);
+      rows.push_back(members_[i]->router().drawn(members_[i]->device()));
+    }
+    const at::Tensor mask = at::stack(rows);
+    trained_ = trained_.defined() ? at::maximum(trained_, mask) : mask;
+  }
+
+  at::Tensor trained() const override { return trained_; }
+
+  void after_step(Trainee& trainee, const Moment& next,
+                  std::span<const spaces::Genotype> architectures) override {
+    at::NoGradGuard guard;
+    const std::int64_t size = next.task.size(tasks::Split::validation);
+    if (size == 0)
+      throw core::UsageError("this router learns from validation images, and the task keeps none",
+                             "set [task] validation to a share, such as 0.5");
+    const std::int64_t count = std::min(next.batch_size, size);
+    const std::int64_t first = next.step % std::max<std::int64_t>(1, size / count) * count;
+    const auto batch = next.task.batch(tasks::Split::validation, first, count);
+    const at::Tensor inputs =
+        join_networks(std::vector<at::Tensor>(members_.size(), batch.inputs.unsqueeze(0)));
+    for (const auto& genotype : architectures) {
+      const at::Tensor logits =
+          trainee.forward(genotype, {&inputs, 1}, {.norm = NormMode::batch, .training = true})
+              .values[0];
+      const at::Tensor right =
+          logits.argmax(2).eq(batch.targets).to(at::kDouble).mean(1).cpu().contiguous();
+      for (std::size_t i = 0; i < members_.size(); ++i)
+        members_[i]->router().observe(genotype, right[static_cast<std::int64_t>(i)].item<double>());
+    }
+    if (next.ends_epoch())
+      for (auto* member : members_) member->router().end_epoch(next.done());
+  }
+
+ private:
+  std::vector<Supernet*> members_;
+  std::uint64_t seed_;
+  at::Tensor trained_;  ///< [members, m]
+};
+
+}  // namespace
+
+std::unique_ptr<Observer> make_draws(std::span<Supernet* const> members, const Sampler& sampler,
+                                     std::uint64_t seed) {
+  if (!members[0]->router().drawn(members[0]->device()).defined()) return nullptr;
+  if (sampler.per_step() != 1)
+    throw core::UsageError("a router that draws experts trains one architecture a step",
+                           "use a sampler of one, such as uniform");
+  return std::make_unique<Draws>(members, seed);
+}
+
+}  // namespace mosaic::supernet

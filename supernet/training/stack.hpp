@@ -1,0 +1,44 @@
+/// What supernets and subnets that train side by side share.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "mosaic/supernet/engine/program.hpp"
+
+namespace mosaic::supernet {
+
+/// The networks' tensors as one, [networks, ...], a leaf of gradients; each becomes a view of its
+/// row. Where some have fewer copies (first axis) than others their rows are filled up with zeros,
+/// and they never read the rest.
+at::Tensor stacked(const std::vector<at::Tensor>& tensors);
+
+/// A data order for each network: the first for all where none are given. Throws std::logic_error
+/// for another number of them.
+std::vector<std::int64_t> one_order_each(std::size_t networks, std::vector<std::int64_t> orders);
+
+/// Compiled programs of what comes again.
+template <class Key>
+class Programs {
+ public:
+  /// `make` is asked once, with a function that compiles graphs (which it need not keep).
+  template <class Make>
+  std::shared_ptr<const Program> at(const Key& key, bool training, const Make& make) {
+    constexpr std::size_t kKept = 128;
+    auto& known = known_[training ? 1 : 0];
+    if (const auto found = known.find(key); found != known.end()) return found->second;
+    if (known.size() >= kKept) known.clear();
+    return known[key] = make([training](const std::vector<const spaces::Graph*>& graphs) {
+             return std::make_shared<const Program>(Program::compile(graphs, "forward", training));
+           });
+  }
+
+ private:
+  std::map<Key, std::shared_ptr<const Program>> known_[2];
+};
+
+}  // namespace mosaic::supernet
