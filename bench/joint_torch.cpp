@@ -18,7 +18,7 @@
 #include "mosaic/core/process.hpp"
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/supernet/engine/device.hpp"
-#include "mosaic/supernet/training/joint.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 
 using namespace mosaic;
 
@@ -128,7 +128,7 @@ double rate(const Case& wanted, const tasks::Task& task, const std::string& trac
       orders.push_back(0);
     }
     for (auto& subnet : subnets) members.push_back(&subnet);
-    supernet::train(supernet::joint_subnets(members, orders), task, settings, hooks);
+    supernet::train(*supernet::subnet_trainee(members, orders), task, settings, hooks);
   } else {
     std::vector<std::unique_ptr<supernet::Supernet>> supernets;
     std::vector<supernet::Supernet*> members;
@@ -139,7 +139,8 @@ double rate(const Case& wanted, const tasks::Task& task, const std::string& trac
       members.push_back(supernets.back().get());
       orders.push_back(i);
     }
-    supernet::train(supernet::joint_supernets(members, settings, 1, orders), task, settings, hooks);
+    supernet::train(*supernet::supernet_trainee(members, settings, 1, orders), task, settings,
+                    hooks);
   }
   trace.end();
   return median(rates);

@@ -255,7 +255,7 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   };
   std::filesystem::create_directories(options.out);
   try {
-    supernet::train(supernet::subnet_trainee(subnet), *task, settings, hooks);
+    supernet::train(*supernet::subnet_trainee(subnet), *task, settings, hooks);
   } catch (const core::Interrupted&) {
     throw core::Interrupted("stopped while fine-tuning",
                             "the same command goes on from the checkpoint in " + options.out);

@@ -143,7 +143,7 @@ class Pipeline {
       throw core::Error("cannot make folder " + job_.folder + ": " + error.message(),
                         "set [job] folder to one you may write");
     const auto trainee = supernet::supernet_trainee(*supernet_, settings, work_.file.seed);
-    if (!std::filesystem::exists(checkpoint)) announce(trainee);
+    if (!std::filesystem::exists(checkpoint)) announce(*trainee);
     supernet::TrainHooks hooks;
     hooks.label = "train supernet";
     hooks.checkpoint = checkpoint;
@@ -157,11 +157,11 @@ class Pipeline {
       database_.truncate_training(job_.id, step);
     };
     if (!std::filesystem::exists(checkpoint)) database_.truncate_training(job_.id, 0);
-    supernet::train(trainee, *work_.task, settings, hooks);
+    supernet::train(*trainee, *work_.task, settings, hooks);
     database_.save_state(job_.id, "trained", work_.training_identity());
   }
 
-  void announce(const supernet::Trainee& trainee) {
+  void announce(supernet::Trainee& trainee) {
     const auto estimate = supernet::estimate(trainee, *work_.task, work_.file.train, *work_.space);
     core::log_info("training " + core::with_commas(estimate.steps) + " steps of " +
                    std::to_string(estimate.batch_size) + " images: about " +

@@ -18,7 +18,7 @@
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
-#include "mosaic/supernet/training/joint.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 
 namespace mosaic::jobs {
 namespace {
@@ -266,7 +266,7 @@ class Ranking {
       orders.push_back(static_cast<std::int64_t>(orders.size()));
     }
     const auto trainee =
-        supernet::joint_supernets(members, work_.file.train, work_.file.seed, orders);
+        supernet::supernet_trainee(members, work_.file.train, work_.file.seed, orders);
     supernet::TrainHooks hooks;
     hooks.label = std::to_string(members.size()) + " supernets";
     hooks.checkpoint = job_.folder + "/supernets.safetensors";
@@ -277,7 +277,7 @@ class Ranking {
     };
     hooks.resumed = [this](std::int64_t step) { database_.truncate_training(job_.id, step); };
     if (!std::filesystem::exists(hooks.checkpoint)) database_.truncate_training(job_.id, 0);
-    supernet::train(trainee, *work_.task, work_.file.train, hooks);
+    supernet::train(*trainee, *work_.task, work_.file.train, hooks);
 
     auto structures = nlohmann::json::array();  // where sharing ended, of routers that found out
     for (const auto* member : members)
@@ -471,7 +471,7 @@ class Ranking {
         std::to_string(chunk.size()) + " of " + std::to_string(left) + " networks left, alone";
     double rate = 0;
     hooks.report = [&](const supernet::TrainProgress& p) { rate = p.images_per_second; };
-    supernet::train(supernet::joint_subnets(members, orders), alone_task(), rank_.truth, hooks);
+    supernet::train(*supernet::subnet_trainee(members, orders), alone_task(), rank_.truth, hooks);
     if (rate > 0 && chunk.size() > 1)
       core::log_info("trained " + std::to_string(chunk.size()) + " networks at the same time: " +
                      core::with_commas(static_cast<long long>(rate)) +

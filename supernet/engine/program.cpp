@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "engine/fusion.hpp"
+#include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 
 namespace mosaic::supernet {
@@ -118,8 +119,14 @@ class Compiler {
     for (const int output : point.outputs) need(graph, output, member.needed);
     for (const auto& state : point.states) need(graph, state.write, member.needed);
     if (training_)
-      for (const auto& loss : graph.losses)
-        if (within(graph, point, loss.node)) need(graph, loss.node, member.needed);
+      for (const auto& loss : graph.losses) {
+        if (!within(graph, point, loss.node))
+          throw core::Error("entry point '" + program_.entry_ +
+                                "', which is trained, does not compute what the auxiliary loss '" +
+                                loss.name + "' needs",
+                            "compute the loss from the inputs of '" + program_.entry_ + "'");
+        need(graph, loss.node, member.needed);
+      }
     for (const auto& node : graph.nodes) {
       const auto [found, fresh] = index_.emplace(node.name, nodes_);
       if (fresh) ++nodes_;
@@ -289,7 +296,6 @@ class Compiler {
     std::map<std::string, std::pair<double, std::vector<int>>> losses;
     for (std::size_t i = 0; i < members_.size(); ++i)
       for (const auto& loss : members_[i].graph.losses) {
-        if (!within(members_[i].graph, entry(members_[i]), loss.node)) continue;
         auto& [weight, nodes] = losses[loss.name];
         weight = loss.weight;
         nodes.resize(members_.size(), -1);

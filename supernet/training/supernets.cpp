@@ -23,9 +23,9 @@ class Supernets : public Trainee {
         members_(members.begin(), members.end()),
         sampler_(make_sampler(settings.sampler, space())) {
     stack_all();
-    for (auto make : {make_draws(members_, *sampler_, seed), make_learning(space(), sampler_),
-                      make_restructuring(members_, settings)})
-      if (make) observers_.push_back(std::move(make));
+    observe_by(make_draws(members_, *sampler_, seed));
+    observe_by(make_learning(space(), sampler_));
+    observe_by(make_restructuring(members_, settings));
   }
 
   std::vector<spaces::Genotype> draw(std::int64_t step) override {

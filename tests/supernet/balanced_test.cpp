@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/training/joint.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 #include "small_task.hpp"
 
 using namespace mosaic;
@@ -90,8 +90,8 @@ TEST_CASE("one supernet in a balanced mixture trains bit for bit as plain") {
   const auto space = pooling_space();
   const auto settings = training(2);
   Supernet plain(space, {.kind = "plain", .experts = 1}, 3), net(space, balanced(1), 3);
-  train(supernet_trainee(plain, settings, 7), *task, settings, {});
-  train(supernet_trainee(net, settings, 7), *task, settings, {});
+  train(*supernet_trainee(plain, settings, 7), *task, settings, {});
+  train(*supernet_trainee(net, settings, 7), *task, settings, {});
   for (const auto& [name, tensor] : net.parameters())
     REQUIRE(at::equal(tensor, copy_of(plain.parameters()).at(name)));
 }
@@ -105,9 +105,12 @@ TEST_CASE("a step of a balanced mixture trains the supernet that was drawn, and 
   auto trainee = supernet_trainee(net, settings, 7);
   auto before = copy_of(net.parameters());
   std::set<int> models;
-  const auto after = trainee.after;
-  trainee.after = [&](const Turn& next) {
-    after(next);
+  struct Check : Observer {
+    explicit Check(std::function<void()> run) : run_(std::move(run)) {}
+    void after_step(Trainee&, const Moment&, std::span<const spaces::Genotype>) override { run_(); }
+    std::function<void()> run_;
+  };
+  trainee->observe_by(std::make_unique<Check>([&] {
     const at::Tensor drawn = net.router().drawn("cpu");
     const auto model = drawn.argmax().item<std::int64_t>();
     models.insert(static_cast<int>(model));
@@ -118,8 +121,8 @@ TEST_CASE("a step of a balanced mixture trains the supernet that was drawn, and 
         REQUIRE(at::equal(tensor[m], before.at(name)[m]) == (m != model));
       }
     before = std::move(now);
-  };
-  train(trainee, *task, settings, {});
+  }));
+  train(*trainee, *task, settings, {});
   REQUIRE(models.size() > 1);
 }
 
@@ -135,9 +138,9 @@ TEST_CASE("training of a balanced mixture goes on bit for bit, accuracies too, a
     INFO((joint ? "joint" : "alone"));
     const auto run = [&](Supernet& a, Supernet& b, const TrainHooks& hooks) {
       const std::vector<Supernet*> members{&a, &b};
-      train(
-          joint ? joint_supernets(members, settings, 7, {0, 1}) : supernet_trainee(a, settings, 7),
-          *task, settings, hooks);
+      train(*(joint ? supernet_trainee(members, settings, 7, {0, 1})
+                    : supernet_trainee(a, settings, 7)),
+            *task, settings, hooks);
     };
     Supernet a(space, balanced(2), 1), b(space, balanced(2), 2);
     run(a, b, {});
@@ -181,7 +184,7 @@ TEST_CASE("recorded passes of a balanced mixture train what was drawn", "[gpu]")
     auto settings = training(6);
     settings.learning_rate = 0.002;  // the backward pass of pooling adds in any order
     settings.replay = replay;
-    train(joint_supernets(members, settings, 7, {0, 1}), *task, settings, {});
+    train(*supernet_trainee(members, settings, 7, {0, 1}), *task, settings, {});
     results.push_back(b.parameters());
   }
   for (std::size_t i = 0; i < results[0].size(); ++i) {
@@ -201,7 +204,7 @@ TEST_CASE("a balanced mixture says what it needs") {
   const auto space = pooling_space();
   const auto settings = training(1);
   Supernet net(space, balanced(2), 1);
-  REQUIRE_THROWS_WITH(train(supernet_trainee(net, settings, 7), *task, settings, {}),
+  REQUIRE_THROWS_WITH(train(*supernet_trainee(net, settings, 7), *task, settings, {}),
                       Catch::Contains("set [task] validation"));
   auto sandwich = settings;
   sandwich.sampler = "sandwich";

@@ -32,24 +32,30 @@ spaces::GraphNode node_of(const std::string& op, std::map<std::string, std::int6
   return node;
 }
 
-/// Values and gradients of one call of an op.
+/// Values and gradients of one call of an op, for one network or for several side by side: inputs
+/// and value are folded, weights of several lead with them.
 struct Answer {
   at::Tensor value;
   std::vector<at::Tensor> gradients;  ///< of inputs, then of weights
 };
 
 Answer ask(spaces::GraphNode node, std::vector<at::Tensor> inputs,
-           std::map<std::string, at::Tensor> weights, const at::Tensor& gradient) {
-  std::vector<at::Tensor> leaves;
-  for (auto& input : inputs) leaves.push_back(input = input.detach().requires_grad_());
-  for (auto& [role, weight] : weights) {
-    leaves.push_back(weight = weight.detach().requires_grad_());
-    node.weights.push_back({role, role, weight.sizes().vec(), weight.sizes().vec(), {}});
+           const std::map<std::string, at::Tensor>& weights, const at::Tensor& gradient,
+           std::int64_t networks = 1) {
+  std::vector<at::Tensor> leaves, rows, own;
+  for (const auto& input : inputs) {
+    leaves.push_back(input.detach().requires_grad_());
+    rows.push_back(unfolded(leaves.back(), networks));
   }
-  const WeightSource source = [&](const spaces::WeightRef& ref) { return weights.at(ref.slot); };
+  for (const auto& [role, weight] : weights) {
+    leaves.push_back(weight.detach().requires_grad_());
+    own.push_back(networks == 1 ? leaves.back().unsqueeze(0) : leaves.back());
+    node.weights.push_back(
+        {role, role, own.back()[0].sizes().vec(), own.back()[0].sizes().vec(), {}});
+  }
   Answer answer;
-  answer.value =
-      op_kernels().at(node.op)({node, inputs, source, inputs[0], NormMode::batch, nullptr});
+  const Mode mode;
+  answer.value = folded(op_kernels().at(node.op)({node, rows, own, mode, rows[0], networks, {}}));
   answer.gradients = torch::autograd::grad({answer.value}, leaves, {gradient.to(answer.value)});
   return answer;
 }
@@ -252,7 +258,7 @@ TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") 
   const at::Tensor x = at::randn({2, networks * inputs, 7, 7}, at::kDouble);
   const at::Tensor weight = at::randn({networks, 5, inputs, 3, 3}, at::kDouble);
   const at::Tensor gradient = at::randn({2, networks * 5, 7, 7}, at::kDouble);
-  const auto on_cpu = ask(node, {x}, {{"weight", weight}}, gradient);
+  const auto on_cpu = ask(node, {x}, {{"weight", weight}}, gradient, networks);
   {  // in bfloat16 the weights are packed by a kernel of their own
     const auto in = [](const at::Tensor& tensor, at::MemoryFormat layout) {
       return tensor.to(at::kCUDA, at::kFloat).contiguous(layout);
@@ -261,7 +267,7 @@ TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") 
     at::autocast::set_autocast_enabled(at::kCUDA, true);
     const auto packed = ask(node, {in(x, at::MemoryFormat::ChannelsLast)},
                             {{"weight", weight.to(at::kCUDA, at::kFloat)}},
-                            in(gradient, at::MemoryFormat::Contiguous));
+                            in(gradient, at::MemoryFormat::Contiguous), networks);
     at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(at::kCUDA, false);
     CHECK(packed.value.scalar_type() == at::kBFloat16);
@@ -269,7 +275,8 @@ TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") 
     for (std::size_t i = 0; i < 2; ++i)
       CHECK(difference(packed.gradients[i], on_cpu.gradients[i]) < 1e-2);
   }
-  const auto on_device = ask(node, {x.cuda()}, {{"weight", weight.cuda()}}, gradient.cuda());
+  const auto on_device =
+      ask(node, {x.cuda()}, {{"weight", weight.cuda()}}, gradient.cuda(), networks);
   CHECK(difference(on_device.value, on_cpu.value) < 1e-10);
   for (std::size_t i = 0; i < 2; ++i)
     CHECK(difference(on_device.gradients[i], on_cpu.gradients[i]) < 1e-10);

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/training/joint.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 #include "small_task.hpp"
 
 using namespace mosaic;
@@ -214,8 +214,8 @@ TEST_CASE("before it grows, a grown supernet trains bit for bit as plain") {
   auto settings = training();
   settings.epochs = 2;
   Supernet plain(space, {.kind = "plain", .experts = 1}, 3), net(space, {.kind = "grown"}, 3);
-  train(supernet_trainee(plain, settings, 7), *task, settings, {});
-  train(supernet_trainee(net, settings, 7), *task, settings, {});
+  train(*supernet_trainee(plain, settings, 7), *task, settings, {});
+  train(*supernet_trainee(net, settings, 7), *task, settings, {});
   for (const auto& [name, tensor] : net.bank().tensors())
     REQUIRE(at::equal(tensor, plain.bank().experts(name)));
 }
@@ -234,8 +234,8 @@ TEST_CASE("training grows within its budget, and goes on from checkpoints bit fo
     if (!scored) settings.epochs = 2;
     Supernet whole(space, grown(growth), 3);
     const auto trainee = supernet_trainee(whole, settings, 7);
-    REQUIRE(trainee.turns.images == (scored ? 2.0 * 32 * 16 * 3 : 0.0));
-    train(trainee, *task, settings, {});
+    REQUIRE(trainee->observers()[0]->cost() == (scored ? 2.0 * 32 * 16 * 3 : 0.0));
+    train(*trainee, *task, settings, {});
     REQUIRE(weights_of(whole) > 1.1 * weights_of(plain));
     REQUIRE(weights_of(whole) <= 1.5 * weights_of(plain));
     const auto steps = scored ? kSteps : settings.epochs * 20;
@@ -254,9 +254,9 @@ TEST_CASE("training grows within its budget, and goes on from checkpoints bit fo
       };
       Supernet first(space, grown(growth), 3), second(space, grown(growth), 3),
           loaded(space, grown(growth), 3);
-      REQUIRE_THROWS(train(supernet_trainee(first, settings, 7), *task, settings, hooks));
+      REQUIRE_THROWS(train(*supernet_trainee(first, settings, 7), *task, settings, hooks));
       hooks.report = nullptr;
-      train(supernet_trainee(second, settings, 7), *task, settings, hooks);
+      train(*supernet_trainee(second, settings, 7), *task, settings, hooks);
       load_checkpoint(path, loaded, "growth");
       const auto expected = whole.parameters(), found = second.parameters(),
                  read = loaded.parameters();
@@ -279,7 +279,7 @@ TEST_CASE("growth finds the layer whose architectures disagree, and by which dec
   auto settings = training();
   settings.epochs = 70;
   settings.batch_size = 64;
-  train(supernet_trainee(net, settings, 7), *task, settings, {});
+  train(*supernet_trainee(net, settings, 7), *task, settings, {});
   const GrowthTrees trees(space.graph(), net.router_settings().split);
   bool middle = false;
   for (const auto& split : trees.splits()) {
@@ -313,13 +313,13 @@ TEST_CASE("supernets that grow differently train together as each would alone") 
     TrainHooks hooks;
     hooks.checkpoint = path;
     hooks.identity = "joint";
-    train(joint_supernets(members, settings, 7, {0, 0}), *task, settings, hooks);
+    train(*supernet_trainee(members, settings, 7, {0, 0}), *task, settings, hooks);
     REQUIRE(training_complete(path));
     REQUIRE_FALSE(a.router_settings().split.empty());
     REQUIRE_FALSE(b.router_settings().split.empty());
     if (random) {
       REQUIRE(a.router_settings().split != b.router_settings().split);
-      train(supernet_trainee(alone, settings, 7), *task, settings, {});
+      train(*supernet_trainee(alone, settings, 7), *task, settings, {});
       REQUIRE(alone.router_settings().split == b.router_settings().split);
       const auto expected = alone.parameters(), found = b.parameters();
       for (std::size_t i = 0; i < found.size(); ++i) {
@@ -332,7 +332,7 @@ TEST_CASE("supernets that grow differently train together as each would alone") 
     // A finished training is read back, grown as it was.
     Supernet c(space, grown(growth), 1), d(space, grown(growth), 2);
     const std::vector<Supernet*> again{&c, &d};
-    train(joint_supernets(again, settings, 7, {0, 0}), *task, settings, hooks);
+    train(*supernet_trainee(again, settings, 7, {0, 0}), *task, settings, hooks);
     for (std::size_t i = 0; i < 2; ++i) {
       const auto expected = members[i]->parameters(), found = again[i]->parameters();
       REQUIRE(found.size() == expected.size());

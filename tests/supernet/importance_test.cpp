@@ -6,14 +6,14 @@
 #include <map>
 #include <numeric>
 
-#include "mosaic/supernet/training/joint.hpp"
 #include "mosaic/supernet/training/sampler.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 #include "small_task.hpp"
 #include "training/gradient.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
-using mosaic::supernet::test::of_little_memory;
+using mosaic::supernet::test::OfLittleMemory;
 using mosaic::supernet::test::small_task;
 
 namespace {
@@ -33,9 +33,10 @@ TrainSettings training(const std::string& sampler) {
 }
 
 /// `a` alone, or both.
-Trainee trainee_of(bool joint, Supernet& a, Supernet& b, const TrainSettings& settings) {
+std::unique_ptr<Trainee> trainee_of(bool joint, Supernet& a, Supernet& b,
+                                    const TrainSettings& settings) {
   const std::vector<Supernet*> members{&a, &b};
-  return joint ? joint_supernets(members, settings, 7, {0, 1}) : supernet_trainee(a, settings, 7);
+  return joint ? supernet_trainee(members, settings, 7, {0, 1}) : supernet_trainee(a, settings, 7);
 }
 
 }  // namespace
@@ -111,16 +112,16 @@ TEST_CASE("errors of a step are those of its images") {
   Supernet net(space, {.kind = "plain", .experts = 1}, 3);
   const auto settings = training("importance");
   const auto trainee = supernet_trainee(net, settings, 7);
-  REQUIRE(estimate(trainee, *task, settings, space).seconds > 0);  // before training begins
-  const auto state = trainee.state(*task);
-  Gradients gradients(trainee, *task, {});
-  const auto batch = training_batch(trainee, *task, 0, 1, 40);
-  const auto pass = trainee.passes(1)[0];
-  const auto found = gradients.run(pass, batch, 1);
+  REQUIRE(estimate(*trainee, *task, settings, space).seconds > 0);  // before training begins
+  for (const auto& observer : trainee->observers()) observer->begin(*task);
+  Gradients gradients(*trainee, *task, {});
+  const auto batch = training_batch(*trainee, *task, 0, 1, 40);
+  const auto genotype = trainee->draw(1)[0];
+  const auto found = gradients.run(genotype, batch, 1);
   at::NoGradGuard guard;
-  const at::Tensor off =
-      at::softmax(pass.forward(batch.inputs), 1) - at::one_hot(batch.targets, 10);
-  REQUIRE(at::allclose(found.errors, off.square().sum(1).sqrt(), 1e-4, 1e-5));
+  const at::Tensor logits = trainee->forward(genotype, {&batch.inputs, 1}, {}).values[0];
+  const at::Tensor off = at::softmax(logits, -1) - at::one_hot(batch.targets, 10);
+  REQUIRE(at::allclose(found.errors, off.square().sum(-1).sqrt(), 1e-4, 1e-5));
 }
 
 TEST_CASE("errors of a batch that is taken in pieces are those of all its images") {
@@ -133,20 +134,26 @@ TEST_CASE("errors of a batch that is taken in pieces are those of all its images
     Supernet a(space, {.kind = "plain", .experts = 1}, 1),
         b(space, {.kind = "plain", .experts = 1}, 2);
     std::vector<at::Tensor> logits;  // of the pieces of a step
-    auto trainee = of_little_memory(trainee_of(joint, a, b, settings), 16,
-                                    [&](const at::Tensor& piece) { logits.push_back(piece); });
+    auto inner = trainee_of(joint, a, b, settings);
     std::int64_t steps = 0;
-    trainee.look = [&, look = trainee.look](const StepFindings& found) {
-      look(found);
+    struct Check : Observer {
+      explicit Check(std::function<void(const Trainee&, const Findings&)> run)
+          : run_(std::move(run)) {}
+      void found(const Trainee& trainee, const Findings& found) override { run_(trainee, found); }
+      std::function<void(const Trainee&, const Findings&)> run_;
+    };
+    inner->observe_by(std::make_unique<Check>([&](const Trainee& trainee, const Findings& found) {
       const auto batch = training_batch(trainee, *task, found.now.step / found.now.per_epoch,
                                         found.now.step % found.now.per_epoch, 40);
       REQUIRE(logits.size() == 4);
-      const at::Tensor shares = at::softmax(at::cat(logits, joint ? 1 : 0).detach(), -1);
+      const at::Tensor shares = at::softmax(at::cat(logits, 1).detach(), -1);
       const at::Tensor off = shares - at::one_hot(batch.targets, 10);
       REQUIRE(at::allclose(found.errors, off.square().sum(-1).sqrt(), 1e-4, 1e-5));
       logits.clear();
       ++steps;
-    };
+    }));
+    OfLittleMemory trainee(std::move(inner), 16,
+                           [&](const at::Tensor& piece) { logits.push_back(piece); });
     train(trainee, *task, settings, {});
     REQUIRE(steps == task->size(tasks::Split::train) / 40);
   }
@@ -162,7 +169,7 @@ TEST_CASE("training with importance sampling goes on bit for bit, alone and join
       (std::filesystem::temp_directory_path() / "mosaic_importance.safetensors").string();
   for (const bool joint : {false, true}) {
     const auto run = [&](Supernet& a, Supernet& b, const TrainHooks& hooks) {
-      train(trainee_of(joint, a, b, settings), *task, settings, hooks);
+      train(*trainee_of(joint, a, b, settings), *task, settings, hooks);
     };
     const RouterSettings plain{.kind = "plain", .experts = 1};
     Supernet a(space, plain, 1), b(space, plain, 2), c(space, plain, 1), d(space, plain, 2),

@@ -6,7 +6,7 @@
 
 #include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
-#include "mosaic/supernet/training/joint.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 #include "small_task.hpp"
 
 using namespace mosaic;

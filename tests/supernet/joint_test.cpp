@@ -1,5 +1,5 @@
-#include "mosaic/supernet/training/joint.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 
 #include <ATen/ATen.h>
 #include <torch/cuda.h>
@@ -69,10 +69,10 @@ double joint_against_alone(const spaces::Space& space,
     members.push_back(&subnet);
     orders.push_back(0);
   }
-  train(joint_subnets(members, orders), *task, settings, {});
+  train(*subnet_trainee(members, orders), *task, settings, {});
   double largest = 0;
   for (std::size_t i = 0; i < alone.size(); ++i) {
-    train(subnet_trainee(alone[i]), *task, settings, {});
+    train(*subnet_trainee(alone[i]), *task, settings, {});
     const double own = largest_difference(named(together[i]), named(alone[i]));
     largest = std::max(largest, own);
   }
@@ -111,8 +111,8 @@ TEST_CASE("supernets of several seeds train together as each would alone") {
     const auto settings = settings_of("float32", 0.0);
     Supernet a(space, router, 1), b(space, router, 2), a_alone(space, router, 1);
     const std::vector<Supernet*> members{&a, &b};
-    train(joint_supernets(members, settings, 7, {0, 1}), *task, settings, {});
-    train(supernet_trainee(a_alone, settings, 7), *task, settings, {});
+    train(*supernet_trainee(members, settings, 7, {0, 1}), *task, settings, {});
+    train(*supernet_trainee(a_alone, settings, 7), *task, settings, {});
     CHECK(largest_difference(a.parameters(), a_alone.parameters()) < 1e-2);  // rounding grows
     // Another seed and another order of the data: another supernet.
     CHECK(largest_difference(b.parameters(), a_alone.parameters()) > 0.1);
@@ -169,19 +169,19 @@ TEST_CASE("a joint training resumes from its checkpoint bit for bit") {
       hooks.report = [](const TrainProgress& p) {
         if (p.epoch > 1.2) throw Stop{};
       };
-      CHECK_THROWS_AS(train(joint_supernets(members, settings, 7, {0, 1}), *task, settings, hooks),
-                      Stop);
+      CHECK_THROWS_AS(
+          train(*supernet_trainee(members, settings, 7, {0, 1}), *task, settings, hooks), Stop);
       hooks.report = nullptr;
       Supernet c(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 1);
       Supernet d(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 2);
       const std::vector<Supernet*> again{&c, &d};
       std::int64_t resumed = 0;
       hooks.resumed = [&](std::int64_t step) { resumed = step; };
-      train(joint_supernets(again, settings, 7, {0, 1}), *task, settings, hooks);
+      train(*supernet_trainee(again, settings, 7, {0, 1}), *task, settings, hooks);
       CHECK(resumed > 0);
       results.push_back(d.parameters());
     } else {
-      train(joint_supernets(members, settings, 7, {0, 1}), *task, settings, hooks);
+      train(*supernet_trainee(members, settings, 7, {0, 1}), *task, settings, hooks);
       results.push_back(b.parameters());
     }
   }
@@ -200,12 +200,12 @@ TEST_CASE("replayed passes have the gradients of launched ones", "[gpu]") {
   a.to("cuda");
   b.to("cuda");
   const std::vector<Supernet*> members{&a, &b};
-  const auto trainee = joint_supernets(members, settings_of("float32", 0), 7, {0, 1});
-  Gradients launched(trainee, *task, {0, bfloat16, false});
-  Gradients replayed(trainee, *task, {0, bfloat16, true});
-  const auto pass = trainee.passes(0)[0];
+  const auto trainee = supernet_trainee(members, settings_of("float32", 0), 7, {0, 1});
+  Gradients launched(*trainee, *task, {0, bfloat16, false});
+  Gradients replayed(*trainee, *task, {0, bfloat16, true});
+  const auto pass = trainee->draw(0)[0];
   for (std::int64_t step = 0; step < 4; ++step) {  // launched, recorded, and replayed twice
-    const auto batch = training_batch(trainee, *task, 0, step, 64);
+    const auto batch = training_batch(*trainee, *task, 0, step, 64);
     const auto expected = launched.run(pass, batch, 1);
     const auto found = replayed.run(pass, batch, 1);
     CHECK(difference(found.loss, expected.loss) < 1e-4);

@@ -8,7 +8,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/networks/supernet.hpp"
-#include "mosaic/supernet/training/joint.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 #include "mosaic/tasks/task.hpp"
 #include "small_task.hpp"
 
@@ -63,7 +63,7 @@ TEST_CASE("a partition with one part, and a mixture of one expert, train bit for
   if (!task) return;
   const auto space = pooling_space();
   Supernet plain(space, {.kind = "plain", .experts = 1}, 3);
-  train(supernet_trainee(plain, short_training(), 7), *task, short_training(), {});
+  train(*supernet_trainee(plain, short_training(), 7), *task, short_training(), {});
   const auto expected = copy_of(plain.parameters());
   for (const RouterSettings& settings :
        {partition("poolings:0,1,2,3"), partition("random", 1),
@@ -71,7 +71,7 @@ TEST_CASE("a partition with one part, and a mixture of one expert, train bit for
         RouterSettings{.kind = "neuron-wise", .experts = 1, .hidden = 8}}) {
     INFO(settings.kind << " " << settings.split);
     Supernet net(space, settings, 3);
-    train(supernet_trainee(net, short_training(), 7), *task, short_training(), {});
+    train(*supernet_trainee(net, short_training(), 7), *task, short_training(), {});
     const auto found = copy_of(net.parameters());
     for (const auto& [name, tensor] : expected) {
       INFO(name);
@@ -154,13 +154,12 @@ TEST_CASE(
   Supernet net(space, partition("poolings:0,1|2,3"), 5);
   const auto before = copy_of(net.parameters());
   auto settings = short_training();
-  auto trainee = supernet_trainee(net, settings, 7);
-  trainee.passes = [&](std::int64_t step) {
-    const spaces::Genotype genotype{static_cast<int>(2 + step % 2)};  // part 1 alone
-    return std::vector<Pass>{{[&net, &space, genotype](const at::Tensor& inputs) {
-      return net.forward(space.bind(genotype), genotype, inputs, NormMode::batch, nullptr);
-    }}};
-  };
+  struct PartOne : test::Wrapped {
+    using Wrapped::Wrapped;
+    std::vector<spaces::Genotype> draw(std::int64_t step) override {
+      return {{static_cast<int>(2 + step % 2)}};
+    }
+  } trainee(supernet_trainee(net, settings, 7));
   train(trainee, *task, settings, {});
   for (const auto& [name, tensor] : net.parameters()) {
     INFO(name);
@@ -176,18 +175,20 @@ TEST_CASE("each part trains as a supernet of its own would on its share of the s
   settings.warmup = 0;
   Supernet net(space, partition("poolings:0,1|2,3"), 5);
   Supernet alone(space, {.kind = "plain", .experts = 1}, 5);
-  train(supernet_trainee(net, settings, 7), *task, settings, {});
-  // The same run with only the steps that fall in part 1: a step without passes changes nothing, so
-  // it is made of a pass that no weight takes part in.
-  auto trainee = supernet_trainee(alone, settings, 7);
-  const auto all = supernet_trainee(alone, settings, 7).passes;
-  trainee.passes = [&, all](std::int64_t step) {
-    auto passes = all(step);
-    if (net.part(space.parse(passes[0].key)) == 1) return passes;
-    return std::vector<Pass>{{[](const at::Tensor& inputs) {
-      return at::zeros({inputs.size(0), 10}).requires_grad_();
-    }}};
-  };
+  train(*supernet_trainee(net, settings, 7), *task, settings, {});
+  // The same run with only the steps that fall in part 1: no weight takes part in the others.
+  struct PartOne : test::Wrapped {
+    PartOne(std::unique_ptr<Trainee> inner, const Supernet& net)
+        : Wrapped(std::move(inner)), net_(net) {}
+    Outputs forward(const spaces::Genotype& genotype, std::span<const at::Tensor> inputs,
+                    const Mode& mode) override {
+      if (net_.part(genotype) == 1) return Wrapped::forward(genotype, inputs, mode);
+      Outputs nothing;
+      nothing.values = {at::zeros({1, inputs[0].size(1), 10}).requires_grad_()};
+      return nothing;
+    }
+    const Supernet& net_;
+  } trainee(supernet_trainee(alone, settings, 7), net);
   train(trainee, *task, settings, {});
   for (const auto& slot : space.graph().slots) {
     INFO(slot.name);
@@ -208,9 +209,9 @@ TEST_CASE("partitions train together as each would alone, of one split and of di
     Supernet a_alone(space, partition(split), 1), b_alone(space, partition(split), 2);
     REQUIRE(a.router().same_parts(b.router()) == (split != "random"));
     const std::vector<Supernet*> members{&a, &b};
-    train(joint_supernets(members, settings, 7, {0, 0}), *task, settings, {});
-    train(supernet_trainee(a_alone, settings, 7), *task, settings, {});
-    train(supernet_trainee(b_alone, settings, 7), *task, settings, {});
+    train(*supernet_trainee(members, settings, 7, {0, 0}), *task, settings, {});
+    train(*supernet_trainee(a_alone, settings, 7), *task, settings, {});
+    train(*supernet_trainee(b_alone, settings, 7), *task, settings, {});
     for (const auto& [net, alone] : {std::pair(&a, &a_alone), std::pair(&b, &b_alone)}) {
       const auto expected = copy_of(alone->parameters());
       for (const auto& [name, tensor] : net->parameters()) {
@@ -266,9 +267,9 @@ TEST_CASE("training that splits on the way goes on from a checkpoint bit for bit
     Supernet whole(space, router, 3);
     const auto trainee = supernet_trainee(whole, settings, 7);
     // One rest of the architecture, 64 images, six decisions of five options, two splits.
-    REQUIRE(trainee.turns.images == (by == "gradient" ? 2.0 * 64 * 30 : 0.0));
+    REQUIRE(trainee->observers()[0]->cost() == (by == "gradient" ? 2.0 * 64 * 30 : 0.0));
     settings.epochs = by == "gradient" ? 16 : 3;
-    train(trainee, *task, settings, {});
+    train(*trainee, *task, settings, {});
     REQUIRE(whole.router().parts() > 2);
     const auto expected = copy_of(whole.parameters());
     const std::int64_t steps = by == "gradient" ? 16 * 5 - 60 : 3 * 5;
@@ -285,9 +286,9 @@ TEST_CASE("training that splits on the way goes on from a checkpoint bit for bit
         if (progress.step == last) throw std::runtime_error("as if killed");
       };
       Supernet first(space, router, 3), second(space, router, 3), loaded(space, router, 3);
-      REQUIRE_THROWS(train(supernet_trainee(first, settings, 7), *task, settings, hooks));
+      REQUIRE_THROWS(train(*supernet_trainee(first, settings, 7), *task, settings, hooks));
       hooks.report = nullptr;
-      train(supernet_trainee(second, settings, 7), *task, settings, hooks);
+      train(*supernet_trainee(second, settings, 7), *task, settings, hooks);
       const auto found = copy_of(second.parameters());
       REQUIRE(found.size() == expected.size());
       for (const auto& [name, tensor] : expected) REQUIRE(at::equal(found.at(name), tensor));

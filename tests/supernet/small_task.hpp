@@ -28,22 +28,48 @@ inline std::unique_ptr<tasks::Task> small_task(std::int64_t limit = 360,
   }
 }
 
-/// A trainee whose passes of more than `most` images end as if memory had run out; `seen` is given
-/// the logits of the others.
-inline Trainee of_little_memory(Trainee trainee, std::int64_t most,
-                                const std::function<void(const at::Tensor& logits)>& seen) {
-  trainee.passes = [passes = trainee.passes, most, seen](std::int64_t step) {
-    auto result = passes(step);
-    for (auto& pass : result)
-      pass.forward = [forward = pass.forward, most, seen](const at::Tensor& inputs) {
-        if (inputs.size(0) > most) throw std::bad_alloc();
-        at::Tensor logits = forward(inputs);
-        seen(logits);
-        return logits;
-      };
-    return result;
-  };
-  return trainee;
-}
+/// Another trainee, of which tests change what they override.
+class Wrapped : public Trainee {
+ public:
+  explicit Wrapped(std::unique_ptr<Trainee> inner)
+      : Trainee(inner->device(), inner->orders(), inner->seed()), inner_(std::move(inner)) {}
+  const std::vector<Parameter>& parameters() const override { return inner_->parameters(); }
+  std::span<const std::unique_ptr<Observer>> observers() const override {
+    return inner_->observers();
+  }
+  std::vector<spaces::Genotype> draw(std::int64_t step) override { return inner_->draw(step); }
+  Outputs forward(const spaces::Genotype& genotype, std::span<const at::Tensor> inputs,
+                  const Mode& mode) override {
+    return inner_->forward(genotype, inputs, mode);
+  }
+  std::string key(const spaces::Genotype& genotype) const override { return inner_->key(genotype); }
+  std::string structure() const override { return inner_->structure(); }
+  std::vector<Heritage> restructure(const std::string& structure) override {
+    return inner_->restructure(structure);
+  }
+
+ private:
+  std::unique_ptr<Trainee> inner_;
+};
+
+/// A trainee whose passes of more than `most` examples end as if memory had run out; `seen` is
+/// given the logits of the others, [networks, examples, classes].
+class OfLittleMemory : public Wrapped {
+ public:
+  OfLittleMemory(std::unique_ptr<Trainee> inner, std::int64_t most,
+                 std::function<void(const at::Tensor& logits)> seen)
+      : Wrapped(std::move(inner)), most_(most), seen_(std::move(seen)) {}
+  Outputs forward(const spaces::Genotype& genotype, std::span<const at::Tensor> inputs,
+                  const Mode& mode) override {
+    if (inputs[0].size(1) > most_) throw std::bad_alloc();
+    auto outputs = Wrapped::forward(genotype, inputs, mode);
+    seen_(outputs.values[0]);
+    return outputs;
+  }
+
+ private:
+  std::int64_t most_;
+  std::function<void(const at::Tensor&)> seen_;
+};
 
 }  // namespace mosaic::supernet::test

@@ -15,7 +15,6 @@
 
 using namespace mosaic;
 using namespace mosaic::supernet;
-using mosaic::supernet::test::of_little_memory;
 using mosaic::supernet::test::small_task;
 
 namespace {
@@ -47,7 +46,7 @@ struct Run {
   }
   void train(const tasks::Task& task) {
     const auto trainee = supernet_trainee(net, settings, 1);
-    supernet::train(trainee, task, settings, hooks);
+    supernet::train(*trainee, task, settings, hooks);
   }
 };
 
@@ -129,9 +128,9 @@ TEST_CASE("a batch that does not fit in memory is halved and accumulated") {
   Run run("sgd");
   run.settings.epochs = 1;
   std::int64_t largest = 0;
-  const auto trainee = of_little_memory(
+  test::OfLittleMemory trainee(
       supernet_trainee(run.net, run.settings, 1), 16,
-      [&](const at::Tensor& logits) { largest = std::max(largest, logits.size(0)); });
+      [&](const at::Tensor& logits) { largest = std::max(largest, logits.size(1)); });
   std::int64_t steps = 0;
   run.hooks.report = [&](const TrainProgress& progress) { steps = progress.step; };
   train(trainee, *task, run.settings, run.hooks);

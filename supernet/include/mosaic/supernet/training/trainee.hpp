@@ -97,8 +97,12 @@ class Trainee {
   const std::vector<std::int64_t>& orders() const { return orders_; }
   std::size_t networks() const { return orders_.size(); }
   /// Until restructure(), always the same tensors.
-  const std::vector<Parameter>& parameters() const { return parameters_; }
-  std::span<const std::unique_ptr<Observer>> observers() const { return observers_; }
+  virtual const std::vector<Parameter>& parameters() const { return parameters_; }
+  virtual std::span<const std::unique_ptr<Observer>> observers() const { return observers_; }
+  /// Adds one, asked after those that are there; null: none.
+  void observe_by(std::unique_ptr<Observer> observer) {
+    if (observer) observers_.push_back(std::move(observer));
+  }
   /// Of what ops draw.
   std::uint64_t seed() const { return seed_; }
 
