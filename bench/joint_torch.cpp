@@ -36,21 +36,21 @@ struct Case {
   Options options = poolings("8", "2");
   bool alone = false;  ///< a network of each architecture; else supernets
   std::int64_t members = 8;
-  supernet::RouterSettings router = {};
+  supernet::SharingSettings sharing = {};
   /// The last one is timed; before it, each architecture's pass is recorded.
   std::int64_t epochs = 3;
 };
 
 std::vector<Case> cases() {
   const auto mixture = [](const std::string& kind, double share = 1) {
-    return supernet::RouterSettings{.kind = kind, .experts = 2, .share = share};
+    return supernet::SharingSettings{.kind = kind, .copies = 2, .share = share};
   };
   const auto cells = [&](const std::string& kind) {
     return Case{.name = "cells-" + kind,
                 .space = "nasbench201",
                 .options = {{"channels", "8"}, {"cells", "5"}},
                 .members = 3,
-                .router = mixture(kind),
+                .sharing = mixture(kind),
                 .epochs = 1};
   };
   return {
@@ -60,10 +60,10 @@ std::vector<Case> cases() {
        .members = 36,
        .epochs = 1},
       {.name = "alone-8-16-32", .alone = true, .members = 36, .epochs = 1},
-      {.name = "plain", .router = mixture("plain")},
-      {.name = "layer-wise-m2", .router = mixture("layer-wise")},
-      {.name = "layer-wise-half", .router = mixture("layer-wise", 0.5)},
-      {.name = "neuron-wise-m2", .router = mixture("neuron-wise")},
+      {.name = "plain", .sharing = mixture("plain")},
+      {.name = "layer-wise-m2", .sharing = mixture("layer-wise")},
+      {.name = "layer-wise-half", .sharing = mixture("layer-wise", 0.5)},
+      {.name = "neuron-wise-m2", .sharing = mixture("neuron-wise")},
       cells("plain"),
       cells("layer-wise"),
   };
@@ -133,7 +133,7 @@ double rate(const Case& wanted, const tasks::Task& task, const std::string& trac
     std::vector<std::unique_ptr<supernet::Supernet>> supernets;
     std::vector<supernet::Supernet*> members;
     for (int i = 0; i < wanted.members; ++i) {
-      supernets.push_back(std::make_unique<supernet::Supernet>(space, wanted.router,
+      supernets.push_back(std::make_unique<supernet::Supernet>(space, wanted.sharing,
                                                                static_cast<std::uint64_t>(i)));
       supernets.back()->to("cuda");
       members.push_back(supernets.back().get());

@@ -1,4 +1,4 @@
-// The subcommands that list a registry: tasks, ops, routers, samplers, metrics, predictors,
+// The subcommands that list a registry: tasks, ops, ways of sharing, samplers, metrics, predictors,
 // algorithms.
 #include <CLI/CLI.hpp>
 
@@ -7,7 +7,7 @@
 #include "mosaic/predictors/predictor.hpp"
 #include "mosaic/search/algorithm.hpp"
 #include "mosaic/spaces/ops.hpp"
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 #include "mosaic/supernet/training/sampler.hpp"
 #include "mosaic/tasks/task.hpp"
 #include "output.hpp"
@@ -40,9 +40,9 @@ const core::Registered kTasksEntry{
 const core::Registered kOpsEntry{
     commands(), "ops", "list the operations networks are made of",
     CommandSetup([](CLI::App& app) { setup_list(app, spaces::ops()); })};
-const core::Registered kRoutersEntry{
+const core::Registered kSharingEntry{
     commands(), "routers", "list the ways weights are shared",
-    CommandSetup([](CLI::App& app) { setup_list(app, supernet::routers()); })};
+    CommandSetup([](CLI::App& app) { setup_list(app, supernet::sharing_kinds()); })};
 const core::Registered kSamplersEntry{
     commands(), "samplers", "list the ways training steps choose architectures",
     CommandSetup([](CLI::App& app) { setup_list(app, supernet::samplers()); })};

@@ -131,7 +131,7 @@ Extracted extract_subnet(const ExtractOptions& options) {
   const db::Reader database(options.db);
   const db::Job job = database.job(options.job);
   JobFile file = JobFile::from_text(job.config, job.config_path);
-  if (!file.router)
+  if (!file.sharing)
     throw core::Error("job '" + job.name + "' has no supernet to extract from",
                       "run a job with a [supernet] section");
   const std::string arch = options.arch.empty()

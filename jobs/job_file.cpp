@@ -258,7 +258,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
   if (root.has("task")) job.task = read_task(root, job.seed, path);
   if (root.has("supernet")) {
     core::Section section = root.section("supernet");
-    job.router = supernet::RouterSettings::read(section);
+    job.sharing = supernet::SharingSettings::read(section);
     job.train = supernet::TrainSettings::read(section);
     checked(section, "sampler",
             [&] { supernet::samplers().at(core::parse_call(job.train.sampler).name); });
@@ -270,14 +270,14 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
 
   if (root.has("evaluator")) {
     job.table = read_table(root.section("evaluator"), path);
-    if (job.router)
+    if (job.sharing)
       root.fail("evaluator", "a job has a table or a supernet behind it, not both",
                 "remove [evaluator] or [supernet]");
   }
   for (const auto& section : root.sections("objective"))
     job.objectives.push_back(read_objective(section, job.table.get(), fresh));
   if (root.has("rank")) {
-    if (!job.task || !job.router)
+    if (!job.task || !job.sharing)
       root.fail("rank", "a ranking needs a supernet and data",
                 "add a [task] and a [supernet] section");
     job.rank = read_rank(root.section("rank"), path);
@@ -289,7 +289,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
                   core::join(known_metrics(job.table.get())));
   for (const auto& objective : job.objectives) {
     const auto* type = built_in(objective.metric, job.table.get());
-    if (type != nullptr && type->needs_supernet && (!job.router || !job.task))
+    if (type != nullptr && type->needs_supernet && (!job.sharing || !job.task))
       root.fail("objective", "metric '" + objective.metric + "' needs a trained supernet",
                 "add a [task] and a [supernet] section");
     if (std::count_if(job.objectives.begin(), job.objectives.end(),

@@ -53,7 +53,7 @@ class Pipeline {
     database_.save_state(job_.id, "goal", goal_name(goal));
     try {
       set_status("running", job_.phase);
-      if (work_.file.router && goal != Goal::measure) train();
+      if (work_.file.sharing && goal != Goal::measure) train();
       if (goal == Goal::train) return finish("train", goal);
       measure();
       if (goal == Goal::measure) return finish("measure", goal);
@@ -180,7 +180,7 @@ class Pipeline {
     result.space = work_.space.get();
     result.supernet = supernet_.get();
     result.task = work_.task.get();
-    if (work_.file.router) result.checkpoint = work_.training_identity().substr(0, 12);
+    if (work_.file.sharing) result.checkpoint = work_.training_identity().substr(0, 12);
     result.inherited = inherited_;
     result.settings = settings;
     result.seed = work_.file.seed;
@@ -395,7 +395,7 @@ void say_done(const db::Job& job, const std::string& db) {
 
 JobRun run_job(const RunOptions& options, Goal goal) {
   JobFile file = JobFile::from_file(options.job_file);
-  if (goal == Goal::train && !file.router)
+  if (goal == Goal::train && !file.sharing)
     throw core::UsageError(
         options.job_file + " has no [supernet]: there is nothing to train",
         "take the job further with: mosaic search " + core::quoted(options.job_file));

@@ -260,7 +260,7 @@ class Ranking {
     std::vector<std::int64_t> orders;
     for (const auto seed : seeds_) {
       supernets.push_back(
-          std::make_unique<supernet::Supernet>(*work_.space, *work_.file.router, seed));
+          std::make_unique<supernet::Supernet>(*work_.space, *work_.file.sharing, seed));
       supernets.back()->to(work_.device);
       members.push_back(supernets.back().get());
       orders.push_back(static_cast<std::int64_t>(orders.size()));
@@ -279,12 +279,13 @@ class Ranking {
     if (!std::filesystem::exists(hooks.checkpoint)) database_.truncate_training(job_.id, 0);
     supernet::train(*trainee, *work_.task, work_.file.train, hooks);
 
-    auto structures = nlohmann::json::array();  // where sharing ended, of routers that found out
+    auto structures =
+        nlohmann::json::array();  // where sharing ended, of ways of sharing that found out
     for (const auto* member : members)
       structures.push_back(
           {{"seed", member->seed()},
-           {"structure", member->router_settings().split},
-           {"ends", sharing_json(member->router().sharing_ends(work_.space->graph()))},
+           {"structure", member->sharing_settings().split},
+           {"ends", sharing_json(member->sharing().sharing_ends(work_.space->graph()))},
            {"parameters", member->parameter_bytes() / 4}});
     database_.save_state(job_.id, "structures", structures.dump());
 

@@ -29,14 +29,16 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
   }
   work.space = std::make_unique<spaces::Space>(
       spaces::Space::make(work.file.space, shape, work.file.space_options));
-  if (const auto& router = work.file.router)  // a split that the space does not have is refused now
-    (void)supernet::routers().at(router->kind)(work.space->graph(), 0, *router, work.file.seed);
+  if (const auto& sharing =
+          work.file.sharing)  // a split that the space does not have is refused now
+    (void)supernet::sharing_kinds().at(sharing->kind)(work.space->graph(), 0, *sharing,
+                                                      work.file.seed);
   const auto scored = [&](const auto& objective) {
     const auto& known = evaluators::evaluators();
     return known.contains(objective.metric) && known.at(objective.metric).needs_supernet;
   };
   const auto& objectives = work.file.objectives;
-  if (work.task && work.file.router && work.task->size(tasks::Split::validation) == 0 &&
+  if (work.task && work.file.sharing && work.task->size(tasks::Split::validation) == 0 &&
       std::any_of(objectives.begin(), objectives.end(), scored))
     throw core::UsageError(
         "task '" + work.task->name() + "' keeps no validation images, by which networks are scored",
@@ -60,9 +62,9 @@ std::string Workplace::data_checksum() const {
 std::string Workplace::training_identity() const {
   core::Hasher hasher;
   hasher.add(space->hash()).add(task ? task->checksum() : "");
-  file.router->add_first(hasher);
+  file.sharing->add_first(hasher);
   core::add_first(hasher, file.train);
-  file.router->add_changed(hasher);
+  file.sharing->add_changed(hasher);
   if (file.task) core::add_first(hasher, *file.task);
   hasher.add(static_cast<std::int64_t>(file.seed)).add(trained_device);
   if (trained_device == "cpu") hasher.add(supernet::threads());
@@ -72,7 +74,7 @@ std::string Workplace::training_identity() const {
 }
 
 std::unique_ptr<supernet::Supernet> Workplace::make_supernet() const {
-  auto made = std::make_unique<supernet::Supernet>(*space, *file.router, file.seed);
+  auto made = std::make_unique<supernet::Supernet>(*space, *file.sharing, file.seed);
   made->to(device);
   return made;
 }

@@ -28,8 +28,8 @@ at::Tensor active_part(at::Tensor part, std::int64_t first, const spaces::Weight
   return part;
 }
 
-at::Tensor pad_experts(const at::Tensor& mix, std::int64_t experts) {
-  const std::int64_t missing = experts - mix.size(-1);
+at::Tensor pad_copies(const at::Tensor& mix, std::int64_t copies) {
+  const std::int64_t missing = copies - mix.size(-1);
   return missing == 0 ? mix : at::constant_pad_nd(mix, {0, missing});
 }
 
@@ -76,7 +76,7 @@ class MixKernels {
     for (std::size_t i = 0; i < all.parts.size(); ++i) {
       const at::Tensor &part = all.parts[i], &mix = all.mix(i);
       slots_.push_back(
-          {.experts = part.const_data_ptr<float>(),
+          {.copies = part.const_data_ptr<float>(),
            .mix = mix.const_data_ptr<float>(),
            .mix_stride = mix.stride(0),
            .count = static_cast<int>(part.size(1)),
@@ -118,7 +118,7 @@ class MixKernels {
         results[i] = at::empty_like(all_.parts[i]);
         used.push_back(slots_[i]);
         used.back().gradient = given[i].const_data_ptr<float>();
-        used.back().expert_gradient = results[i].mutable_data_ptr<float>();
+        used.back().copy_gradient = results[i].mutable_data_ptr<float>();
         offsets.push_back(scratch + sum.terms * width);
         sum.terms += slots_[i].by_row ? 1 : slots_[i].rows;
       }
@@ -155,7 +155,7 @@ class MixKernels {
 
 #endif
 
-/// W = sum_i r_i E_i along axis 1 of each part, with the experts' gradient divided by sum_i r_i^2.
+/// W = sum_i r_i E_i along axis 1 of each part, with the copies' gradient divided by sum_i r_i^2.
 class Mixing : public torch::autograd::Function<Mixing> {
  public:
   /// `tensors`: parts, then mixes.
@@ -220,7 +220,7 @@ class Mixing : public torch::autograd::Function<Mixing> {
 
 }  // namespace
 
-std::vector<at::Tensor> mixed_weights(const std::vector<SlotExperts>& slots,
+std::vector<at::Tensor> mixed_weights(const std::vector<SlotCopies>& slots,
                                       const std::vector<const spaces::WeightRef*>& refs,
                                       const std::vector<at::Tensor>& mixes) {
   std::vector<at::Tensor> results(slots.size());
@@ -228,7 +228,7 @@ std::vector<at::Tensor> mixed_weights(const std::vector<SlotExperts>& slots,
   std::vector<std::size_t> mixed;
   std::vector<std::int64_t> place(mixes.size(), -1);  // of a mix that is used
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    const at::Tensor part = active_part(slots[i].experts, 2, *refs[i]);
+    const at::Tensor part = active_part(slots[i].copies, 2, *refs[i]);
     if (part.size(1) == 1) {
       results[i] = part.squeeze(1);  // unlike select, free in the backward pass
     } else if (slots[i].mix < 0) {
@@ -253,12 +253,12 @@ std::vector<at::Tensor> mixed_weights(const std::vector<SlotExperts>& slots,
 }
 
 WeightSource mixed_weights(const spaces::Graph& graph,
-                           const std::function<SlotExperts(const std::string& slot)>& of_slot,
+                           const std::function<SlotCopies(const std::string& slot)>& of_slot,
                            const std::vector<at::Tensor>& mixes) {
   using Key = std::pair<std::string, std::vector<std::int64_t>>;
   std::map<Key, std::size_t> known;
   std::vector<const spaces::WeightRef*> refs;
-  std::vector<SlotExperts> slots;
+  std::vector<SlotCopies> slots;
   for (const auto& node : graph.nodes)
     for (const auto& ref : node.weights)
       if (known.try_emplace({ref.slot, ref.active}, refs.size()).second) {
@@ -274,15 +274,15 @@ WeightSource mixed_weights(const spaces::Graph& graph,
   };
 }
 
-at::Tensor stacked_mixes(const std::vector<at::Tensor>& mixes, std::int64_t experts,
+at::Tensor stacked_mixes(const std::vector<at::Tensor>& mixes, std::int64_t copies,
                          const at::TensorOptions& options) {
-  if (experts == 1 ||
+  if (copies == 1 ||
       std::none_of(mixes.begin(), mixes.end(), [](const auto& mix) { return mix.defined(); }))
     return {};
   std::vector<at::Tensor> full;
   for (const auto& mix : mixes)
-    full.push_back(mix.defined() ? pad_experts(mix, experts)
-                                 : at::constant_pad_nd(at::ones({1}, options), {0, experts - 1}));
+    full.push_back(mix.defined() ? pad_copies(mix, copies)
+                                 : at::constant_pad_nd(at::ones({1}, options), {0, copies - 1}));
   return at::stack(full);
 }
 

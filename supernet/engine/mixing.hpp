@@ -1,4 +1,4 @@
-/// Experts mixed into the weights that architectures compute with.
+/// Copies mixed into the weights that architectures compute with.
 #pragma once
 
 #include <functional>
@@ -9,31 +9,31 @@
 
 namespace mosaic::supernet {
 
-/// A slot's experts in one or several networks, and what mixes them.
-struct SlotExperts {
-  at::Tensor experts;  ///< [networks, m, ...full]
-  int mix = -1;        ///< which of the mixes; -1: the first expert alone
+/// A slot's copies in one or several networks, and what mixes them.
+struct SlotCopies {
+  at::Tensor copies;  ///< [networks, m, ...full]
+  int mix = -1;       ///< which of the mixes; -1: the first copy alone
 };
 
 /// The active part of each slot under its mix r: of shape [networks, ...ref.active], what the
 /// architecture computes with. Mixes are [networks, m] or [networks, out, m] (rows of the full
 /// slot; a slice takes the leading ones), and slots may share one. Differentiable in both; the
-/// experts' gradient is that of sum_i r_i E_i divided by sum_i r_i^2, because a step along the
+/// copies' gradient is that of sum_i r_i E_i divided by sum_i r_i^2, because a step along the
 /// plain one moves the merged weight by only that share of the step (1/m when even). One operation
 /// for all slots, however many there are.
-std::vector<at::Tensor> mixed_weights(const std::vector<SlotExperts>& slots,
+std::vector<at::Tensor> mixed_weights(const std::vector<SlotCopies>& slots,
                                       const std::vector<const spaces::WeightRef*>& refs,
                                       const std::vector<at::Tensor>& mixes);
 
 /// The same for all that the nodes of a graph refer to. `of_slot` is asked by name.
 WeightSource mixed_weights(const spaces::Graph& graph,
-                           const std::function<SlotExperts(const std::string& slot)>& of_slot,
+                           const std::function<SlotCopies(const std::string& slot)>& of_slot,
                            const std::vector<at::Tensor>& mixes);
 
-/// A mix of each network ([m] or [out, m]; undefined: the first expert alone) as one for
-/// mixed_weights(), `experts` wide: where some have fewer, the others are nobody's. Undefined where
+/// A mix of each network ([m] or [out, m]; undefined: the first copy alone) as one for
+/// mixed_weights(), `copies` wide: where some have fewer, the others are nobody's. Undefined where
 /// nothing is mixed.
-at::Tensor stacked_mixes(const std::vector<at::Tensor>& mixes, std::int64_t experts,
+at::Tensor stacked_mixes(const std::vector<at::Tensor>& mixes, std::int64_t copies,
                          const at::TensorOptions& options);
 
 }  // namespace mosaic::supernet

@@ -20,62 +20,61 @@ double fan_in(const spaces::Slot& slot) {
   return result;
 }
 
-at::Tensor initial_experts(const spaces::Slot& slot, std::int64_t experts, std::uint64_t seed) {
-  std::vector<std::int64_t> shape{experts};
+at::Tensor initial_copies(const spaces::Slot& slot, std::int64_t copies, std::uint64_t seed) {
+  std::vector<std::int64_t> shape{copies};
   shape.insert(shape.end(), slot.shape.begin(), slot.shape.end());
   if (slot.init == spaces::Init::ones) return at::ones(shape);
   if (slot.init == spaces::Init::zeros) return at::zeros(shape);
   const double deviation = std::sqrt(2.0 / fan_in(slot));
-  const auto count = static_cast<double>(experts);
-  const double own = experts > 1 ? 0.1 : 0.0;
+  const auto count = static_cast<double>(copies);
+  const double own = copies > 1 ? 0.1 : 0.0;
   const at::Tensor shared = normal_tensor(slot.shape, deviation * std::sqrt(1 - own / count),
                                           core::Stream(seed, "slot " + slot.name));
-  at::Tensor result = shared.unsqueeze(0).repeat_interleave(experts, 0);
-  if (experts > 1)
+  at::Tensor result = shared.unsqueeze(0).repeat_interleave(copies, 0);
+  if (copies > 1)
     result += normal_tensor(shape, deviation * std::sqrt(own),
                             core::Stream(seed, "experts of " + slot.name));
   return result;
 }
 
-std::unique_ptr<ArchRouter> make_router(const spaces::SuperGraph& graph, std::size_t features,
-                                        const RouterSettings& settings, std::uint64_t seed) {
-  return routers().at(settings.kind)(graph, features, settings, seed);
+std::unique_ptr<Sharing> make_sharing(const spaces::SuperGraph& graph, std::size_t features,
+                                      const SharingSettings& settings, std::uint64_t seed) {
+  return sharing_kinds().at(settings.kind)(graph, features, settings, seed);
 }
 
 }  // namespace
 
-WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router,
-                       std::uint64_t seed)
-    : parts_(router.parts()) {
+WeightBank::WeightBank(const spaces::SuperGraph& graph, const Sharing& sharing, std::uint64_t seed)
+    : parts_(sharing.parts()) {
   for (std::size_t i = 0; i < graph.slots.size(); ++i) {
     const auto& slot = graph.slots[i];
-    const at::Tensor experts = initial_experts(slot, router.experts(i), seed);
+    const at::Tensor copies = initial_copies(slot, sharing.copies(i), seed);
     index_[slot.name] = i;
     for (std::int64_t part = 0; part < parts_; ++part)
-      tensors_.emplace_back(name(slot.name, part), experts.clone().requires_grad_());
+      tensors_.emplace_back(name(slot.name, part), copies.clone().requires_grad_());
   }
 }
 
-WeightBank::WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router,
+WeightBank::WeightBank(const spaces::SuperGraph& graph, const Sharing& sharing,
                        const WeightBank& parent, const Ancestry& ancestry)
-    : parts_(router.parts()) {
+    : parts_(sharing.parts()) {
   at::NoGradGuard guard;
   for (std::size_t i = 0; i < graph.slots.size(); ++i) {
     const auto& slot = graph.slots[i].name;
     index_[slot] = i;
     for (std::int64_t part = 0; part < parts_; ++part) {
       const at::Tensor& old =
-          parent.experts(slot, ancestry.parts.at(static_cast<std::size_t>(part)));
-      at::Tensor mine = ancestry.experts.empty()
+          parent.copies(slot, ancestry.parts.at(static_cast<std::size_t>(part)));
+      at::Tensor mine = ancestry.copies.empty()
                             ? old.detach().clone()
                             : old.detach().index_select(
-                                  0, at::tensor(ancestry.experts[i], at::kLong).to(old.device()));
+                                  0, at::tensor(ancestry.copies[i], at::kLong).to(old.device()));
       tensors_.emplace_back(name(slot, part), mine.requires_grad_());
     }
   }
 }
 
-const at::Tensor& WeightBank::experts(const std::string& slot, std::int64_t part) const {
+const at::Tensor& WeightBank::copies(const std::string& slot, std::int64_t part) const {
   return tensors_[place(slot) * static_cast<std::size_t>(parts_) + static_cast<std::size_t>(part)]
       .second;
 }
@@ -84,13 +83,13 @@ std::string WeightBank::name(const std::string& slot, std::int64_t part) const {
   return parts_ == 1 ? slot : "part" + std::to_string(part) + "." + slot;
 }
 
-Supernet::Supernet(const spaces::Space& space, const RouterSettings& router, std::uint64_t seed)
+Supernet::Supernet(const spaces::Space& space, const SharingSettings& sharing, std::uint64_t seed)
     : space_(space),
-      settings_(router),
+      settings_(sharing),
       seed_(seed),
       encoding_(space.graph()),
-      router_(make_router(space.graph(), encoding_.size(), router, seed)),
-      bank_(space.graph(), *router_, seed) {}
+      sharing_(make_sharing(space.graph(), encoding_.size(), sharing, seed)),
+      bank_(space.graph(), *sharing_, seed) {}
 
 void Supernet::to(const std::string& device) {
   device_ = device;
@@ -107,9 +106,9 @@ const Supernet::Known& Supernet::known(const spaces::Genotype& genotype) const {
       at::from_blob(code.data(), {1, static_cast<std::int64_t>(code.size())}, at::kFloat)
           .clone()
           .to(at::Device(device_));
-  if (const at::Tensor bias = router_->bias(space_, genotype); bias.defined())
+  if (const at::Tensor bias = sharing_->bias(space_, genotype); bias.defined())
     made->bias = bias.unsqueeze(0).to(at::Device(device_));
-  if (router_->parts() > 1) made->part = router_->part(space_.canonical(genotype));
+  if (sharing_->parts() > 1) made->part = sharing_->part(space_.canonical(genotype));
   if (known_.size() >= kKept)
     std::erase_if(known_, [](const auto& entry) { return entry.second.use_count() == 1; });
   return *(known_[genotype] = std::move(made));
@@ -128,7 +127,7 @@ std::int64_t Supernet::part(const spaces::Genotype& genotype) const { return kno
 
 Mixes Supernet::mixes(const spaces::Genotype& genotype, bool training) const {
   const Known& known = this->known(genotype);
-  Mixes result = router_->coefficients(known.encoding, known.bias, training);
+  Mixes result = sharing_->coefficients(known.encoding, known.bias, training);
   for (auto& mix : result.mixes) mix = mix.squeeze(0);  // of one architecture
   return result;
 }
@@ -136,12 +135,12 @@ Mixes Supernet::mixes(const spaces::Genotype& genotype, bool training) const {
 WeightSource Supernet::weights(const spaces::Genotype& genotype, const spaces::Graph& graph,
                                bool training) const {
   const Known& known = this->known(genotype);
-  const Mixes mixes = router_->coefficients(known.encoding, known.bias, training);
+  const Mixes mixes = sharing_->coefficients(known.encoding, known.bias, training);
   const auto of_one = mixed_weights(
       graph,
       [&](const std::string& slot) {
-        return SlotExperts{bank_.experts(slot, known.part).unsqueeze(0),
-                           mixes.of_slot[bank_.place(slot)]};
+        return SlotCopies{bank_.copies(slot, known.part).unsqueeze(0),
+                          mixes.of_slot[bank_.place(slot)]};
       },
       mixes.mixes);
   return [of_one](const spaces::WeightRef& ref) { return of_one(ref).squeeze(0); };
@@ -182,10 +181,10 @@ Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stat
 
 Heritage Supernet::restructure(const std::string& split) {
   at::NoGradGuard guard;
-  RouterSettings settings = settings_;
+  SharingSettings settings = settings_;
   settings.split = split;
-  auto router = make_router(space_.graph(), encoding_.size(), settings, seed_);
-  const Ancestry ancestry = router->ancestry(*router_);
+  auto sharing = make_sharing(space_.graph(), encoding_.size(), settings, seed_);
+  const Ancestry ancestry = sharing->ancestry(*sharing_);
   const auto rows_of = [&](std::vector<std::int64_t> rows) {
     return at::tensor(rows, at::kLong).to(at::Device(device_));
   };
@@ -198,17 +197,17 @@ Heritage Supernet::restructure(const std::string& split) {
                         return index.defined() ? old.index_select(0, index) : old.clone();
                       }};
   };
-  WeightBank bank(space_.graph(), *router, bank_, ancestry);
+  WeightBank bank(space_.graph(), *sharing, bank_, ancestry);
   for (std::size_t i = 0; i < space_.graph().slots.size(); ++i)
-    for (std::int64_t part = 0; part < router->parts(); ++part) {
+    for (std::int64_t part = 0; part < sharing->parts(); ++part) {
       const auto& slot = space_.graph().slots[i].name;
       inherit("bank." + bank.name(slot, part),
               "bank." + bank_.name(slot, ancestry.parts[static_cast<std::size_t>(part)]),
-              ancestry.experts.empty() ? nullptr : &ancestry.experts[i]);
+              ancestry.copies.empty() ? nullptr : &ancestry.copies[i]);
     }
   std::map<std::string, at::Tensor> former;
-  for (const auto& [name, tensor] : router_->parameters()) former["router." + name] = tensor;
-  for (const auto& [name, tensor] : router->parameters()) {
+  for (const auto& [name, tensor] : sharing_->parameters()) former["router." + name] = tensor;
+  for (const auto& [name, tensor] : sharing->parameters()) {
     const auto rows = ancestry.parameters.find(name);
     inherit("router." + name, "router." + name,
             rows == ancestry.parameters.end() ? nullptr : &rows->second);
@@ -217,7 +216,7 @@ Heritage Supernet::restructure(const std::string& split) {
       return former.at(old).detach();
     }));
   }
-  router_ = std::move(router);
+  sharing_ = std::move(sharing);
   bank_ = std::move(bank);
   settings_ = settings;
   known_.clear();
@@ -226,12 +225,12 @@ Heritage Supernet::restructure(const std::string& split) {
 
 std::vector<Supernet::Trained> Supernet::trained() const {
   std::vector<Trained> result;
-  const std::int64_t parts = router_->parts();
+  const std::int64_t parts = sharing_->parts();
   for (const auto& [name, tensor] : bank_.tensors()) {
     const auto place = static_cast<std::int64_t>(result.size());  // parts of a slot follow it
     result.push_back({"bank." + name, tensor, static_cast<int>(place / parts), place % parts});
   }
-  for (const auto& [name, tensor] : router_->parameters())
+  for (const auto& [name, tensor] : sharing_->parameters())
     result.push_back({"router." + name, tensor});
   return result;
 }
@@ -244,7 +243,8 @@ NamedTensors Supernet::parameters() const {
 
 NamedTensors Supernet::state() const {
   NamedTensors result;
-  for (const auto& [name, tensor] : router_->state()) result.emplace_back("router." + name, tensor);
+  for (const auto& [name, tensor] : sharing_->state())
+    result.emplace_back("router." + name, tensor);
   return result;
 }
 
@@ -256,7 +256,7 @@ double Supernet::parameter_bytes() const {
 
 Subnet fresh_subnet(const spaces::Space& space, const spaces::Genotype& genotype,
                     std::uint64_t seed) {
-  return Supernet(space, {.kind = "plain", .experts = 1}, seed).extract(genotype, {});
+  return Supernet(space, {.kind = "plain", .copies = 1}, seed).extract(genotype, {});
 }
 
 }  // namespace mosaic::supernet

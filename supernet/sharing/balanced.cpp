@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -16,9 +16,9 @@ constexpr double kMostArchitectures = 100'000;
 /// P(m|c) = softmax_m(A[c, m] / T) / d_m, rows normalised again; A: running accuracies, that begin
 /// at 1; 1/T rises from 1 to 100; d: what makes the models' marginals equal. Evaluation takes
 /// argmax_m P(m|c).
-class BalancedRouter : public ArchRouter {
+class Balanced : public Sharing {
  public:
-  BalancedRouter(const spaces::SuperGraph& graph, std::int64_t models)
+  Balanced(const spaces::SuperGraph& graph, std::int64_t models)
       : slots_(graph.slots.size()), models_(models) {
     for (const auto& gene : graph.genes) options_.push_back(gene.labels.size());
     double count = 1;
@@ -28,13 +28,13 @@ class BalancedRouter : public ArchRouter {
           "the balanced mixture keeps an accuracy of every architecture, and the "
           "space has " +
               core::human_count(count),
-          "use another router for spaces of more than 100,000");
+          "use another way of sharing for spaces of more than 100,000");
     accuracies_ = at::ones({static_cast<std::int64_t>(count), models_});
     divisors_ = at::ones({models_});
     sharpness_ = at::ones({1});
   }
 
-  std::int64_t experts(std::size_t) const override { return models_; }
+  std::int64_t copies(std::size_t) const override { return models_; }
 
   at::Tensor bias(const spaces::Space& space, const spaces::Genotype& genotype) const override {
     return at::full({1}, static_cast<double>(row(space.canonical(genotype))), at::kFloat);
@@ -127,11 +127,11 @@ class BalancedRouter : public ArchRouter {
 };
 
 const core::Registered kEntry{
-    routers(), "balanced",
+    sharing_kinds(), "balanced",
     "balanced mixture: whole supernets, each step trains the one that suits the architecture",
-    RouterFactory(
-        [](const spaces::SuperGraph& graph, std::size_t, const RouterSettings& settings,
-           std::uint64_t) { return std::make_unique<BalancedRouter>(graph, settings.experts); })};
+    SharingFactory(
+        [](const spaces::SuperGraph& graph, std::size_t, const SharingSettings& settings,
+           std::uint64_t) { return std::make_unique<Balanced>(graph, settings.copies); })};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -14,7 +14,7 @@ struct Cut {
   std::vector<std::vector<int>> groups;
 };
 
-/// "gene=NAME", or "NAME:0,1|2,3;OTHER:0|1": see RouterSettings::split. Throws core::UsageError
+/// "gene=NAME", or "NAME:0,1|2,3;OTHER:0|1": see SharingSettings::split. Throws core::UsageError
 /// that quotes what it could not read.
 std::vector<Cut> parse_cuts(const std::vector<spaces::Gene>& genes, const std::string& split);
 std::string cuts_text(const std::vector<spaces::Gene>& genes, const std::vector<Cut>& cuts);

@@ -1,12 +1,12 @@
 // Per-slot growth: each unit of slots owns a binary tree of questions about the architecture, and
-// the tree's leaves are its experts. It starts with one expert a slot; training adds more where
+// the tree's leaves are its copies. It starts with one copy a slot; training adds more where
 // architectures disagree (growth.hpp).
 #include <ATen/ATen.h>
 
 #include <cmath>
 #include <limits>
 
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 #include "sharing/growth_tree.hpp"
 
 namespace mosaic::supernet {
@@ -17,10 +17,9 @@ constexpr double kLikely = 0.9;
 /// r = softmax(z + U phi(a)) over the leaves of a unit, z_j the sum of ln(.9) and ln(.1) on the
 /// path to leaf j: at each node the answering side gets nine tenths of the mass. Hard: all of it,
 /// and no U.
-class GrownRouter : public ArchRouter {
+class Grown : public Sharing {
  public:
-  GrownRouter(const spaces::SuperGraph& graph, std::int64_t features,
-              const RouterSettings& settings)
+  Grown(const spaces::SuperGraph& graph, std::int64_t features, const SharingSettings& settings)
       : trees_(graph, settings.split), hard_(settings.growth.hard) {
     std::int64_t first = 0, widest = 1;
     for (int unit = 0; unit < static_cast<int>(trees_.units().size()); ++unit) {
@@ -42,7 +41,7 @@ class GrownRouter : public ArchRouter {
     if (!hard_) logits_ = at::zeros({first, features}).requires_grad_();
   }
 
-  std::int64_t experts(std::size_t slot) const override {
+  std::int64_t copies(std::size_t slot) const override {
     const int unit = trees_.unit_of_slot()[slot];
     return unit < 0 ? 1 : trees_.leaves(unit);
   }
@@ -89,14 +88,14 @@ class GrownRouter : public ArchRouter {
     return result;
   }
 
-  Ancestry ancestry(const ArchRouter& parent) const override {
-    const auto& old = dynamic_cast<const GrownRouter&>(parent);
+  Ancestry ancestry(const Sharing& parent) const override {
+    const auto& old = dynamic_cast<const Grown&>(parent);
     Ancestry result;
     result.parts = {0};
     for (std::size_t slot = 0; slot < trees_.unit_of_slot().size(); ++slot) {
       const int unit = trees_.unit_of_slot()[slot];
-      result.experts.push_back(unit < 0 ? std::vector<std::int64_t>{0}
-                                        : trees_.ancestors(unit, old.trees_));
+      result.copies.push_back(unit < 0 ? std::vector<std::int64_t>{0}
+                                       : trees_.ancestors(unit, old.trees_));
     }
     auto& rows = result.parameters["leaves"];
     for (std::size_t unit = 0; unit < first_.size(); ++unit)
@@ -117,10 +116,10 @@ class GrownRouter : public ArchRouter {
 };
 
 const core::Registered kEntry{
-    routers(), "grown", "per-slot growth: experts are added where architectures disagree",
-    RouterFactory([](const spaces::SuperGraph& graph, std::size_t features,
-                     const RouterSettings& settings, std::uint64_t) {
-      return std::make_unique<GrownRouter>(graph, static_cast<std::int64_t>(features), settings);
+    sharing_kinds(), "grown", "per-slot growth: copies are added where architectures disagree",
+    SharingFactory([](const spaces::SuperGraph& graph, std::size_t features,
+                      const SharingSettings& settings, std::uint64_t) {
+      return std::make_unique<Grown>(graph, static_cast<std::int64_t>(features), settings);
     })};
 
 }  // namespace

@@ -9,7 +9,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 #include "sharing/slot_size.hpp"
 
 namespace mosaic::supernet {

@@ -1,4 +1,4 @@
-/// Per-slot growth: which units of slots have how many experts, and which architecture is sent to
+/// Per-slot growth: which units of slots have how many copies, and which architecture is sent to
 /// which. Free of torch.
 #pragma once
 
@@ -15,7 +15,7 @@ namespace mosaic::supernet {
 struct GrowthUnit {
   std::string name;
   std::vector<int> slots;    ///< of the SuperGraph
-  std::int64_t entries = 0;  ///< weights of one expert
+  std::int64_t entries = 0;  ///< weights of one copy
 };
 /// In the order of the SuperGraph's nodes.
 std::vector<GrowthUnit> growth_units(const spaces::SuperGraph& graph);
@@ -45,7 +45,7 @@ struct Respondent {
 };
 bool answer(const Question& question, const Respondent& respondent, int unit);
 
-/// A binary tree of questions for every unit; at first each is one leaf. Leaves are experts.
+/// A binary tree of questions for every unit; at first each is one leaf. Leaves are copies.
 class GrowthTrees {
  public:
   /// From the text of splits ("" or that of text()); throws core::UsageError for a malformed one.

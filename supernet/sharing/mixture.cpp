@@ -1,4 +1,4 @@
-// Mixture-of-supernets (Jawahar et al. 2023, arXiv 2306.04845): soft mixtures of experts by a small
+// Mixture-of-supernets (Jawahar et al. 2023, arXiv 2306.04845): soft mixtures of copies by a small
 // MLP of the architecture, per layer or per output neuron.
 #include <ATen/ATen.h>
 
@@ -6,13 +6,13 @@
 #include <numeric>
 
 #include "engine/random_tensor.hpp"
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 #include "sharing/slot_size.hpp"
 
 namespace mosaic::supernet {
 namespace {
 
-/// Router groups of a graph: which slots are mixed by which MLP.
+/// Sharing groups of a graph: which slots are mixed by which MLP.
 struct Groups {
   std::vector<std::string> names;
   std::vector<int> of_slot;  ///< -1: plainly shared
@@ -39,7 +39,7 @@ struct HiddenLayers {
     bias = at::zeros({groups, 1, hidden}).requires_grad_();
   }
   at::Tensor operator()(const at::Tensor& encodings) const { return of(encodings, weight, bias); }
-  /// Of several routers too, whose parameters are stacked: [routers, groups, A, hidden].
+  /// Of several networks too, whose parameters are stacked: [networks, groups, A, hidden].
   static at::Tensor of(const at::Tensor& encodings, const at::Tensor& weight,
                        const at::Tensor& bias) {
     return at::relu(at::matmul(encodings.unsqueeze(0), weight) + bias);
@@ -51,23 +51,23 @@ double output_deviation(std::int64_t hidden) {
   return 0.1 / std::sqrt(static_cast<double>(hidden));
 }
 
-/// r = softmax(V2 relu(V1 phi(a) + c1) + c2) in R^m, one router per group.
-class LayerWiseRouter : public ArchRouter {
+/// r = softmax(V2 relu(V1 phi(a) + c1) + c2) in R^m, one MLP per group.
+class LayerWise : public Sharing {
  public:
-  LayerWiseRouter(Groups groups, std::int64_t features, const RouterSettings& settings,
-                  std::uint64_t seed)
+  LayerWise(Groups groups, std::int64_t features, const SharingSettings& settings,
+            std::uint64_t seed)
       : groups_(std::move(groups)),
-        experts_(settings.experts),
+        copies_(settings.copies),
         hidden_(static_cast<std::int64_t>(groups_.names.size()), features, settings.hidden, seed) {
     const auto count = static_cast<std::int64_t>(groups_.names.size());
-    weight_ = normal_tensor({count, settings.hidden, experts_}, output_deviation(settings.hidden),
+    weight_ = normal_tensor({count, settings.hidden, copies_}, output_deviation(settings.hidden),
                             core::Stream(seed, "router output"))
                   .requires_grad_();
-    bias_ = at::zeros({count, 1, experts_}).requires_grad_();
+    bias_ = at::zeros({count, 1, copies_}).requires_grad_();
   }
 
-  std::int64_t experts(std::size_t slot) const override {
-    return groups_.of_slot[slot] < 0 ? 1 : experts_;
+  std::int64_t copies(std::size_t slot) const override {
+    return groups_.of_slot[slot] < 0 ? 1 : copies_;
   }
 
   Mixes coefficients(const at::Tensor& encodings, const at::Tensor&, bool) const override {
@@ -91,33 +91,33 @@ class LayerWiseRouter : public ArchRouter {
 
  private:
   Groups groups_;
-  std::int64_t experts_;
+  std::int64_t copies_;
   HiddenLayers hidden_;
   at::Tensor weight_;  ///< [groups, hidden, m]
   at::Tensor bias_;    ///< [groups, 1, m]
 };
 
-/// R = row_softmax(reshape(MLP(phi(a)))) in R^{out x m}, one router per node: its weight and bias
+/// R = row_softmax(reshape(MLP(phi(a)))) in R^{out x m}, one MLP per node: its weight and bias
 /// share the rows.
-class NeuronWiseRouter : public ArchRouter {
+class NeuronWise : public Sharing {
  public:
-  NeuronWiseRouter(Groups groups, std::vector<std::int64_t> outputs, std::int64_t features,
-                   const RouterSettings& settings, std::uint64_t seed)
+  NeuronWise(Groups groups, std::vector<std::int64_t> outputs, std::int64_t features,
+             const SharingSettings& settings, std::uint64_t seed)
       : groups_(std::move(groups)),
         outputs_(std::move(outputs)),
-        experts_(settings.experts),
+        copies_(settings.copies),
         hidden_(static_cast<std::int64_t>(groups_.names.size()), features, settings.hidden, seed) {
     for (std::size_t group = 0; group < outputs_.size(); ++group) {
-      weights_.push_back(normal_tensor({settings.hidden, outputs_[group] * experts_},
+      weights_.push_back(normal_tensor({settings.hidden, outputs_[group] * copies_},
                                        output_deviation(settings.hidden),
                                        core::Stream(seed, "router output", group))
                              .requires_grad_());
-      biases_.push_back(at::zeros({outputs_[group] * experts_}).requires_grad_());
+      biases_.push_back(at::zeros({outputs_[group] * copies_}).requires_grad_());
     }
   }
 
-  std::int64_t experts(std::size_t slot) const override {
-    return groups_.of_slot[slot] < 0 ? 1 : experts_;
+  std::int64_t copies(std::size_t slot) const override {
+    return groups_.of_slot[slot] < 0 ? 1 : copies_;
   }
 
   Mixes coefficients(const at::Tensor& encodings, const at::Tensor&, bool) const override {
@@ -125,19 +125,19 @@ class NeuronWiseRouter : public ArchRouter {
     std::vector<at::Tensor> rows;
     for (std::size_t group = 0; group < outputs_.size(); ++group)
       rows.push_back(at::softmax(at::addmm(biases_[group], hidden[group], weights_[group])
-                                     .view({-1, outputs_[group], experts_}),
+                                     .view({-1, outputs_[group], copies_}),
                                  -1));
     return Mixes{std::move(rows), groups_.of_slot};
   }
 
   std::optional<Mixes> joint_coefficients(const std::vector<at::Tensor>& p,
                                           const at::Tensor& encoding) const override {
-    const auto hidden = HiddenLayers::of(encoding, p[0], p[1]).unbind(1);  // [routers, 1, hidden]
+    const auto hidden = HiddenLayers::of(encoding, p[0], p[1]).unbind(1);  // [networks, 1, hidden]
     std::vector<at::Tensor> rows;
     for (std::size_t group = 0; group < outputs_.size(); ++group)
       rows.push_back(
           at::softmax(at::baddbmm(p[3 + 2 * group].unsqueeze(1), hidden[group], p[2 + 2 * group])
-                          .view({-1, outputs_[group], experts_}),
+                          .view({-1, outputs_[group], copies_}),
                       -1));
     return Mixes{std::move(rows), groups_.of_slot};
   }
@@ -154,7 +154,7 @@ class NeuronWiseRouter : public ArchRouter {
  private:
   Groups groups_;
   std::vector<std::int64_t> outputs_;
-  std::int64_t experts_;
+  std::int64_t copies_;
   HiddenLayers hidden_;
   std::vector<at::Tensor> weights_;
   std::vector<at::Tensor> biases_;
@@ -188,18 +188,17 @@ Groups with_share(const spaces::SuperGraph& graph, Groups groups, double share,
   return kept;
 }
 
-std::unique_ptr<ArchRouter> make_layer_wise(const spaces::SuperGraph& graph, std::size_t features,
-                                            const RouterSettings& settings, std::uint64_t seed) {
+std::unique_ptr<Sharing> make_layer_wise(const spaces::SuperGraph& graph, std::size_t features,
+                                         const SharingSettings& settings, std::uint64_t seed) {
   Groups groups;
   for (const auto& slot : graph.slots)
     groups.of_slot.push_back(slot.group.empty() ? -1 : groups.add(slot.group));
-  return std::make_unique<LayerWiseRouter>(
-      with_share(graph, std::move(groups), settings.share, seed),
-      static_cast<std::int64_t>(features), settings, seed);
+  return std::make_unique<LayerWise>(with_share(graph, std::move(groups), settings.share, seed),
+                                     static_cast<std::int64_t>(features), settings, seed);
 }
 
-std::unique_ptr<ArchRouter> make_neuron_wise(const spaces::SuperGraph& graph, std::size_t features,
-                                             const RouterSettings& settings, std::uint64_t seed) {
+std::unique_ptr<Sharing> make_neuron_wise(const spaces::SuperGraph& graph, std::size_t features,
+                                          const SharingSettings& settings, std::uint64_t seed) {
   Groups groups;
   std::vector<std::int64_t> outputs;
   for (const auto& slot : graph.slots) {
@@ -215,17 +214,18 @@ std::unique_ptr<ArchRouter> make_neuron_wise(const spaces::SuperGraph& graph, st
   for (std::size_t slot = 0; slot < graph.slots.size(); ++slot)
     if (groups.of_slot[slot] >= 0)
       outputs[static_cast<std::size_t>(groups.of_slot[slot])] = graph.slots[slot].shape[0];
-  return std::make_unique<NeuronWiseRouter>(std::move(groups), std::move(outputs),
-                                            static_cast<std::int64_t>(features), settings, seed);
+  return std::make_unique<NeuronWise>(std::move(groups), std::move(outputs),
+                                      static_cast<std::int64_t>(features), settings, seed);
 }
 
 const core::Registered kLayerWise{
-    routers(), "layer-wise",
-    "mixture-of-supernets: one coefficient per layer and expert, by an MLP of the architecture",
-    RouterFactory(make_layer_wise)};
+    sharing_kinds(), "layer-wise",
+    "mixture-of-supernets: one coefficient per layer and copy, by an MLP of the architecture",
+    SharingFactory(make_layer_wise)};
 const core::Registered kNeuronWise{
-    routers(), "neuron-wise", "mixture-of-supernets: one coefficient per output neuron and expert",
-    RouterFactory(make_neuron_wise)};
+    sharing_kinds(), "neuron-wise",
+    "mixture-of-supernets: one coefficient per output neuron and copy",
+    SharingFactory(make_neuron_wise)};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -12,7 +12,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/text.hpp"
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 #include "sharing/cuts.hpp"
 
 namespace mosaic::supernet {
@@ -148,7 +148,7 @@ class PartTree {
       if (can_halve(allowed, i, parts)) fit.push_back(static_cast<int>(i));
     if (fit.empty())
       throw core::UsageError("the space is too small for a random split into so many parts",
-                             "use fewer experts, or another split");
+                             "use fewer copies, or another split");
     Cut cut{fit[static_cast<std::size_t>(stream.below(fit.size()))], {}};
     auto options = allowed[static_cast<std::size_t>(cut.gene)];
     stream.shuffle(options);
@@ -175,16 +175,16 @@ class PartTree {
   std::int64_t parts_ = 0;
 };
 
-PartTree make_tree(const std::vector<spaces::Gene>& genes, const RouterSettings& settings,
+PartTree make_tree(const std::vector<spaces::Gene>& genes, const SharingSettings& settings,
                    std::uint64_t seed) {
   const std::string split(core::trim(settings.split));
   if (split.empty() && !settings.split_by.empty()) return PartTree::product(genes, {});
   if (split.empty() || split == "random") {
-    if (settings.experts < 1 || !std::has_single_bit(static_cast<std::uint64_t>(settings.experts)))
+    if (settings.copies < 1 || !std::has_single_bit(static_cast<std::uint64_t>(settings.copies)))
       throw core::UsageError(
-          std::to_string(settings.experts) + " experts are no power of two (a random split halves)",
-          "use 2, 4 or 8 experts, or give the parts: split = \"NAME:0,1|2,3,4\"");
-    return PartTree::random(genes, settings.experts, core::Stream(seed, "random split"));
+          std::to_string(settings.copies) + " copies are no power of two (a random split halves)",
+          "use 2, 4 or 8 copies, or give the parts: split = \"NAME:0,1|2,3,4\"");
+    return PartTree::random(genes, settings.copies, core::Stream(seed, "random split"));
   }
   const auto cuts = parse_cuts(genes, split);
   double parts = 1;
@@ -198,11 +198,11 @@ PartTree make_tree(const std::vector<spaces::Gene>& genes, const RouterSettings&
 
 /// One-hot over whole sub-supernets, norms included, by the part of the space. A decision that an
 /// architecture does not have counts as its first option.
-class PartitionRouter : public ArchRouter {
+class Partition : public Sharing {
  public:
-  PartitionRouter(const spaces::SuperGraph& graph, PartTree tree)
+  Partition(const spaces::SuperGraph& graph, PartTree tree)
       : slots_(graph.slots.size()), genes_(graph.genes.size()), tree_(std::move(tree)) {}
-  std::int64_t experts(std::size_t) const override { return 1; }
+  std::int64_t copies(std::size_t) const override { return 1; }
   Mixes coefficients(const at::Tensor&, const at::Tensor&, bool) const override {
     return Mixes::none(slots_);
   }
@@ -214,11 +214,11 @@ class PartitionRouter : public ArchRouter {
   std::vector<SharingEnd> sharing_ends(const spaces::SuperGraph& graph) const override {
     return tree_.ends(graph.genes);
   }
-  Ancestry ancestry(const ArchRouter& parent) const override {
-    return {.parts = tree_.ancestors(dynamic_cast<const PartitionRouter&>(parent).tree_, genes_)};
+  Ancestry ancestry(const Sharing& parent) const override {
+    return {.parts = tree_.ancestors(dynamic_cast<const Partition&>(parent).tree_, genes_)};
   }
-  bool same_parts(const ArchRouter& other) const override {
-    const auto* partition = dynamic_cast<const PartitionRouter*>(&other);
+  bool same_parts(const Sharing& other) const override {
+    const auto* partition = dynamic_cast<const Partition*>(&other);
     return partition != nullptr && partition->tree_ == tree_;
   }
 
@@ -229,10 +229,11 @@ class PartitionRouter : public ArchRouter {
 };
 
 const core::Registered kEntry{
-    routers(), "partition", "few-shot: a whole supernet for each part of the space (key `split`)",
-    RouterFactory([](const spaces::SuperGraph& graph, std::size_t, const RouterSettings& settings,
-                     std::uint64_t seed) {
-      return std::make_unique<PartitionRouter>(graph, make_tree(graph.genes, settings, seed));
+    sharing_kinds(), "partition",
+    "few-shot: a whole supernet for each part of the space (key `split`)",
+    SharingFactory([](const spaces::SuperGraph& graph, std::size_t, const SharingSettings& settings,
+                      std::uint64_t seed) {
+      return std::make_unique<Partition>(graph, make_tree(graph.genes, settings, seed));
     })};
 
 }  // namespace

@@ -1,14 +1,14 @@
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 
 namespace mosaic::supernet {
 namespace {
 
-/// One-shot sharing: every architecture takes its slice of the one expert (HAT, Once-for-All,
+/// One-shot sharing: every architecture takes its slice of the one copy (HAT, Once-for-All,
 /// SPOS).
-class PlainRouter : public ArchRouter {
+class Plain : public Sharing {
  public:
-  explicit PlainRouter(std::size_t slots) : slots_(slots) {}
-  std::int64_t experts(std::size_t) const override { return 1; }
+  explicit Plain(std::size_t slots) : slots_(slots) {}
+  std::int64_t copies(std::size_t) const override { return 1; }
   Mixes coefficients(const at::Tensor&, const at::Tensor&, bool) const override {
     return Mixes::none(slots_);
   }
@@ -19,9 +19,9 @@ class PlainRouter : public ArchRouter {
 };
 
 const core::Registered kEntry{
-    routers(), "plain", "one expert a slot: all architectures share the same weights",
-    RouterFactory([](const spaces::SuperGraph& graph, std::size_t, const RouterSettings&,
-                     std::uint64_t) { return std::make_unique<PlainRouter>(graph.slots.size()); })};
+    sharing_kinds(), "plain", "one copy a slot: all architectures share the same weights",
+    SharingFactory([](const spaces::SuperGraph& graph, std::size_t, const SharingSettings&,
+                      std::uint64_t) { return std::make_unique<Plain>(graph.slots.size()); })};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -2,7 +2,7 @@
 #include <functional>
 #include <utility>
 
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -28,7 +28,7 @@ std::vector<double> read_moments(core::Section& section, const std::string& key,
   return moments;
 }
 
-void read_partition(core::Section& section, RouterSettings& settings) {
+void read_partition(core::Section& section, SharingSettings& settings) {
   auto& split = settings.split = section.string("split", "random");
   if (split != "random")
     refuse_copies(section, "this split says itself how many parts there are",
@@ -57,11 +57,11 @@ void GrowthSettings::visit(core::Visitor& v) {
   v("hard_routing", hard, kFirst);
 }
 
-RouterSettings RouterSettings::read(core::Section section) {
-  RouterSettings settings;
+SharingSettings SharingSettings::read(core::Section section) {
+  SharingSettings settings;
   core::SettingsReader reader(section);
   core::Visitor& read = reader;
-  read("sharing", settings.kind, core::OneOf(routers().names()));
+  read("sharing", settings.kind, core::OneOf(sharing_kinds().names()));
   const auto& kind = settings.kind;
   const bool mixture = kind == "layer-wise" || kind == "neuron-wise";
   if (kind == "partition") {
@@ -84,20 +84,20 @@ RouterSettings RouterSettings::read(core::Section section) {
     read("mixed_share", settings.share, {0, 1});
   else
     refuse(section, {"mixed_share"}, "layer-wise");
-  if (kind == "plain" || kind == "grown") settings.experts = 1;
-  read("copies", settings.experts, {1, 64});
+  if (kind == "plain" || kind == "grown") settings.copies = 1;
+  read("copies", settings.copies, {1, 64});
   read("router_hidden", settings.hidden, {1, 65536});
-  if (kind == "plain" && settings.experts != 1)
+  if (kind == "plain" && settings.copies != 1)
     section.fail("copies", "plain sharing has one copy",
                  "remove the key, or choose another way of sharing");
   return settings;
 }
 
-void RouterSettings::add_first(core::Hasher& hasher) const {
-  hasher.add(kind).add(experts).add(hidden);
+void SharingSettings::add_first(core::Hasher& hasher) const {
+  hasher.add(kind).add(copies).add(hidden);
 }
 
-void RouterSettings::add_changed(core::Hasher& hasher) const {
+void SharingSettings::add_changed(core::Hasher& hasher) const {
   if (!split.empty()) hasher.add("split").add(split);
   if (share != 1) hasher.add("share").add(core::format_double(share));
   if (split_at.empty()) return;

@@ -62,7 +62,7 @@ CheckpointHeader load_checkpoint(const std::string& path, const NamedTensors& pa
   const CheckpointHeader header = header_of(path, file);
   if (header.identity != identity)
     throw core::Error(
-        path + " belongs to another training (space, task, router, settings or seed differ)",
+        path + " belongs to another training (space, task, sharing, settings or seed differ)",
         "restore the job file as it was, or give the job another name");
   at::NoGradGuard guard;
   for (const auto& [name, tensor] : parameters) {
@@ -77,9 +77,9 @@ CheckpointHeader load_checkpoint(const std::string& path, const NamedTensors& pa
 
 std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
                              const std::string& identity) {
-  if (const auto header = read_header(path); header.identity == identity &&
-                                             header.structure != supernet.router_settings().split &&
-                                             !header.structure.empty())
+  if (const auto header = read_header(path);
+      header.identity == identity && header.structure != supernet.sharing_settings().split &&
+      !header.structure.empty())
     supernet.restructure(header.structure);
   NamedTensors tensors = supernet.parameters();
   for (const auto& named : supernet.state()) tensors.push_back(named);

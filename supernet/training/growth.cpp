@@ -123,8 +123,8 @@ class Growth {
   Growth(const Supernet& supernet, const std::vector<spaces::Genotype>& architectures,
          std::size_t turn)
       : supernet_(supernet),
-        settings_(supernet.router_settings().growth),
-        trees_(supernet.space().graph(), supernet.router_settings().split),
+        settings_(supernet.sharing_settings().growth),
+        trees_(supernet.space().graph(), supernet.sharing_settings().split),
         stream_(supernet.seed(), "growth", turn + 1) {
     for (const auto& genotype : architectures)
       respondents_.push_back(trees_.respond(supernet.space(), genotype));
@@ -139,8 +139,8 @@ class Growth {
       present_.push_back(std::move(has));
     }
     for (const auto& slot : graph.slots) plain_ += static_cast<double>(slot_size(slot));
-    router_row_ = settings_.hard ? 0.0 : static_cast<double>(supernet.features());
-    const double turns = static_cast<double>(supernet.router_settings().split_at.size());
+    encoding_row_ = settings_.hard ? 0.0 : static_cast<double>(supernet.features());
+    const double turns = static_cast<double>(supernet.sharing_settings().split_at.size());
     limit_ = 1 + (settings_.budget - 1) * static_cast<double>(turn + 1) / turns;
     sampled_ = supernet.space().genotypes() > static_cast<double>(architectures.size());
   }
@@ -157,7 +157,7 @@ class Growth {
     std::vector<std::string> grown;
     for (const auto& candidate : candidates) {
       const double entries = static_cast<double>(trees_.units()[unit(candidate)].entries);
-      if (relative_size() + (entries + router_row_) / plain_ > limit_ + 1e-9) continue;
+      if (relative_size() + (entries + encoding_row_) / plain_ > limit_ + 1e-9) continue;
       trees_.add(candidate.split);
       grown.push_back(trees_.units()[unit(candidate)].name + " (" +
                       describe(candidate.split.question, supernet_.space().graph()) + ")");
@@ -173,10 +173,10 @@ class Growth {
     return static_cast<std::size_t>(candidate.split.unit);
   }
 
-  /// Experts, optimiser and router over those of the plain supernet: an optimiser keeps as many
+  /// Copies, optimiser and sharing over those of the plain supernet: an optimiser keeps as many
   /// tensors for each, so that entries can be counted.
   double relative_size() const {
-    double entries = plain_ + router_row_ * static_cast<double>(trees_.leaves());
+    double entries = plain_ + encoding_row_ * static_cast<double>(trees_.leaves());
     for (std::size_t unit = 0; unit < trees_.units().size(); ++unit)
       entries += static_cast<double>(trees_.units()[unit].entries *
                                      (trees_.leaves(static_cast<int>(unit)) - 1));
@@ -251,7 +251,7 @@ class Growth {
   std::vector<Respondent> respondents_;
   std::vector<std::vector<bool>> present_;  ///< by architecture and unit
   double plain_ = 0;
-  double router_row_ = 0;
+  double encoding_row_ = 0;
   double limit_ = 1;
   bool sampled_ = false;
 };
@@ -307,7 +307,7 @@ std::vector<QuestionScore> score_questions(const at::Tensor& products,
 }
 
 double cost_of_growth(const Supernet& supernet, const TrainSettings& settings) {
-  if (!needs_gradients(supernet.router_settings().growth)) return 0;
+  if (!needs_gradients(supernet.sharing_settings().growth)) return 0;
   const double architectures =
       std::min(static_cast<double>(kArchitectures), supernet.space().genotypes());
   return architectures * static_cast<double>(2 * kBatches * settings.batch_size);
@@ -318,7 +318,7 @@ std::vector<std::string> choose_growth(std::span<Supernet* const> members, Train
   const auto& space = members[0]->space();
   const auto architectures = asked_architectures(space, members[0]->seed());
   std::vector<at::Tensor> gradients;
-  if (needs_gradients(members[0]->router_settings().growth))
+  if (needs_gradients(members[0]->sharing_settings().growth))
     gradients = unit_gradients(members, trainee, now, growth_units(space.graph()), architectures);
   std::vector<std::string> result;
   for (std::size_t member = 0; member < members.size(); ++member) {

@@ -1,4 +1,4 @@
-/// Per-slot growth: where should sharing end? A unit of slots gets another expert where
+/// Per-slot growth: where should sharing end? A unit of slots gets another copy where
 /// architectures that answer a question differently pull its weights in different directions.
 #pragma once
 

@@ -403,9 +403,9 @@ std::vector<Split> choose_splits(std::span<Supernet* const> members, Trainee& tr
                            "known: " + core::join(known));
   std::vector<std::vector<Cut>> cuts;
   for (const auto* member : members) {
-    const auto& router = member->router_settings();
-    const bool divided = router.kind == "partition" && !router.split.empty();
-    cuts.push_back(divided ? parse_cuts(genes, router.split) : std::vector<Cut>{});
+    const auto& sharing = member->sharing_settings();
+    const bool divided = sharing.kind == "partition" && !sharing.split.empty();
+    cuts.push_back(divided ? parse_cuts(genes, sharing.split) : std::vector<Cut>{});
   }
   std::vector<Split> splits(members.size());
   if (settings.method != "gradient") {

@@ -53,9 +53,9 @@ class Supernets : public Trainee {
   }
 
   std::string structure() const override {
-    if (members_.size() == 1) return members_[0]->router_settings().split;
+    if (members_.size() == 1) return members_[0]->sharing_settings().split;
     auto json = nlohmann::json::array();
-    for (const auto* member : members_) json.push_back(member->router_settings().split);
+    for (const auto* member : members_) json.push_back(member->sharing_settings().split);
     return json.dump();
   }
 
@@ -78,20 +78,20 @@ class Supernets : public Trainee {
   void stack_all() {
     parameters_.clear();
     copies_.clear();
-    routers_.clear();
+    sharings_.clear();
     // If the members have architectures in different parts of the space, a pass trains other parts
     // of each: stacking those for good would step parts that it did not train.
     same_parts_ = std::all_of(members_.begin(), members_.end(), [&](const auto* member) {
-      return member->router().same_parts(members_[0]->router());
+      return member->sharing().same_parts(members_[0]->sharing());
     });
-    const bool joint_routers = asked_at_once(*members_[0]);
+    const bool one_sharing = asked_at_once(*members_[0]);
     std::vector<std::vector<Supernet::Trained>> of_members;
     for (const auto* member : members_) of_members.push_back(member->trained());
     for (std::size_t i = 0; i < of_members[0].size(); ++i) {
       const auto& first = of_members[0][i];
       const bool of_slot = first.slot >= 0;
       std::vector<std::vector<int>> rows;  // of each tensor
-      const bool one = of_slot ? same_parts_ : joint_routers;
+      const bool one = of_slot ? same_parts_ : one_sharing;
       for (int member = 0; member < static_cast<int>(members_.size()); ++member) {
         if (rows.empty() || !one) rows.emplace_back();
         rows.back().push_back(member);
@@ -104,33 +104,33 @@ class Supernets : public Trainee {
             of_slot &&
             space().graph().slots[static_cast<std::size_t>(first.slot)].shape.size() >= 2;
         parameters_.push_back({first.name, stacked(tensors), networks, first.slot, decays,
-                               of_slot ? 1.0 : members_[0]->router().rate_scale()});
+                               of_slot ? 1.0 : members_[0]->sharing().rate_scale()});
       }
       if (!one) continue;
       if (of_slot)
         copies_[{first.slot, first.part}] = parameters_.back().value;
       else
-        routers_.push_back(parameters_.back().value);
+        sharings_.push_back(parameters_.back().value);
     }
   }
 
-  /// Can the routers of supernets like this one be asked at once?
+  /// Can the ways of sharing of supernets like this one be asked at once?
   static bool asked_at_once(const Supernet& supernet) {
-    if (supernet.router_settings().share < 1) return false;  // each has drawn layers of its own
+    if (supernet.sharing_settings().share < 1) return false;  // each has drawn layers of its own
     const at::NoGradGuard guard;
     std::vector<at::Tensor> parameters;
-    for (const auto& [name, tensor] : supernet.router().parameters())
+    for (const auto& [name, tensor] : supernet.sharing().parameters())
       parameters.push_back(tensor.unsqueeze(0));
     if (parameters.empty()) return false;
     const auto any = supernet.space().smallest();
-    return supernet.router().joint_coefficients(parameters, supernet.encoding(any)).has_value();
+    return supernet.sharing().joint_coefficients(parameters, supernet.encoding(any)).has_value();
   }
 
   /// What all members compute this architecture with, parallel to program.weights().
   std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
                                   bool training) const {
     const Mixes mixes = this->mixes(genotype, program, training);
-    std::vector<SlotExperts> slots;
+    std::vector<SlotCopies> slots;
     std::vector<const spaces::WeightRef*> refs;
     for (const auto& weight : program.weights()) {
       const std::size_t slot = bank().place(weight.ref.slot);
@@ -142,8 +142,8 @@ class Supernets : public Trainee {
 
   /// What mixes the slots of a program, for all members.
   Mixes mixes(const spaces::Genotype& genotype, const Program& program, bool training) const {
-    if (!routers_.empty())  // one router that has the parameters of all
-      return *members_[0]->router().joint_coefficients(routers_, members_[0]->encoding(genotype));
+    if (!sharings_.empty())  // one that has the parameters of all
+      return *members_[0]->sharing().joint_coefficients(sharings_, members_[0]->encoding(genotype));
     std::vector<Mixes> of_members;
     for (const auto* member : members_) of_members.push_back(member->mixes(genotype, training));
     Mixes result = Mixes::none(of_members[0].of_slot.size());
@@ -160,10 +160,10 @@ class Supernets : public Trainee {
       std::vector<at::Tensor> of_slot;
       for (std::size_t i = 0; i < members_.size(); ++i) {
         of_slot.push_back(of_members[i][slot]);
-        most = std::max(most, members_[i]->router().experts(slot));
+        most = std::max(most, members_[i]->sharing().copies(slot));
       }
       const at::Tensor stacked =
-          stacked_mixes(of_slot, most, bank().experts(weight.ref.slot).options());
+          stacked_mixes(of_slot, most, bank().copies(weight.ref.slot).options());
       if (stacked.defined()) {
         result.of_slot[slot] = static_cast<int>(result.mixes.size());
         result.mixes.push_back(stacked);
@@ -180,7 +180,7 @@ class Supernets : public Trainee {
     std::vector<at::Tensor> own;
     for (const auto* member : members_)
       own.push_back(
-          member->bank().experts(space().graph().slots[slot].name, member->part(genotype)));
+          member->bank().copies(space().graph().slots[slot].name, member->part(genotype)));
     return at::stack(own);
   }
 
@@ -188,7 +188,8 @@ class Supernets : public Trainee {
   std::shared_ptr<Sampler> sampler_;
   bool same_parts_ = true;
   std::map<std::pair<int, std::int64_t>, at::Tensor> copies_;  ///< by slot and part
-  std::vector<at::Tensor> routers_;  ///< parameters of all routers, where they are asked at once
+  std::vector<at::Tensor>
+      sharings_;  ///< parameters of all ways of sharing, where they are asked at once
   Programs<spaces::Genotype> programs_;
 };
 

@@ -41,9 +41,9 @@ double learning_rate_at(std::int64_t step, std::int64_t steps, const TrainSettin
   return settings.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
 }
 
-double cost_of_turns(const Trainee& trainee) {
+double cost_of_restructuring(const Trainee& trainee) {
   double cost = 0;
-  for (const auto& observer : trainee.observers()) cost += observer->cost();
+  for (const auto& observer : trainee.observers()) cost += observer->cost_of_restructuring();
   return cost;
 }
 
@@ -82,9 +82,10 @@ class Training {
                              "raise batch_size or the task's limit");
     per_epoch_ = task.size(tasks::Split::train) / batch_size_;
     steps_ = per_epoch_ * settings.epochs;
-    steps_ -= static_cast<std::int64_t>(cost_of_turns(trainee) / static_cast<double>(batch_size_));
+    steps_ -= static_cast<std::int64_t>(cost_of_restructuring(trainee) /
+                                        static_cast<double>(batch_size_));
     for (const auto& observer : trainee.observers())
-      if (!observer->turns().empty()) restructuring_ = observer.get();
+      if (!observer->restructures_at().empty()) restructuring_ = observer.get();
     if (steps_ < 1)
       throw core::UsageError("choosing where to share costs more images than the training has",
                              "train for more epochs");
@@ -100,7 +101,7 @@ class Training {
     core::Stopwatch since_checkpoint;
     const std::int64_t report_every = std::max<std::int64_t>(1, per_epoch_ / 20);
     while (step_ < steps_) {
-      take_turns();
+      restructure();
       train_step();
       ++step_;
       const bool epoch_ends = step_ % per_epoch_ == 0 || step_ == steps_;
@@ -157,20 +158,20 @@ class Training {
     return {step, steps_, per_epoch_, batch_size_, task_, settings_};
   }
 
-  std::int64_t step_of_turn(double share) const {
+  std::int64_t step_at(double share) const {
     const auto step = static_cast<std::int64_t>(std::llround(share * static_cast<double>(steps_)));
     return std::clamp<std::int64_t>(step, 1, std::max<std::int64_t>(1, steps_ - 1));
   }
 
   /// Changes of structure that are due before the next step.
-  void take_turns() {
+  void restructure() {
     if (!restructuring_) return;
-    const auto turns = restructuring_->turns();
-    for (std::size_t turn = 0; turn < turns.size(); ++turn) {
-      if (step_of_turn(turns[turn]) != step_) continue;
+    const auto shares = restructuring_->restructures_at();
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      if (step_at(shares[i]) != step_) continue;
       report();
       gradients_->forget();  // choosing records passes of its own
-      const auto structure = restructuring_->turn(trainee_, moment(step_), turn);
+      const auto structure = restructuring_->restructuring(trainee_, moment(step_), i);
       if (structure != trainee_.structure()) {
         const auto heritages = trainee_.restructure(structure);
         const auto former = std::move(optimizer_);
@@ -184,7 +185,7 @@ class Training {
   double learning_rate(std::int64_t step) const {
     std::int64_t first = 0;
     if (restructuring_ && restructuring_->restarts())
-      if (const auto last = step_of_turn(restructuring_->turns().back()); step >= last)
+      if (const auto last = step_at(restructuring_->restructures_at().back()); step >= last)
         first = last;
     return learning_rate_at(step - first, steps_ - first, settings_);
   }
@@ -364,9 +365,9 @@ TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSet
   TrainEstimate result;
   result.batch_size = std::min(settings.batch_size, task.size(tasks::Split::train));
   if (result.batch_size < 1) return result;
-  result.steps =
-      task.size(tasks::Split::train) / result.batch_size * settings.epochs -
-      static_cast<std::int64_t>(cost_of_turns(trainee) / static_cast<double>(result.batch_size));
+  result.steps = task.size(tasks::Split::train) / result.batch_size * settings.epochs -
+                 static_cast<std::int64_t>(cost_of_restructuring(trainee) /
+                                           static_cast<double>(result.batch_size));
   double parameters = 0;
   for (const auto& parameter : trainee.parameters())
     parameters += static_cast<double>(parameter.value.nbytes());

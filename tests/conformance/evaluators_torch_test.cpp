@@ -29,7 +29,7 @@ void check(const std::string& device) {
   task->to(device);
   const auto space =
       conformance::small_space("resnet-elastic", {task->input_shape(), task->classes()});
-  supernet::Supernet net(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 1);
+  supernet::Supernet net(space, {.kind = "layer-wise", .copies = 2, .hidden = 8}, 1);
   net.to(device);
   const std::vector<Candidate> candidates{make_candidate(space, space.smallest()),
                                           make_candidate(space, space.largest())};

@@ -1,5 +1,5 @@
-// Runs over every registered router and space: an extracted subnet computes what the supernet
-// computed.
+// Runs over every registered way of sharing and space: an extracted subnet computes what the
+// supernet computed.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/cuda.h>
@@ -19,7 +19,7 @@ double relative_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>() / std::max(1e-12, a.abs().max().item<double>());
 }
 
-/// Moves every parameter a little, as training would: routers leave their even mixtures.
+/// Moves every parameter a little, as training would: mixtures are no longer even.
 void perturb(const Supernet& net) {
   at::NoGradGuard guard;
   auto generator = at::make_generator<at::CPUGeneratorImpl>(3);
@@ -30,26 +30,26 @@ void perturb(const Supernet& net) {
   }
 }
 
-/// Settings that a router takes; `experts` where it has a choice.
-RouterSettings settings_of(const spaces::Space& space, const std::string& router,
-                           std::int64_t experts) {
-  if (router == "grown")  // with the experts that growth gave it
-    return {.kind = router, .split = random_growth(space, 4 * experts, 1)};
-  if (router == "plain") experts = 1;
-  if (router == "partition") experts = 4;  // of a random split, a power of two
-  return {.kind = router, .experts = experts, .hidden = 16, .split = {}};
+/// Settings that a sharing takes; `copies` where it has a choice.
+SharingSettings settings_of(const spaces::Space& space, const std::string& sharing,
+                            std::int64_t copies) {
+  if (sharing == "grown")  // with the copies that growth gave it
+    return {.kind = sharing, .split = random_growth(space, 4 * copies, 1)};
+  if (sharing == "plain") copies = 1;
+  if (sharing == "partition") copies = 4;  // of a random split, a power of two
+  return {.kind = sharing, .copies = copies, .hidden = 16, .split = {}};
 }
 
 /// A balanced mixture keeps a row of every architecture, and refuses larger spaces.
-bool takes(const std::string& router, const spaces::Space& space) {
-  return router != "balanced" || space.genotypes() <= 100'000;
+bool takes(const std::string& sharing, const spaces::Space& space) {
+  return sharing != "balanced" || space.genotypes() <= 100'000;
 }
 
-void check_extraction(const spaces::Space& space, const std::string& router,
+void check_extraction(const spaces::Space& space, const std::string& sharing,
                       const std::string& device) {
-  if (!takes(router, space)) return;
+  if (!takes(sharing, space)) return;
   at::NoGradGuard guard;
-  const Supernet net(space, settings_of(space, router, 3), 7);
+  const Supernet net(space, settings_of(space, sharing, 3), 7);
   perturb(net);
   const_cast<Supernet&>(net).to(device);
   core::Stream stream(2, "architectures");
@@ -57,7 +57,7 @@ void check_extraction(const spaces::Space& space, const std::string& router,
     const auto genotype = i == 0   ? space.smallest()
                           : i == 1 ? space.largest()
                                    : space.random(stream);
-    INFO(router << " " << space.name() << " " << space.text(genotype));
+    INFO(sharing << " " << space.name() << " " << space.text(genotype));
     const auto graph = space.bind(genotype);
     const at::Tensor x = random_inputs(graph, "forward", 5, 3, device)[0];
     NormStats stats;
@@ -83,15 +83,17 @@ void check_extraction(const spaces::Space& space, const std::string& router,
 }  // namespace
 
 TEST_CASE(
-    "every router and space: the extracted subnet computes what the supernet computed, after a "
+    "every way of sharing and space: the extracted subnet computes what the supernet computed, "
+    "after a "
     "round trip too") {
-  for (const auto& router : routers().names())
+  for (const auto& sharing : sharing_kinds().names())
     for (const auto& name : spaces::space_types().names())
-      check_extraction(conformance::small_space(name), router, "cpu");
+      check_extraction(conformance::small_space(name), sharing, "cpu");
 }
 
 TEST_CASE(
-    "every router and space on the GPU: the extracted subnet computes what the supernet computed",
+    "every way of sharing and space on the GPU: the extracted subnet computes what the supernet "
+    "computed",
     "[gpu]") {
   if (!torch::cuda::is_available()) {
     WARN("skipped: no GPU");
@@ -99,20 +101,21 @@ TEST_CASE(
   }
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
-  for (const auto& router : routers().names())
+  for (const auto& sharing : sharing_kinds().names())
     for (const auto& name : spaces::space_types().names())
-      check_extraction(conformance::small_space(name), router, "cuda");
+      check_extraction(conformance::small_space(name), sharing, "cuda");
 }
 
 TEST_CASE(
-    "every router: same seed, same weights; every parameter that an architecture uses gets a "
+    "every way of sharing: same seed, same weights; every parameter that an architecture uses gets "
+    "a "
     "gradient") {
-  for (const auto& router : routers().names()) {
-    INFO(router);
+  for (const auto& sharing : sharing_kinds().names()) {
+    INFO(sharing);
     const auto space = conformance::small_space(
-        takes(router, conformance::small_space("resnet-elastic")) ? "resnet-elastic"
-                                                                  : "resnet-pooling");
-    const RouterSettings settings = settings_of(space, router, 2);
+        takes(sharing, conformance::small_space("resnet-elastic")) ? "resnet-elastic"
+                                                                   : "resnet-pooling");
+    const SharingSettings settings = settings_of(space, sharing, 2);
     const Supernet net(space, settings, 7);
     const Supernet again(space, settings, 7);
     const Supernet other(space, settings, 8);

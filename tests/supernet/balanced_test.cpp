@@ -18,7 +18,7 @@ spaces::Space pooling_space() {  // 4 placements
                              {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}});
 }
 
-RouterSettings balanced(std::int64_t models) { return {.kind = "balanced", .experts = models}; }
+SharingSettings balanced(std::int64_t models) { return {.kind = "balanced", .copies = models}; }
 
 std::unique_ptr<tasks::Task> task_with_validation(double share = 0.5) {
   tasks::TaskSettings settings;
@@ -53,13 +53,13 @@ TEST_CASE(
     "a balanced mixture keeps its supernets equally busy, and each architecture with its own") {
   const auto space = pooling_space();
   Supernet net(space, balanced(2), 1);
-  auto& router = net.router();
+  auto& sharing = net.sharing();
   core::Stream stream(1, "test");
   const auto shares = [&](int option) {
     double first = 0;
     for (int i = 0; i < 2000; ++i) {
-      router.draw({option}, stream);
-      first += router.drawn("cpu")[0].item<double>() / 2000;
+      sharing.draw({option}, stream);
+      first += sharing.drawn("cpu")[0].item<double>() / 2000;
     }
     return first;
   };
@@ -68,11 +68,11 @@ TEST_CASE(
   const double lead[] = {0.3, 0.2, 0.1, 0.0};
   for (int round = 0; round < 200; ++round)
     for (int option = 0; option < 4; ++option) {
-      router.draw({option}, stream);
-      const bool first = router.drawn("cpu")[0].item<double>() == 1;
-      router.observe({option}, 0.5 + (first ? lead[option] : 0.0));
+      sharing.draw({option}, stream);
+      const bool first = sharing.drawn("cpu")[0].item<double>() == 1;
+      sharing.observe({option}, 0.5 + (first ? lead[option] : 0.0));
     }
-  router.end_epoch(0.5);
+  sharing.end_epoch(0.5);
   // Unbalanced, the first model would take three of the four; balanced, it takes two.
   const double p[] = {shares(0), shares(1), shares(2), shares(3)};
   REQUIRE(p[0] + p[1] + p[2] + p[3] == Approx(2).margin(0.15));
@@ -89,7 +89,7 @@ TEST_CASE("one supernet in a balanced mixture trains bit for bit as plain") {
   if (!task) return;
   const auto space = pooling_space();
   const auto settings = training(2);
-  Supernet plain(space, {.kind = "plain", .experts = 1}, 3), net(space, balanced(1), 3);
+  Supernet plain(space, {.kind = "plain", .copies = 1}, 3), net(space, balanced(1), 3);
   train(*supernet_trainee(plain, settings, 7), *task, settings, {});
   train(*supernet_trainee(net, settings, 7), *task, settings, {});
   for (const auto& [name, tensor] : net.parameters())
@@ -111,7 +111,7 @@ TEST_CASE("a step of a balanced mixture trains the supernet that was drawn, and 
     std::function<void()> run_;
   };
   trainee->observe_by(std::make_unique<Check>([&] {
-    const at::Tensor drawn = net.router().drawn("cpu");
+    const at::Tensor drawn = net.sharing().drawn("cpu");
     const auto model = drawn.argmax().item<std::int64_t>();
     models.insert(static_cast<int>(model));
     auto now = copy_of(net.parameters());
@@ -197,8 +197,9 @@ TEST_CASE("recorded passes of a balanced mixture train what was drawn", "[gpu]")
 
 TEST_CASE("a balanced mixture says what it needs") {
   const auto big = spaces::Space::make("resnet-elastic", {{1, 28, 28}, 10}, {{"blocks", "4"}});
-  REQUIRE_THROWS_WITH(Supernet(big, balanced(2), 1),
-                      Catch::Contains("use another router for spaces of more than 100,000"));
+  REQUIRE_THROWS_WITH(
+      Supernet(big, balanced(2), 1),
+      Catch::Contains("use another way of sharing for spaces of more than 100,000"));
   const auto task = task_with_validation(0);
   if (!task) return;
   const auto space = pooling_space();

@@ -74,7 +74,7 @@ TEST_CASE("a fused graph computes what the graph does, in fewer nodes") {
            {"resnet-elastic", {}, 1},
            {"nasbench201", {{"channels", "4"}, {"cells", "1"}}, 1}}));
   const auto space = spaces::Space::make(name, {{3, 16, 16}, 10}, options);
-  const Supernet supernet(space, {.kind = "plain", .experts = 1}, 1);
+  const Supernet supernet(space, {.kind = "plain", .copies = 1}, 1);
   const at::Tensor images = at::randn({4, 3, 16, 16});
   core::Stream stream(1, "architectures");
   for (int i = 0; i < 5; ++i) {
@@ -156,7 +156,7 @@ TEST_CASE("gradients of mixed weights are those of the formula, shared mixes and
                                             {"w", "d", {6, 300}, {6, 300}, {crops[0], crops[0]}}};
   const std::vector<int> mix_of{0, 0, 0, 1};
   std::vector<const spaces::WeightRef*> asked;
-  std::vector<SlotExperts> slots;
+  std::vector<SlotCopies> slots;
   std::vector<at::Tensor> leaves, mixes;
   for (std::size_t i = 0; i < refs.size(); ++i) {
     std::vector<std::int64_t> full{2, 3};
@@ -172,7 +172,7 @@ TEST_CASE("gradients of mixed weights are those of the formula, shared mixes and
     leaves.push_back(mixes.back());
   }
   const auto mixed = mixed_weights(slots, asked, mixes);
-  // The last slot but one is not used: its experts have no gradient, and nothing for the mix.
+  // The last slot but one is not used: its copies have no gradient, and nothing for the mix.
   std::vector<at::Tensor> given;
   for (const auto& value : mixed) given.push_back(at::randn(value.sizes(), at::kDouble));
   const auto found =
@@ -203,9 +203,9 @@ TEST_CASE("gradients of mixed weights are those of the formula, shared mixes and
   for (std::size_t i = 0; i < 2; ++i) CHECK(difference(found[4 + i], of_mixes[i]) < 1e-12);
 }
 
-TEST_CASE("experts are mixed on the GPU as on the CPU", "[gpu]") {
+TEST_CASE("copies are mixed on the GPU as on the CPU", "[gpu]") {
   if (!torch::cuda::is_available()) return;
-  const std::int64_t experts = GENERATE(2, 5);
+  const std::int64_t copies = GENERATE(2, 5);
   const bool by_neuron = GENERATE(false, true);
   const int repeats = GENERATE(1, 60);  // more slots than one kernel takes
   std::vector<spaces::WeightRef> refs;
@@ -216,7 +216,7 @@ TEST_CASE("experts are mixed on the GPU as on the CPU", "[gpu]") {
   std::vector<at::Tensor> banks, mixes, given;
   for (int repeat = 0; repeat < repeats; ++repeat) {
     for (const auto& ref : refs) {
-      std::vector<std::int64_t> full{3, experts};
+      std::vector<std::int64_t> full{3, copies};
       full.insert(full.end(), ref.full.begin(), ref.full.end());
       banks.push_back(at::randn(full));
       std::vector<std::int64_t> sizes{3};
@@ -224,13 +224,13 @@ TEST_CASE("experts are mixed on the GPU as on the CPU", "[gpu]") {
       given.push_back(at::randn(sizes));
     }
     mixes.push_back(
-        at::softmax(by_neuron ? at::randn({3, 16, experts}) : at::randn({3, experts}), -1));
+        at::softmax(by_neuron ? at::randn({3, 16, copies}) : at::randn({3, copies}), -1));
   }
   std::vector<std::vector<at::Tensor>> answers;
   for (const std::string device : {"cpu", "cuda"}) {
     const auto on_device = [&](const at::Tensor& tensor) { return tensor.to(at::Device(device)); };
     std::vector<at::Tensor> leaves, on_mixes, gradients;
-    std::vector<SlotExperts> slots;
+    std::vector<SlotCopies> slots;
     std::vector<const spaces::WeightRef*> asked;
     for (const auto& mix : mixes) on_mixes.push_back(on_device(mix).detach().requires_grad_());
     for (std::size_t i = 0; i < banks.size(); ++i) {

@@ -23,7 +23,7 @@ spaces::Space pooling_space() {  // 6 placements
                              {{"width", "4"}, {"layers", "5"}, {"poolings", "2"}});
 }
 
-RouterSettings grown(GrowthSettings growth = {}) {
+SharingSettings grown(GrowthSettings growth = {}) {
   return {.kind = "grown", .split_at = {0.3, 0.6}, .growth = std::move(growth)};
 }
 
@@ -74,7 +74,7 @@ TEST_CASE("a unit of growth is a layer with the normalisation behind it") {
     for (const int slot : unit.slots) REQUIRE(slots.insert(slot).second);
   }
   REQUIRE(slots.size() == graph.slots.size());
-  REQUIRE(entries == weights_of(Supernet(space, {.kind = "plain", .experts = 1}, 1)));
+  REQUIRE(entries == weights_of(Supernet(space, {.kind = "plain", .copies = 1}, 1)));
   REQUIRE(units[1].name == "block1.conv1");
   REQUIRE(units[1].slots.size() == 3);
 }
@@ -184,7 +184,7 @@ TEST_CASE("growing changes no output, and copies weights exactly") {
   const auto space = pooling_space();
   for (const bool hard : {false, true}) {
     Supernet net(space, grown({.hard = hard}), 5);
-    const Supernet plain(space, {.kind = "plain", .experts = 1}, 5);
+    const Supernet plain(space, {.kind = "plain", .copies = 1}, 5);
     std::string text;
     for (const std::int64_t count : {0, 5, 12}) {
       INFO(count << " splits");
@@ -199,9 +199,9 @@ TEST_CASE("growing changes no output, and copies weights exactly") {
                 1e-5);
       }
       for (const auto& slot : space.graph().slots) {
-        const auto& experts = net.bank().experts(slot.name);
-        for (std::int64_t i = 0; i < experts.size(0); ++i)
-          REQUIRE(at::equal(experts[i], plain.bank().experts(slot.name)[0]));
+        const auto& copies = net.bank().copies(slot.name);
+        for (std::int64_t i = 0; i < copies.size(0); ++i)
+          REQUIRE(at::equal(copies[i], plain.bank().copies(slot.name)[0]));
       }
     }
   }
@@ -213,18 +213,18 @@ TEST_CASE("before it grows, a grown supernet trains bit for bit as plain") {
   const auto space = small_space();
   auto settings = training();
   settings.epochs = 2;
-  Supernet plain(space, {.kind = "plain", .experts = 1}, 3), net(space, {.kind = "grown"}, 3);
+  Supernet plain(space, {.kind = "plain", .copies = 1}, 3), net(space, {.kind = "grown"}, 3);
   train(*supernet_trainee(plain, settings, 7), *task, settings, {});
   train(*supernet_trainee(net, settings, 7), *task, settings, {});
   for (const auto& [name, tensor] : net.bank().tensors())
-    REQUIRE(at::equal(tensor, plain.bank().experts(name)));
+    REQUIRE(at::equal(tensor, plain.bank().copies(name)));
 }
 
 TEST_CASE("training grows within its budget, and goes on from checkpoints bit for bit") {
   const auto task = small_task();
   if (!task) return;
   const auto space = small_space();
-  const Supernet plain(space, {.kind = "plain", .experts = 1}, 3);
+  const Supernet plain(space, {.kind = "plain", .copies = 1}, 3);
   for (const GrowthSettings& growth :
        {GrowthSettings{}, GrowthSettings{.slots = "random", .questions = "random"},
         GrowthSettings{.slots = "earliest", .score = "cosine", .hard = true}}) {
@@ -234,7 +234,7 @@ TEST_CASE("training grows within its budget, and goes on from checkpoints bit fo
     if (!scored) settings.epochs = 2;
     Supernet whole(space, grown(growth), 3);
     const auto trainee = supernet_trainee(whole, settings, 7);
-    REQUIRE(trainee->observers()[0]->cost() == (scored ? 2.0 * 32 * 16 * 3 : 0.0));
+    REQUIRE(trainee->observers()[0]->cost_of_restructuring() == (scored ? 2.0 * 32 * 16 * 3 : 0.0));
     train(*trainee, *task, settings, {});
     REQUIRE(weights_of(whole) > 1.1 * weights_of(plain));
     REQUIRE(weights_of(whole) <= 1.5 * weights_of(plain));
@@ -280,7 +280,7 @@ TEST_CASE("growth finds the layer whose architectures disagree, and by which dec
   settings.epochs = 70;
   settings.batch_size = 64;
   train(*supernet_trainee(net, settings, 7), *task, settings, {});
-  const GrowthTrees trees(space.graph(), net.router_settings().split);
+  const GrowthTrees trees(space.graph(), net.sharing_settings().split);
   bool middle = false;
   for (const auto& split : trees.splits()) {
     INFO(describe(split.question, space.graph()));
@@ -315,12 +315,12 @@ TEST_CASE("supernets that grow differently train together as each would alone") 
     hooks.identity = "joint";
     train(*supernet_trainee(members, settings, 7, {0, 0}), *task, settings, hooks);
     REQUIRE(training_complete(path));
-    REQUIRE_FALSE(a.router_settings().split.empty());
-    REQUIRE_FALSE(b.router_settings().split.empty());
+    REQUIRE_FALSE(a.sharing_settings().split.empty());
+    REQUIRE_FALSE(b.sharing_settings().split.empty());
     if (random) {
-      REQUIRE(a.router_settings().split != b.router_settings().split);
+      REQUIRE(a.sharing_settings().split != b.sharing_settings().split);
       train(*supernet_trainee(alone, settings, 7), *task, settings, {});
-      REQUIRE(alone.router_settings().split == b.router_settings().split);
+      REQUIRE(alone.sharing_settings().split == b.sharing_settings().split);
       const auto expected = alone.parameters(), found = b.parameters();
       for (std::size_t i = 0; i < found.size(); ++i) {
         INFO(found[i].first);

@@ -109,7 +109,7 @@ TEST_CASE("errors of a step are those of its images") {
   const auto task = small_task();
   if (!task) return;
   const auto space = cell_space();
-  Supernet net(space, {.kind = "plain", .experts = 1}, 3);
+  Supernet net(space, {.kind = "plain", .copies = 1}, 3);
   const auto settings = training("importance");
   const auto trainee = supernet_trainee(net, settings, 7);
   REQUIRE(estimate(*trainee, *task, settings, space).seconds > 0);  // before training begins
@@ -131,8 +131,8 @@ TEST_CASE("errors of a batch that is taken in pieces are those of all its images
   auto settings = training("importance");
   settings.epochs = 1;
   for (const bool joint : {false, true}) {
-    Supernet a(space, {.kind = "plain", .experts = 1}, 1),
-        b(space, {.kind = "plain", .experts = 1}, 2);
+    Supernet a(space, {.kind = "plain", .copies = 1}, 1),
+        b(space, {.kind = "plain", .copies = 1}, 2);
     std::vector<at::Tensor> logits;  // of the pieces of a step
     auto inner = trainee_of(joint, a, b, settings);
     std::int64_t steps = 0;
@@ -171,7 +171,7 @@ TEST_CASE("training with importance sampling goes on bit for bit, alone and join
     const auto run = [&](Supernet& a, Supernet& b, const TrainHooks& hooks) {
       train(*trainee_of(joint, a, b, settings), *task, settings, hooks);
     };
-    const RouterSettings plain{.kind = "plain", .experts = 1};
+    const SharingSettings plain{.kind = "plain", .copies = 1};
     Supernet a(space, plain, 1), b(space, plain, 2), c(space, plain, 1), d(space, plain, 2),
         e(space, plain, 1), f(space, plain, 2), g(space, plain, 1), h(space, plain, 2);
     run(a, b, {});

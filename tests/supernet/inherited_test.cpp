@@ -96,7 +96,7 @@ TEST_CASE("accuracy and loss of a network come from one calibration and one look
   if (!images) return;
   const OtherLoss task(*images);
   const auto space = pooling_space();
-  Supernet net(space, {.kind = "plain", .experts = 1}, 1);
+  Supernet net(space, {.kind = "plain", .copies = 1}, 1);
   evaluators::EvaluatorContext context;
   context.space = &space;
   context.supernet = &net;

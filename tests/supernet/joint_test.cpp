@@ -107,9 +107,9 @@ TEST_CASE("supernets of several seeds train together as each would alone") {
   const auto space = pooling_space();
   for (const std::string kind : {"plain", "layer-wise", "neuron-wise"}) {
     CAPTURE(kind);
-    const RouterSettings router{.kind = kind, .experts = kind == "plain" ? 1 : 2, .hidden = 8};
+    const SharingSettings sharing{.kind = kind, .copies = kind == "plain" ? 1 : 2, .hidden = 8};
     const auto settings = settings_of("float32", 0.0);
-    Supernet a(space, router, 1), b(space, router, 2), a_alone(space, router, 1);
+    Supernet a(space, sharing, 1), b(space, sharing, 2), a_alone(space, sharing, 1);
     const std::vector<Supernet*> members{&a, &b};
     train(*supernet_trainee(members, settings, 7, {0, 1}), *task, settings, {});
     train(*supernet_trainee(a_alone, settings, 7), *task, settings, {});
@@ -157,8 +157,8 @@ TEST_CASE("a joint training resumes from its checkpoint bit for bit") {
   std::filesystem::remove(path);
   std::vector<NamedTensors> results;
   for (const bool broken : {false, true}) {
-    Supernet a(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 1);
-    Supernet b(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 2);
+    Supernet a(space, {.kind = "layer-wise", .copies = 2, .hidden = 8}, 1);
+    Supernet b(space, {.kind = "layer-wise", .copies = 2, .hidden = 8}, 2);
     const std::vector<Supernet*> members{&a, &b};
     TrainHooks hooks;
     hooks.identity = "test";
@@ -172,8 +172,8 @@ TEST_CASE("a joint training resumes from its checkpoint bit for bit") {
       CHECK_THROWS_AS(
           train(*supernet_trainee(members, settings, 7, {0, 1}), *task, settings, hooks), Stop);
       hooks.report = nullptr;
-      Supernet c(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 1);
-      Supernet d(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 2);
+      Supernet c(space, {.kind = "layer-wise", .copies = 2, .hidden = 8}, 1);
+      Supernet d(space, {.kind = "layer-wise", .copies = 2, .hidden = 8}, 2);
       const std::vector<Supernet*> again{&c, &d};
       std::int64_t resumed = 0;
       hooks.resumed = [&](std::int64_t step) { resumed = step; };
@@ -195,8 +195,8 @@ TEST_CASE("replayed passes have the gradients of launched ones", "[gpu]") {
   if (!task) return;
   const auto space = pooling_space();
   const bool bfloat16 = GENERATE(false, true);
-  Supernet a(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 1);
-  Supernet b(space, {.kind = "layer-wise", .experts = 2, .hidden = 8}, 2);
+  Supernet a(space, {.kind = "layer-wise", .copies = 2, .hidden = 8}, 1);
+  Supernet b(space, {.kind = "layer-wise", .copies = 2, .hidden = 8}, 2);
   a.to("cuda");
   b.to("cuda");
   const std::vector<Supernet*> members{&a, &b};

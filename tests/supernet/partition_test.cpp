@@ -32,8 +32,8 @@ spaces::Space cell_space() {
   return spaces::Space::make("nasbench201", {{1, 28, 28}, 10}, {{"channels", "4"}, {"cells", "1"}});
 }
 
-RouterSettings partition(const std::string& split, std::int64_t experts = 2) {
-  return {.kind = "partition", .experts = experts, .hidden = 8, .split = split};
+SharingSettings partition(const std::string& split, std::int64_t copies = 2) {
+  return {.kind = "partition", .copies = copies, .hidden = 8, .split = split};
 }
 
 TrainSettings short_training() {
@@ -58,17 +58,17 @@ std::vector<spaces::Genotype> everything(const spaces::Space& space) {
 
 }  // namespace
 
-TEST_CASE("a partition with one part, and a mixture of one expert, train bit for bit as plain") {
+TEST_CASE("a partition with one part, and a mixture of one copy, train bit for bit as plain") {
   const auto task = small_task();
   if (!task) return;
   const auto space = pooling_space();
-  Supernet plain(space, {.kind = "plain", .experts = 1}, 3);
+  Supernet plain(space, {.kind = "plain", .copies = 1}, 3);
   train(*supernet_trainee(plain, short_training(), 7), *task, short_training(), {});
   const auto expected = copy_of(plain.parameters());
-  for (const RouterSettings& settings :
+  for (const SharingSettings& settings :
        {partition("poolings:0,1,2,3"), partition("random", 1),
-        RouterSettings{.kind = "layer-wise", .experts = 1, .hidden = 8},
-        RouterSettings{.kind = "neuron-wise", .experts = 1, .hidden = 8}}) {
+        SharingSettings{.kind = "layer-wise", .copies = 1, .hidden = 8},
+        SharingSettings{.kind = "neuron-wise", .copies = 1, .hidden = 8}}) {
     INFO(settings.kind << " " << settings.split);
     Supernet net(space, settings, 3);
     train(*supernet_trainee(net, short_training(), 7), *task, short_training(), {});
@@ -86,9 +86,9 @@ TEST_CASE("the parts of a split are those that its text says") {
     return net.part(space.parse(arch));
   };
   const Supernet by_gene(space, partition("gene=stage1.width"), 1);
-  REQUIRE(by_gene.router().parts() == 3);
+  REQUIRE(by_gene.sharing().parts() == 3);
   const Supernet lists(space, partition("stage1.width:0,2|1; stage2.depth:1|0"), 1);
-  REQUIRE(lists.router().parts() == 4);
+  REQUIRE(lists.sharing().parts() == 4);
   for (int width = 0; width < 3; ++width)
     for (int depth = 0; depth < 2; ++depth) {
       const auto arch = "stage1.width=" + std::to_string(4 + 2 * width) +
@@ -115,11 +115,11 @@ TEST_CASE("random splits are near-balanced halves of halves, decided by the seed
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     const Supernet net(space, partition("random", 4), seed);
     const Supernet again(space, partition("", 4), seed);
-    REQUIRE(net.router().parts() == 4);
-    REQUIRE(net.router().same_parts(again.router()));
+    REQUIRE(net.sharing().parts() == 4);
+    REQUIRE(net.sharing().same_parts(again.sharing()));
     std::vector<std::int64_t> parts, counts(4, 0);
     for (const auto& genotype : everything(space)) {
-      parts.push_back(net.router().part(genotype));
+      parts.push_back(net.sharing().part(genotype));
       ++counts[static_cast<std::size_t>(parts.back())];
     }
     // Halves of five options are 3 : 2 at the worst, of three 2 : 1, of two 1 : 1.
@@ -134,15 +134,15 @@ TEST_CASE("random splits are near-balanced halves of halves, decided by the seed
 
 TEST_CASE("every part starts from the weights that a plain supernet starts from") {
   const auto space = pooling_space();
-  const Supernet plain(space, {.kind = "plain", .experts = 1}, 5);
+  const Supernet plain(space, {.kind = "plain", .copies = 1}, 5);
   const Supernet net(space, partition("gene=poolings"), 5);
   REQUIRE(net.parameters().size() == 4 * plain.parameters().size());
   REQUIRE(net.parameter_bytes() == 4 * plain.parameter_bytes());
   for (const auto& slot : space.graph().slots)
     for (std::int64_t part = 0; part < 4; ++part) {
-      REQUIRE(at::equal(net.bank().experts(slot.name, part), plain.bank().experts(slot.name)));
-      REQUIRE(net.bank().experts(slot.name, part).data_ptr() !=
-              net.bank().experts(slot.name, (part + 1) % 4).data_ptr());
+      REQUIRE(at::equal(net.bank().copies(slot.name, part), plain.bank().copies(slot.name)));
+      REQUIRE(net.bank().copies(slot.name, part).data_ptr() !=
+              net.bank().copies(slot.name, (part + 1) % 4).data_ptr());
     }
 }
 
@@ -174,7 +174,7 @@ TEST_CASE("each part trains as a supernet of its own would on its share of the s
   auto settings = short_training();
   settings.warmup = 0;
   Supernet net(space, partition("poolings:0,1|2,3"), 5);
-  Supernet alone(space, {.kind = "plain", .experts = 1}, 5);
+  Supernet alone(space, {.kind = "plain", .copies = 1}, 5);
   train(*supernet_trainee(net, settings, 7), *task, settings, {});
   // The same run with only the steps that fall in part 1: no weight takes part in the others.
   struct PartOne : test::Wrapped {
@@ -192,7 +192,7 @@ TEST_CASE("each part trains as a supernet of its own would on its share of the s
   train(trainee, *task, settings, {});
   for (const auto& slot : space.graph().slots) {
     INFO(slot.name);
-    REQUIRE(at::equal(net.bank().experts(slot.name, 1), alone.bank().experts(slot.name)));
+    REQUIRE(at::equal(net.bank().copies(slot.name, 1), alone.bank().copies(slot.name)));
   }
 }
 
@@ -207,7 +207,7 @@ TEST_CASE("partitions train together as each would alone, of one split and of di
     INFO(split);
     Supernet a(space, partition(split), 1), b(space, partition(split), 2);
     Supernet a_alone(space, partition(split), 1), b_alone(space, partition(split), 2);
-    REQUIRE(a.router().same_parts(b.router()) == (split != "random"));
+    REQUIRE(a.sharing().same_parts(b.sharing()) == (split != "random"));
     const std::vector<Supernet*> members{&a, &b};
     train(*supernet_trainee(members, settings, 7, {0, 0}), *task, settings, {});
     train(*supernet_trainee(a_alone, settings, 7), *task, settings, {});
@@ -227,7 +227,7 @@ TEST_CASE("partitions train together as each would alone, of one split and of di
 TEST_CASE("the children of a split inherit: every architecture computes what it did before") {
   at::NoGradGuard guard;
   const auto space = pooling_space();
-  const Supernet parent(space, {.kind = "plain", .experts = 1}, 5);
+  const Supernet parent(space, {.kind = "plain", .copies = 1}, 5);
   Supernet child(space, {.kind = "partition", .split_by = "gradient"}, 5);
   const auto computes_the_same = [&] {
     for (const auto& genotype : everything(space)) {
@@ -243,11 +243,11 @@ TEST_CASE("the children of a split inherit: every architecture computes what it 
   REQUIRE(first.at("bank.part1.stem.conv.weight").name == "bank.stem.conv.weight");
   const auto second = child.restructure("poolings:0|2|1,3");
   computes_the_same();
-  REQUIRE(child.router().parts() == 3);
+  REQUIRE(child.sharing().parts() == 3);
   REQUIRE(second.at("bank.part1.stem.conv.weight").name == "bank.part0.stem.conv.weight");
   REQUIRE(second.at("bank.part2.stem.conv.weight").name == "bank.part1.stem.conv.weight");
   REQUIRE_THROWS_AS(child.restructure("poolings:0,1|2,3"), std::logic_error);
-  Supernet fixed(space, {.kind = "plain", .experts = 1}, 5);
+  Supernet fixed(space, {.kind = "plain", .copies = 1}, 5);
   REQUIRE_THROWS_AS(fixed.restructure("poolings:0,1|2,3"), std::logic_error);
 }
 
@@ -259,18 +259,19 @@ TEST_CASE("training that splits on the way goes on from a checkpoint bit for bit
   settings.epochs = 3;
   for (const std::string by : {"random", "gradient"}) {
     INFO(by);
-    const RouterSettings router{.kind = "partition",
-                                .split_by = by,
-                                .split_repeats = 1,
-                                .split_at = {0.4, 0.7},
-                                .restart = by == "random"};
-    Supernet whole(space, router, 3);
+    const SharingSettings sharing{.kind = "partition",
+                                  .split_by = by,
+                                  .split_repeats = 1,
+                                  .split_at = {0.4, 0.7},
+                                  .restart = by == "random"};
+    Supernet whole(space, sharing, 3);
     const auto trainee = supernet_trainee(whole, settings, 7);
     // One rest of the architecture, 64 images, six decisions of five options, two splits.
-    REQUIRE(trainee->observers()[0]->cost() == (by == "gradient" ? 2.0 * 64 * 30 : 0.0));
+    REQUIRE(trainee->observers()[0]->cost_of_restructuring() ==
+            (by == "gradient" ? 2.0 * 64 * 30 : 0.0));
     settings.epochs = by == "gradient" ? 16 : 3;
     train(*trainee, *task, settings, {});
-    REQUIRE(whole.router().parts() > 2);
+    REQUIRE(whole.sharing().parts() > 2);
     const auto expected = copy_of(whole.parameters());
     const std::int64_t steps = by == "gradient" ? 16 * 5 - 60 : 3 * 5;
     for (const auto last : {steps / 5, steps / 2, steps * 4 / 5}) {
@@ -285,7 +286,7 @@ TEST_CASE("training that splits on the way goes on from a checkpoint bit for bit
       hooks.report = [&](const TrainProgress& progress) {
         if (progress.step == last) throw std::runtime_error("as if killed");
       };
-      Supernet first(space, router, 3), second(space, router, 3), loaded(space, router, 3);
+      Supernet first(space, sharing, 3), second(space, sharing, 3), loaded(space, sharing, 3);
       REQUIRE_THROWS(train(*supernet_trainee(first, settings, 7), *task, settings, hooks));
       hooks.report = nullptr;
       train(*supernet_trainee(second, settings, 7), *task, settings, hooks);
@@ -303,9 +304,9 @@ TEST_CASE("training that splits on the way goes on from a checkpoint bit for bit
 TEST_CASE("splits that cannot be are refused with the way out") {
   const auto space = elastic_space();
   const auto refuses = [&](const std::string& split, const std::string& why,
-                           std::int64_t experts = 2) {
+                           std::int64_t copies = 2) {
     INFO(split);
-    REQUIRE_THROWS_WITH(Supernet(space, partition(split, experts), 1), Catch::Contains(why));
+    REQUIRE_THROWS_WITH(Supernet(space, partition(split, copies), 1), Catch::Contains(why));
   };
   refuses("gene=stage1.widht", "did you mean 'stage1.width'?");
   refuses("stage9.width:0|1", "'stage9.width' is no decision of the space");
@@ -315,7 +316,7 @@ TEST_CASE("splits that cannot be are refused with the way out") {
   refuses("stage1.width:0,1|3,2", "'3' is no option of 'stage1.width'");
   refuses("stage1.width:0,1|", "give options by number, 0 to 2");
   refuses("stage1.width:0|1,2;stage1.width:0,1|2", "divides 'stage1.width' twice");
-  refuses("random", "3 experts are no power of two", 3);
+  refuses("random", "3 copies are no power of two", 3);
   const auto tiny = pooling_space();
   REQUIRE_THROWS_WITH(Supernet(tiny, partition("random", 8), 1),
                       Catch::Contains("too small for a random split"));

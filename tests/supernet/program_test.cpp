@@ -74,7 +74,7 @@ std::map<std::string, at::Tensor> gradients(Trainee& trainee, const tasks::Task&
 TEST_CASE("training adds auxiliary losses, with their weight, of one network and of several") {
   const auto task = test::small_task();
   if (!task) return;
-  const RouterSettings plain{.kind = "plain", .experts = 1};
+  const SharingSettings plain{.kind = "plain", .copies = 1};
   const auto without = space_with({}), tenth = space_with({{"balance", "10"}}),
              whole = space_with({{"balance", "100"}});
   for (const int networks : {1, 3}) {
@@ -175,7 +175,7 @@ TEST_CASE("ops know whether they train, and draw what the seed and the step say"
   const auto task = test::small_task();
   if (!task) return;
   const auto space = space_with({{"drops", "1"}});
-  Supernet net(space, {.kind = "plain", .experts = 1}, 1);
+  Supernet net(space, {.kind = "plain", .copies = 1}, 1);
   const auto trainee = supernet_trainee(net, {}, 7);
   const auto batch = training_batch(*trainee, *task, 0, 0, 32);
   Gradients gradients(*trainee, *task, {});

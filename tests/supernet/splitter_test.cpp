@@ -133,7 +133,7 @@ TEST_CASE("gradient matching splits the decision whose options disagree, where t
   const auto task = small_task();
   if (!task) return;
   const auto space = disagreement();
-  Supernet net(space, {.kind = "plain", .experts = 1}, 3);
+  Supernet net(space, {.kind = "plain", .copies = 1}, 3);
   const SplitSettings settings{.repeats = 3, .batches = 2, .batch_size = 32};
   const auto split = choose_split(net, *task, settings);
   REQUIRE(split.text == "mix:0,2|1,3");
@@ -173,7 +173,7 @@ TEST_CASE("gradient matching splits the decision whose options disagree, where t
   REQUIRE(found.mean[2] == Approx(0).margin(1e-6));
   REQUIRE(found.cut == Approx(cut).margin(1e-5));
 
-  // What is chosen is a split that the router takes.
+  // What is chosen is a split that the sharing takes.
   const Supernet parts(space, {.kind = "partition", .split = split.text}, 3);
   REQUIRE(parts.part({0, 1}) == parts.part({2, 0}));
   REQUIRE(parts.part({0, 0}) != parts.part({1, 0}));
@@ -185,7 +185,7 @@ TEST_CASE(
   if (!task) return;
   const auto space =
       spaces::Space::make("nasbench201", {{1, 28, 28}, 10}, {{"channels", "4"}, {"cells", "1"}});
-  Supernet net(space, {.kind = "plain", .experts = 1}, 3);
+  Supernet net(space, {.kind = "plain", .copies = 1}, 3);
   std::vector<at::Tensor> before;
   for (const auto& [name, tensor] : net.parameters()) before.push_back(tensor.detach().clone());
   const SplitSettings settings{.repeats = 2, .batches = 1, .batch_size = 16};
@@ -217,13 +217,13 @@ TEST_CASE("the baselines of splitting: random halves, and every option for itsel
   const auto task = small_task();
   if (!task) return;
   const auto space = disagreement();
-  Supernet net(space, {.kind = "plain", .experts = 1}, 3);
+  Supernet net(space, {.kind = "plain", .copies = 1}, 3);
   std::set<std::string> seen;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const auto split = choose_split(net, *task, {.method = "random", .seed = seed});
     REQUIRE(split.images == 0);
     const Supernet parts(space, {.kind = "partition", .split = split.text}, 3);
-    REQUIRE(parts.router().parts() == 2);
+    REQUIRE(parts.sharing().parts() == 2);
     seen.insert(split.text);
   }
   REQUIRE(seen.size() > 3);

@@ -30,7 +30,7 @@ spaces::Space small_space() {
 
 TEST_CASE("mixed weights agree with the formulas of the mixture-of-supernets, written as loops") {
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
-  const at::Tensor experts = at::randn({3, 4, 5, 5, 5}, generator);
+  const at::Tensor copies = at::randn({3, 4, 5, 5, 5}, generator);
   const spaces::WeightRef ref{
       "weight",
       "s",
@@ -39,7 +39,7 @@ TEST_CASE("mixed weights agree with the formulas of the mixture-of-supernets, wr
       {spaces::Crop::leading, spaces::Crop::leading, spaces::Crop::centred, spaces::Crop::centred}};
   const at::Tensor layer = at::softmax(at::randn({3}, generator), 0);
   const at::Tensor neuron = at::softmax(at::randn({4, 3}, generator), 1);
-  const at::Tensor all = experts.unsqueeze(0);
+  const at::Tensor all = copies.unsqueeze(0);
   const auto mixed = mixed_weights({{all, 0}, {all, 1}, {all}}, {&ref, &ref, &ref},
                                    {layer.unsqueeze(0), neuron.unsqueeze(0)});
   const at::Tensor by_layer = mixed[0][0], by_neuron = mixed[1][0], plain = mixed[2][0];
@@ -52,22 +52,21 @@ TEST_CASE("mixed weights agree with the formulas of the mixture-of-supernets, wr
           double rows = 0;
           for (int e = 0; e < 3; ++e) {
             const double entry =
-                experts[e][o][i][r + 1][c + 1].item<double>();  // the centre of 5 x 5
+                copies[e][o][i][r + 1][c + 1].item<double>();  // the centre of 5 x 5
             sum += layer[e].item<double>() * entry;
             rows += neuron[o][e].item<double>() * entry;
           }
           REQUIRE(by_layer[o][i][r][c].item<double>() == Approx(sum).margin(1e-6));
           REQUIRE(by_neuron[o][i][r][c].item<double>() == Approx(rows).margin(1e-6));
-          REQUIRE(plain[o][i][r][c].item<double>() ==
-                  experts[0][o][i][r + 1][c + 1].item<double>());
+          REQUIRE(plain[o][i][r][c].item<double>() == copies[0][o][i][r + 1][c + 1].item<double>());
         }
 }
 
-TEST_CASE("the initial experts differ, and their even mixture has the intended variance") {
+TEST_CASE("the initial copies differ, and their even mixture has the intended variance") {
   const auto space =
       spaces::Space::make("resnet-elastic", {{3, 32, 32}, 10}, {{"width", "64"}, {"blocks", "1"}});
-  for (const std::int64_t experts : {2, 4}) {
-    const Supernet net(space, {.kind = "layer-wise", .experts = experts, .hidden = 8}, 1);
+  for (const std::int64_t copies : {2, 4}) {
+    const Supernet net(space, {.kind = "layer-wise", .copies = copies, .hidden = 8}, 1);
     for (const auto& [name, tensor] : net.parameters()) {
       if (name != "bank.stage3.0.conv2.weight") continue;
       const double intended = std::sqrt(2.0 / (256 * 9));
@@ -79,7 +78,7 @@ TEST_CASE("the initial experts differ, and their even mixture has the intended v
 
 TEST_CASE("architectures of one mixture get different weights from the same slot") {
   const auto space = small_space();
-  const Supernet net(space, {.kind = "layer-wise", .experts = 2, .hidden = 16}, 3);
+  const Supernet net(space, {.kind = "layer-wise", .copies = 2, .hidden = 16}, 3);
   at::NoGradGuard guard;
   const auto a = space.parse("stage2.depth=2,stage2.1.kernel=5");
   const auto b = space.parse("stage2.depth=2,stage2.1.kernel=3");
@@ -87,13 +86,13 @@ TEST_CASE("architectures of one mixture get different weights from the same slot
   const auto ref =
       *graph_a.nodes[static_cast<std::size_t>(graph_a.find("stage1.0.conv2"))].weight("weight");
   REQUIRE_FALSE(at::equal(net.weights(a, graph_a)(ref), net.weights(b, graph_b)(ref)));
-  const Supernet plain(space, {.kind = "plain", .experts = 1}, 3);
+  const Supernet plain(space, {.kind = "plain", .copies = 1}, 3);
   REQUIRE(at::equal(plain.weights(a, graph_a)(ref), plain.weights(b, graph_b)(ref)));
 }
 
 TEST_CASE("an input of the wrong shape is refused with the shape the network takes") {
   const auto space = small_space();
-  const Supernet net(space, {.kind = "plain", .experts = 1}, 3);
+  const Supernet net(space, {.kind = "plain", .copies = 1}, 3);
   const auto genotype = space.smallest();
   REQUIRE_THROWS_WITH(
       net.forward(space.bind(genotype), genotype, at::zeros({2, 3, 12, 12}), NormMode::batch,
@@ -103,7 +102,7 @@ TEST_CASE("an input of the wrong shape is refused with the shape the network tak
 
 TEST_CASE("a network that was not calibrated says so") {
   const auto space = small_space();
-  const Supernet net(space, {.kind = "plain", .experts = 1}, 3);
+  const Supernet net(space, {.kind = "plain", .copies = 1}, 3);
   const auto genotype = space.smallest();
   NormStats empty;
   REQUIRE_THROWS_WITH(net.forward(space.bind(genotype), genotype, at::zeros({2, 1, 12, 12}),

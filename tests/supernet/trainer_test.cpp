@@ -32,7 +32,7 @@ std::string temporary(const std::string& name) {
 
 struct Run {
   spaces::Space space = small_space();
-  Supernet net{space, {.kind = "layer-wise", .experts = 2, .hidden = 16}, 1};
+  Supernet net{space, {.kind = "layer-wise", .copies = 2, .hidden = 16}, 1};
   TrainSettings settings;
   TrainHooks hooks;
 

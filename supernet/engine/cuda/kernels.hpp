@@ -58,17 +58,17 @@ void pack_weights(const float* weights, void* result, Weights shape, Stream stre
 /// The gradient of `weights`, given that of the result.
 void unpack_gradient(const void* gradient, float* result, Weights shape, Stream stream);
 
-/// A slot whose experts [networks, count, rows, columns] are mixed into [networks, rows, columns].
+/// A slot whose copies [networks, count, rows, columns] are mixed into [networks, rows, columns].
 /// Float32, contiguous; of the mix, [networks, count] or `by_row` [networks, (more than) rows,
 /// count], what belongs to a network is.
 struct MixedSlot {
-  const float* experts = nullptr;
+  const float* copies = nullptr;
   const float* mix = nullptr;
   float* result = nullptr;
-  /// For mix_backward(): the gradient of the result, that of the experts, and where to put the
+  /// For mix_backward(): the gradient of the result, that of the copies, and where to put the
   /// products of both, [rows, count] for each network.
   const float* gradient = nullptr;
-  float* expert_gradient = nullptr;
+  float* copy_gradient = nullptr;
   float* products = nullptr;
   std::int64_t products_stride = 0, mix_stride = 0;  ///< from network to network
   int count = 0, rows = 0, columns = 0;
@@ -80,10 +80,10 @@ struct MixGradient {
   float* result = nullptr;  ///< [networks, width]
   int terms = 0, width = 0;
 };
-/// result[n, r, c] = sum_i mix[n, (r,) i] experts[n, i, r, c], of all slots.
+/// result[n, r, c] = sum_i mix[n, (r,) i] copies[n, i, r, c], of all slots.
 void mix_forward(const std::vector<MixedSlot>& slots, std::int64_t networks, Stream stream);
-/// expert_gradient[n, i, r, c] = gradient[n, r, c] mix_i / sum_j mix_j^2;
-/// products[n, r, i] = sum_c gradient[n, r, c] experts[n, i, r, c]; then their sums.
+/// copy_gradient[n, i, r, c] = gradient[n, r, c] mix_i / sum_j mix_j^2;
+/// products[n, r, i] = sum_c gradient[n, r, c] copies[n, i, r, c]; then their sums.
 void mix_backward(const std::vector<MixedSlot>& slots, const std::vector<MixGradient>& sums,
                   std::int64_t networks, Stream stream);
 

@@ -1,4 +1,4 @@
-// Experts of slots, mixed by an architecture's coefficients: all slots by one kernel each way.
+// Copies of slots, mixed by an architecture's coefficients: all slots by one kernel each way.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -29,9 +29,9 @@ struct Row {
   const MixedSlot& slot;
   int row;
   std::int64_t network;
-  const float* r;       ///< coefficient of each expert
-  std::int64_t apart;   ///< from expert to expert
-  std::int64_t begin;   ///< of the row in the first expert
+  const float* r;       ///< coefficient of each copy
+  std::int64_t apart;   ///< from copy to copy
+  std::int64_t begin;   ///< of the row in the first copy
   std::int64_t merged;  ///< of the row in the result and its gradient
 
   __device__ explicit Row(const Slots& all) : Row(all, of_block(all)) {}
@@ -74,7 +74,7 @@ __device__ float sum_of_block(float value) {
 __global__ void forward(const Slots all) {
   const Row at(all);
   const MixedSlot& slot = at.slot;
-  const float* own = slot.experts + at.begin;
+  const float* own = slot.copies + at.begin;
   for (int c = static_cast<int>(threadIdx.x); c < slot.columns; c += kThreads) {
     float sum = 0;
     for (int i = 0; i < slot.count; ++i) sum = fmaf(at.r[i], own[i * at.apart + c], sum);
@@ -93,8 +93,8 @@ __global__ void backward(const Slots all) {
     float product = 0;
     for (int c = static_cast<int>(threadIdx.x); c < slot.columns; c += kThreads) {
       const std::int64_t entry = at.begin + i * at.apart + c;
-      slot.expert_gradient[entry] = of_row[c] * share;
-      product = fmaf(of_row[c], slot.experts[entry], product);
+      slot.copy_gradient[entry] = of_row[c] * share;
+      product = fmaf(of_row[c], slot.copies[entry], product);
     }
     const float total = sum_of_block(product);
     if (threadIdx.x == 0)

@@ -29,8 +29,8 @@ class Draws : public Observer {
     std::vector<at::Tensor> rows;
     for (std::size_t i = 0; i < members_.size(); ++i) {
       core::Stream stream(seed_ + 1000 * i, "experts", static_cast<std::uint64_t>(now.step));
-      members_[i]->router().draw(genotype, stream);
-      rows.push_back(members_[i]->router().drawn(members_[i]->device()));
+      members_[i]->sharing().draw(genotype, stream);
+      rows.push_back(members_[i]->sharing().drawn(members_[i]->device()));
     }
     const at::Tensor mask = at::stack(rows);
     trained_ = trained_.defined() ? at::maximum(trained_, mask) : mask;
@@ -43,8 +43,9 @@ class Draws : public Observer {
     at::NoGradGuard guard;
     const std::int64_t size = next.task.size(tasks::Split::validation);
     if (size == 0)
-      throw core::UsageError("this router learns from validation images, and the task keeps none",
-                             "set [task] validation to a share, such as 0.5");
+      throw core::UsageError(
+          "this way of sharing learns from validation images, and the task keeps none",
+          "set [task] validation to a share, such as 0.5");
     const std::int64_t count = std::min(next.batch_size, size);
     const std::int64_t first = next.step % std::max<std::int64_t>(1, size / count) * count;
     const auto batch = next.task.batch(tasks::Split::validation, first, count);
@@ -57,10 +58,11 @@ class Draws : public Observer {
       const at::Tensor right =
           logits.argmax(2).eq(batch.targets).to(at::kDouble).mean(1).cpu().contiguous();
       for (std::size_t i = 0; i < members_.size(); ++i)
-        members_[i]->router().observe(genotype, right[static_cast<std::int64_t>(i)].item<double>());
+        members_[i]->sharing().observe(genotype,
+                                       right[static_cast<std::int64_t>(i)].item<double>());
     }
     if (next.ends_epoch())
-      for (auto* member : members_) member->router().end_epoch(next.done());
+      for (auto* member : members_) member->sharing().end_epoch(next.done());
   }
 
  private:
@@ -73,9 +75,9 @@ class Draws : public Observer {
 
 std::unique_ptr<Observer> make_draws(std::span<Supernet* const> members, const Sampler& sampler,
                                      std::uint64_t seed) {
-  if (!members[0]->router().drawn(members[0]->device()).defined()) return nullptr;
+  if (!members[0]->sharing().drawn(members[0]->device()).defined()) return nullptr;
   if (sampler.per_step() != 1)
-    throw core::UsageError("a router that draws experts trains one architecture a step",
+    throw core::UsageError("a way of sharing that draws copies trains one architecture a step",
                            "use a sampler of one, such as uniform");
   return std::make_unique<Draws>(members, seed);
 }

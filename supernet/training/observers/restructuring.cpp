@@ -13,19 +13,23 @@ namespace {
 /// What growth and splits have in common.
 class Restructuring : public Observer {
  public:
-  Restructuring(std::span<Supernet* const> members, double cost_of_a_turn)
-      : members_(members.begin(), members.end()), cost_(cost_of_a_turn) {}
+  Restructuring(std::span<Supernet* const> members, double cost_of_each)
+      : members_(members.begin(), members.end()), cost_(cost_of_each) {}
 
-  std::vector<double> turns() const override { return members_[0]->router_settings().split_at; }
-  double cost() const override { return static_cast<double>(turns().size()) * cost_; }
-  bool restarts() const override { return members_[0]->router_settings().restart; }
-  std::string turn(Trainee& trainee, const Moment& now, std::size_t index) override {
+  std::vector<double> restructures_at() const override {
+    return members_[0]->sharing_settings().split_at;
+  }
+  double cost_of_restructuring() const override {
+    return static_cast<double>(restructures_at().size()) * cost_;
+  }
+  bool restarts() const override { return members_[0]->sharing_settings().restart; }
+  std::string restructuring(Trainee& trainee, const Moment& now, std::size_t index) override {
     const auto chosen = choose(trainee, now, index);
     return chosen.size() == 1 ? chosen[0] : nlohmann::json(chosen).dump();
   }
 
  protected:
-  /// The next RouterSettings::split of each member.
+  /// The next SharingSettings::split of each member.
   virtual std::vector<std::string> choose(Trainee& trainee, const Moment& now,
                                           std::size_t index) = 0;
   std::vector<Supernet*> members_;
@@ -44,8 +48,8 @@ class Growing : public Restructuring {
 
 SplitSettings split_settings(const Supernet& supernet) {
   SplitSettings settings;
-  settings.method = supernet.router_settings().split_by;
-  settings.repeats = supernet.router_settings().split_repeats;
+  settings.method = supernet.sharing_settings().split_by;
+  settings.repeats = supernet.sharing_settings().split_repeats;
   settings.seed = supernet.seed();
   return settings;
 }
@@ -70,8 +74,8 @@ class Splitting : public Restructuring {
 std::unique_ptr<Observer> make_restructuring(std::span<Supernet* const> members,
                                              const TrainSettings& settings) {
   const Supernet& first = *members[0];
-  if (first.router_settings().split_at.empty()) return nullptr;
-  if (first.router_settings().kind == "grown")
+  if (first.sharing_settings().split_at.empty()) return nullptr;
+  if (first.sharing_settings().kind == "grown")
     return std::make_unique<Growing>(members, cost_of_growth(first, settings));
   return std::make_unique<Splitting>(members, cost_of_split(first.space(), split_settings(first)));
 }

@@ -1,4 +1,5 @@
-/// Named things a user can choose from by string: spaces, ops, routers, tasks, algorithms ...
+/// Named things a user can choose from by string: spaces, ops, ways of sharing, tasks, algorithms
+/// ...
 #pragma once
 
 #include <map>

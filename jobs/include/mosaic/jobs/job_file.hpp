@@ -10,7 +10,7 @@
 #include "mosaic/core/csv.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/search/search.hpp"
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
 #include "mosaic/tasks/task.hpp"
 
@@ -69,7 +69,7 @@ struct JobFile {
   std::string space;
   std::map<std::string, std::string> space_options;
   std::optional<tasks::TaskSettings> task;
-  std::optional<supernet::RouterSettings> router;  ///< set if there is a [supernet]
+  std::optional<supernet::SharingSettings> sharing;  ///< set if there is a [supernet]
   supernet::TrainSettings train;
   std::vector<ObjectiveFile> objectives;
   std::vector<db::Constraint> constraints;

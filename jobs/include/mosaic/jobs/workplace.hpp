@@ -28,7 +28,7 @@ struct Workplace {
 
   /// Of the data that results depend on: the task's, or the table's.
   std::string data_checksum() const;
-  /// Identity of the training: space, data, router, settings, seed, device kind and threads.
+  /// Identity of the training: space, data, sharing, settings, seed, device kind and threads.
   std::string training_identity() const;
   std::unique_ptr<supernet::Supernet> make_supernet() const;
 };

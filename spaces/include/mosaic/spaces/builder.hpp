@@ -27,7 +27,8 @@ struct ConvOptions {
   Extent kernel = 3;  ///< odd; smaller kernels are the centre of the largest one
   std::int64_t stride = 1;
   bool bias = false;
-  std::string group = {};  ///< router group; empty: the enclosing scope, or the node's own name
+  std::string group = {};  ///< group of slots that are shared alike; empty: the enclosing scope, or
+                           ///< the node's own name
 };
 
 struct LinearOptions {
@@ -63,7 +64,7 @@ class SpaceBuilder {
   /// A categorical decision whose options are pieces of network.
   Value select(const std::string& name,
                const std::vector<std::pair<std::string, std::function<Value()>>>& options);
-  /// Prefixes the names (and the default router group) of what `body` makes: "stage1.0" + ".conv1".
+  /// Prefixes the names (and the default group) of what `body` makes: "stage1.0" + ".conv1".
   Value scope(const std::string& name, const std::function<Value()>& body);
 
   // ---- nodes ------------------------------------------------------------------------------------

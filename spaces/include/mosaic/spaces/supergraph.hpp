@@ -39,8 +39,8 @@ struct Slot {
   std::string name;
   std::vector<std::int64_t> shape;
   Init init = Init::fan_in;
-  /// Slots of one group share a layer-wise router. Empty: the slot is plainly shared (norms, biases
-  /// of norms).
+  /// Slots of one group are mixed alike by layer-wise mixtures. Empty: the slot is plainly shared
+  /// (norms, biases of norms).
   std::string group;
 };
 

@@ -1,4 +1,4 @@
-/// The mixture-of-supernets: weight bank, router, forward, extraction.
+/// The mixture-of-supernets: weight bank, sharing, forward, extraction.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
 #include "mosaic/supernet/networks/subnet.hpp"
-#include "mosaic/supernet/sharing/router.hpp"
+#include "mosaic/supernet/sharing/sharing.hpp"
 
 namespace mosaic::supernet {
 
@@ -27,19 +27,19 @@ struct Origin {
 /// By name of the new tensor.
 using Heritage = std::map<std::string, Origin>;
 
-/// Slot -> stack of weight experts, float32 [m, ...full shape]; one for each part of a router that
+/// Slot -> stack of weight copies, float32 [m, ...full shape]; one for each part of a sharing that
 /// partitions the space.
 class WeightBank {
  public:
-  /// Experts of a slot share a common draw and add a tenth of the variance each on their own,
+  /// Copies of a slot share a common draw and add a tenth of the variance each on their own,
   /// scaled so that their even mixture has exactly the intended variance 2 / fan-in: copies would
-  /// leave the router without gradient, and averaging independent experts would shrink the weights
+  /// leave the sharing without gradient, and averaging independent copies would shrink the weights
   /// by sqrt(m).
-  WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router, std::uint64_t seed);
-  /// Copies of the experts of `parent`, as `ancestry` says.
-  WeightBank(const spaces::SuperGraph& graph, const ArchRouter& router, const WeightBank& parent,
+  WeightBank(const spaces::SuperGraph& graph, const Sharing& sharing, std::uint64_t seed);
+  /// The copies of `parent`, as `ancestry` says.
+  WeightBank(const spaces::SuperGraph& graph, const Sharing& sharing, const WeightBank& parent,
              const Ancestry& ancestry);
-  const at::Tensor& experts(const std::string& slot, std::int64_t part = 0) const;
+  const at::Tensor& copies(const std::string& slot, std::int64_t part = 0) const;
   /// Of a slot in the SuperGraph's order.
   std::size_t place(const std::string& slot) const { return index_.at(slot); }
   /// "<slot>", or "part<k>.<slot>" where there are several parts; all parts start equal.
@@ -56,11 +56,11 @@ class WeightBank {
 /// it.
 class Supernet {
  public:
-  Supernet(const spaces::Space& space, const RouterSettings& router, std::uint64_t seed);
+  Supernet(const spaces::Space& space, const SharingSettings& sharing, std::uint64_t seed);
 
   const spaces::Space& space() const { return space_; }
-  /// As it stands now: growth and splits change RouterSettings::split.
-  const RouterSettings& router_settings() const { return settings_; }
+  /// As it stands now: growth and splits change SharingSettings::split.
+  const SharingSettings& sharing_settings() const { return settings_; }
   std::uint64_t seed() const { return seed_; }
   /// Length of the encoding phi(a).
   std::size_t features() const { return encoding_.size(); }
@@ -71,11 +71,11 @@ class Supernet {
 
   /// phi(a): float32 [1, features], on the device.
   const at::Tensor& encoding(const spaces::Genotype& genotype) const;
-  /// The router's mixes of all slots for this architecture.
+  /// The sharing's mixes of all slots for this architecture.
   Mixes mixes(const spaces::Genotype& genotype, bool training = false) const;
   /// What the passes of this architecture read on the device, for those who record them.
   std::shared_ptr<const void> keep_alive(const spaces::Genotype& genotype) const;
-  /// The part of the space that this architecture falls in (0 where the router makes none).
+  /// The part of the space that this architecture falls in (0 where the sharing makes none).
   std::int64_t part(const spaces::Genotype& genotype) const;
   const WeightBank& bank() const { return bank_; }
   /// Weights that this architecture computes with, for the nodes of its graph; mixed here and now.
@@ -88,31 +88,31 @@ class Supernet {
   /// supernet computes.
   Subnet extract(const spaces::Genotype& genotype, const NormStats& stats) const;
 
-  /// Another `split` of the router (RouterSettings::split): the tensors are replaced by new ones
+  /// Another `split` of the sharing (SharingSettings::split): the tensors are replaced by new ones
   /// that hold the same weights, and every architecture computes what it computed before. Returns
-  /// where each parameter comes from. Throws std::logic_error where the router cannot get there.
+  /// where each parameter comes from. Throws std::logic_error where the sharing cannot get there.
   Heritage restructure(const std::string& split);
 
-  /// A trained tensor: copies of a slot in a part of the space, or the router's (slot -1).
+  /// A trained tensor: copies of a slot in a part of the space, or the sharing's (slot -1).
   struct Trained {
     std::string name;
     at::Tensor value;
     int slot = -1;
     std::int64_t part = 0;
   };
-  /// Everything that is trained: experts ("bank.<name>", see WeightBank::tensors()) and router
+  /// Everything that is trained: copies ("bank.<name>", see WeightBank::tensors()) and sharing
   /// ("router.<name>").
   std::vector<Trained> trained() const;
   /// The same by name.
   NamedTensors parameters() const;
-  /// What the router keeps beside them ("router.<name>").
+  /// What the sharing keeps beside them ("router.<name>").
   NamedTensors state() const;
   double parameter_bytes() const;
-  ArchRouter& router() { return *router_; }
-  const ArchRouter& router() const { return *router_; }
+  Sharing& sharing() { return *sharing_; }
+  const Sharing& sharing() const { return *sharing_; }
 
  private:
-  /// What is known of an architecture: encoding [1, features], the router's bias [1, n], and part
+  /// What is known of an architecture: encoding [1, features], the sharing's bias [1, n], and part
   /// of the space.
   struct Known {
     at::Tensor encoding;
@@ -122,10 +122,10 @@ class Supernet {
   const Known& known(const spaces::Genotype& genotype) const;
 
   const spaces::Space& space_;
-  RouterSettings settings_;
+  SharingSettings settings_;
   std::uint64_t seed_;
   spaces::Encoding encoding_;
-  std::unique_ptr<ArchRouter> router_;
+  std::unique_ptr<Sharing> sharing_;
   WeightBank bank_;
   std::string device_ = "cpu";
   /// On the device: a recorded pass may not copy from the host.

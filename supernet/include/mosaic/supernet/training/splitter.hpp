@@ -1,5 +1,5 @@
 /// Where should sharing end? Chooses a decision of the space and two halves of its options, each of
-/// which then gets a supernet of its own (the router `partition`).
+/// which then gets a supernet of its own (way of sharing `partition`).
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ struct GeneDistances {
 };
 
 struct Split {
-  std::string text;  ///< for RouterSettings::split: "NAME:0,2|1,3,4"
+  std::string text;  ///< for SharingSettings::split: "NAME:0,2|1,3,4"
   /// By the method "gradient": every decision, in the order of the space.
   std::vector<GeneDistances> genes;
   /// Image passes spent, each forward and backward.

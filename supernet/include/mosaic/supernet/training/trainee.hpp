@@ -76,14 +76,14 @@ class Observer {
   virtual at::Tensor examples(std::int64_t /*epoch*/, std::int64_t /*order*/) const { return {}; }
 
   /// Shares of the steps at which the structure may change, ascending.
-  virtual std::vector<double> turns() const { return {}; }
-  /// Passes of an example that a network spends on choosing, all turns together: the training is
+  virtual std::vector<double> restructures_at() const { return {}; }
+  /// Passes of an example that a network spends on choosing, all moments together: the training is
   /// that much shorter.
-  virtual double cost() const { return 0; }
-  /// Does the learning rate start anew after the last turn?
+  virtual double cost_of_restructuring() const { return 0; }
+  /// Does the learning rate start anew after the last of them?
   virtual bool restarts() const { return false; }
-  /// The structure to go on with (Trainee::structure()) after the turn of this number.
-  virtual std::string turn(Trainee&, const Moment&, std::size_t /*index*/) { return {}; }
+  /// The structure to go on with (Trainee::structure()) after the moment of this number.
+  virtual std::string restructuring(Trainee&, const Moment&, std::size_t /*index*/) { return {}; }
 };
 
 class Trainee {
