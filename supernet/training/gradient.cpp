@@ -60,16 +60,19 @@ std::vector<at::Tensor> gradients_of(const at::Tensor& loss,
   const auto leaves = leaves_of(loss);
   std::vector<at::Tensor> used, result(parameters.size());
   std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < parameters.size(); ++i)
-    if (leaves.contains(parameters[i].value.unsafeGetTensorImpl())) {
-      used.push_back(parameters[i].value);
-      places.push_back(i);
-    }
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const at::Tensor& leaf = parameters[i].leaf;
+    const at::Tensor& asked = leaf.defined() ? leaf : parameters[i].value;
+    if (!leaves.contains(asked.unsafeGetTensorImpl())) continue;
+    used.push_back(asked);
+    places.push_back(i);
+  }
   if (used.empty()) return result;
   const auto found = torch::autograd::grad({loss}, used, {}, std::nullopt, false, true);
   // The optimiser's fused kernels walk weights and gradients in one order.
   for (std::size_t i = 0; i < found.size(); ++i)
-    if (found[i].defined()) result[places[i]] = found[i].contiguous();
+    if (found[i].defined())
+      result[places[i]] = found[i].contiguous().view(parameters[places[i]].value.sizes());
   return result;
 }
 

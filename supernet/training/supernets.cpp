@@ -104,7 +104,8 @@ class Supernets : public Trainee {
             of_slot &&
             space().graph().slots[static_cast<std::size_t>(first.slot)].shape.size() >= 2;
         parameters_.push_back({first.name, stacked(tensors), networks, first.slot, decays,
-                               of_slot ? 1.0 : members_[0]->sharing().rate_scale()});
+                               of_slot ? 1.0 : members_[0]->sharing().rate_scale(),
+                               one ? at::Tensor() : tensors[0]});
       }
       if (!one) continue;
       if (of_slot)

@@ -119,6 +119,37 @@ TEST_CASE("supernets of several seeds train together as each would alone") {
   }
 }
 
+TEST_CASE("every way of sharing trains all of its parameters, alone and side by side") {
+  const auto task = small_task();
+  if (!task) return;
+  const auto space = pooling_space();
+  core::Stream stream(1, "growth");
+  const std::vector<SharingSettings> ways{
+      {.kind = "plain", .copies = 1},
+      {.kind = "layer-wise", .copies = 2, .hidden = 8},
+      {.kind = "layer-wise", .copies = 2, .hidden = 8, .share = 0.6},
+      {.kind = "neuron-wise", .copies = 2, .hidden = 8},
+      {.kind = "partition", .copies = 2, .split = "random"},
+      {.kind = "grown", .split = random_growth(space, 3, 1)}};
+  for (const auto& way : ways)
+    for (const bool joint : {false, true}) {
+      CAPTURE(way.kind, way.share, joint);
+      Supernet a(space, way, 1), b(space, way, 2);
+      std::vector<at::Tensor> before;
+      for (const auto& [name, tensor] : a.parameters()) before.push_back(tensor.detach().clone());
+      const std::vector<Supernet*> members{&a, &b};
+      const auto settings = settings_of("float32", 0);
+      train(*(joint ? supernet_trainee(members, settings, 7, {0, 1})
+                    : supernet_trainee(a, settings, 7)),
+            *task, settings, {});
+      const auto after = a.parameters();
+      for (std::size_t i = 0; i < after.size(); ++i) {
+        CAPTURE(after[i].first);
+        CHECK_FALSE(at::equal(after[i].second, before[i]));
+      }
+    }
+}
+
 TEST_CASE("networks are scored together as each would be alone") {
   const auto task = small_task();
   if (!task) return;

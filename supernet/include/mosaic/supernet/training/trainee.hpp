@@ -24,6 +24,9 @@ struct Parameter {
   int slot = -1;              ///< of the SuperGraph, whose copies it holds; -1: none
   bool decays = false;        ///< does weight decay apply?
   double rate = 1;            ///< its learning rate, as a share of the settings'
+  /// Where one network computes with its own tensor, of which `value` is a view: that tensor, which
+  /// autograd is asked for. Undefined: `value` itself.
+  at::Tensor leaf = {};
   /// What it is called in checkpoints of so many networks: its name, and whose it is unless it is
   /// everybody's.
   std::string label(std::size_t of_networks) const;
