@@ -1,6 +1,5 @@
 // What this machine has, and what is missing.
 #include <ATen/ATen.h>
-#include <torch/cuda.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -17,15 +16,6 @@
 
 namespace mosaic::cli {
 namespace {
-
-std::string gpu_state() {
-  if (torch::cuda::is_available()) return supernet::describe_device("cuda");
-#ifdef MOSAIC_CUDA
-  return "none: LibTorch sees no GPU (is the driver installed? does nvidia-smi work?)";
-#else
-  return "this is a CPU build; for a GPU build with: cmake --preset cuda";
-#endif
-}
 
 std::string task_state(const std::string& name) {
   tasks::TaskSettings settings;
@@ -52,7 +42,7 @@ void setup(CLI::App& app) {
     row("pagmo", search::pagmo_version());
     row("CPU", core::cpu_name() + ", " + std::to_string(core::usable_cores()) + " usable cores");
     row("memory", core::human_bytes(core::available_memory()) + " free");
-    row("GPU", gpu_state());
+    row("GPU", supernet::gpu_state());
     const auto space = std::filesystem::space(".");
     row("disk", core::human_bytes(static_cast<double>(space.available)) + " free in this folder");
     for (const auto& name : tasks::tasks().names()) row("task " + name, task_state(name));

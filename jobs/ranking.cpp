@@ -279,8 +279,7 @@ class Ranking {
     if (!std::filesystem::exists(hooks.checkpoint)) database_.truncate_training(job_.id, 0);
     supernet::train(*trainee, *work_.task, work_.file.train, hooks);
 
-    auto structures =
-        nlohmann::json::array();  // where sharing ended, of ways of sharing that found out
+    auto structures = nlohmann::json::array();  // where sharing ended, if training decided that
     for (const auto* member : members)
       structures.push_back(
           {{"seed", member->seed()},

@@ -80,6 +80,15 @@ std::string resolve_device(const std::string& wanted) {
   return wanted;
 }
 
+std::string gpu_state() {
+  if (torch::cuda::is_available()) return describe_device("cuda");
+#ifdef MOSAIC_CUDA
+  return "none: LibTorch sees no GPU (is the driver installed? does nvidia-smi work?)";
+#else
+  return "this is a CPU build; for a GPU build with: cmake --preset cuda";
+#endif
+}
+
 std::string torch_version() { return TORCH_VERSION; }
 
 }  // namespace mosaic::supernet

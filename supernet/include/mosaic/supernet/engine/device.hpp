@@ -13,6 +13,8 @@ std::string describe_device(const std::string& device);
 /// "auto" -> "cuda" where LibTorch sees a GPU, else "cpu". "cuda" without one: core::UsageError
 /// with advice.
 std::string resolve_device(const std::string& wanted);
+/// The GPU's name, or why there is none.
+std::string gpu_state();
 std::string torch_version();
 
 }  // namespace mosaic::supernet
