@@ -3,7 +3,6 @@
 #include <catch2/catch.hpp>
 
 #include "cli/job.hpp"
-#include "mosaic/core/log.hpp"
 #include "mosaic/jobs/workplace.hpp"
 
 using namespace mosaic;
