@@ -1,5 +1,7 @@
 // A Graph as JSON: the architecture part of an extracted subnet's config.
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/spaces/graph.hpp"
@@ -21,14 +23,65 @@ json dims_json(const std::vector<Dim>& shape) {
   return result;
 }
 
+/// No extent, attribute or size of a weight is larger: sums and products of a few of them stay
+/// exact.
+constexpr std::int64_t kLargest = std::int64_t{1} << 30;
+
+std::int64_t small(const json& number) {
+  const auto value = number.get<std::int64_t>();
+  if (value < -kLargest || value > kLargest)
+    throw core::Error("the description of the network holds the number " + std::to_string(value) +
+                      ", which no network has");
+  return value;
+}
+
+std::vector<std::int64_t> small_numbers(const json& array) {
+  std::vector<std::int64_t> result;
+  for (const auto& number : array) result.push_back(small(number));
+  return result;
+}
+
+Shape shape_of(const std::vector<Dim>& dims) {
+  Shape result;
+  for (const auto& dim : dims) {
+    result.emplace_back(dim.factor);
+    for (const auto& symbol : dim.symbols) result.back() = result.back() * Extent::symbol(symbol);
+  }
+  return result;
+}
+
+/// The shape of a node is what its op makes of its inputs and attributes.
+void check(const GraphNode& node, const Graph& before) {
+  if (node.op == "zeros" && node.inputs.empty()) return;  // what bind() leaves of a dead node
+  const auto refuse = [&](const std::string& why) {
+    throw core::Error("node '" + node.name + "' does not fit its op '" + node.op + "': " + why,
+                      "extract the network again");
+  };
+  Node given;
+  given.op = node.op;
+  given.shape = shape_of(node.shape);
+  for (const auto& [key, value] : node.attributes) given.attributes.emplace(key, value);
+  std::vector<Shape> inputs;
+  for (const int input : node.inputs)
+    inputs.push_back(shape_of(before.nodes[static_cast<std::size_t>(input)].shape));
+  try {
+    const Shape made = ops().at(node.op).shape(given, inputs);
+    if (!std::equal(made.begin(), made.end(), given.shape.begin(), given.shape.end(), identical))
+      refuse("its shape is another");
+  } catch (const std::out_of_range&) {
+    refuse("an attribute is missing");
+  } catch (const std::logic_error& error) {
+    refuse(error.what());
+  }
+}
+
 std::vector<Dim> dims_from(const json& array) {
   std::vector<Dim> result;
   for (const auto& dim : array) {
     if (dim.is_number_integer())
-      result.push_back({dim.get<std::int64_t>(), {}});
+      result.push_back({small(dim), {}});
     else
-      result.push_back({dim.at("factor").get<std::int64_t>(),
-                        dim.at("symbols").get<std::vector<std::string>>()});
+      result.push_back({small(dim.at("factor")), dim.at("symbols")});
   }
   return result;
 }
@@ -45,8 +98,11 @@ json weight_json(const WeightRef& weight) {
 }
 
 WeightRef weight_from(const json& object) {
-  WeightRef result{
-      object.at("role"), object.at("slot"), object.at("full"), object.at("active"), {}};
+  WeightRef result{object.at("role"),
+                   object.at("slot"),
+                   small_numbers(object.at("full")),
+                   small_numbers(object.at("active")),
+                   {}};
   for (const auto& crop : object.at("crops"))
     result.crops.push_back(crop.get<std::string>() == "centred" ? Crop::centred : Crop::leading);
   if (result.full.size() != result.active.size() || result.full.size() != result.crops.size())
@@ -54,6 +110,10 @@ WeightRef weight_from(const json& object) {
   for (std::size_t i = 0; i < result.full.size(); ++i)
     if (result.active[i] < 1 || result.active[i] > result.full[i])
       throw core::Error("weight '" + result.slot + "' uses more than its slot holds");
+  std::int64_t entries = 1;
+  for (const auto size : result.full)
+    if ((entries *= size) > kLargest)
+      throw core::Error("weight '" + result.slot + "' is larger than any");
   return result;
 }
 
@@ -105,12 +165,14 @@ Graph graph_from_json(const json& object) {
           throw core::Error("node '" + node.name + "' reads a node that does not come before it");
       node.shape = dims_from(from.at("shape"));
       if (from.contains("attributes"))
-        node.attributes = from.at("attributes").get<std::map<std::string, std::int64_t>>();
+        for (const auto& [key, value] : from.at("attributes").items())
+          node.attributes[key] = small(value);
       if (from.contains("reals"))
         node.reals = from.at("reals").get<std::map<std::string, double>>();
       if (from.value("type", "") == "int64") node.type = DataType::int64;
       if (from.contains("weights"))
         for (const auto& weight : from.at("weights")) node.weights.push_back(weight_from(weight));
+      check(node, graph);
       graph.nodes.push_back(std::move(node));
     }
     const auto checked = [&](int index) {
