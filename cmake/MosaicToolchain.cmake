@@ -23,7 +23,7 @@ if(MOSAIC_SANITIZE)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${MOSAIC_SANITIZE}>)
   add_link_options(-fsanitize=${MOSAIC_SANITIZE})
   # GCC 12 sees uninitialised members in the standard library's own code when it is instrumented.
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized>)
+  add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>)
   if(MOSAIC_SANITIZE MATCHES "undefined")
     # LibTorch's own classes carry no type information that the vptr check could read.
     add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=vptr>

@@ -29,6 +29,8 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 /// A filter that makes of the file what Mosaic reads, as a shell runs it.
 std::string convert(const std::string& origin, const std::string& filter) {
   if (origin.ends_with(".gz")) return "convert it: zcat " + origin + " | " + filter + " > new.csv";
@@ -118,7 +120,6 @@ constexpr auto kUnits = std::to_array<std::string_view>(
 class Reader {
  public:
   Reader(std::string_view text, const std::string& origin) : text_(text), origin_(origin) {
-    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
     if (text_.starts_with(kByteOrderMark)) text_.remove_prefix(kByteOrderMark.size());
   }
 
@@ -301,9 +302,10 @@ CsvTable read_csv(const std::string& path) { return parse_csv(read_gzip(path), p
 void write_csv_row(std::ostream& out, std::span<const std::string> cells) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (i > 0) out << ',';
-    // A row of one empty cell would be a blank line, which readers skip.
-    const bool lone_empty = cells.size() == 1 && cells[i].empty();
-    if (!lone_empty && cells[i].find_first_of(",\"\r\n") == std::string::npos) {
+    // A row of one empty cell would be a blank line, which readers skip; they skip the mark, too.
+    const bool lost =
+        (cells.size() == 1 && cells[i].empty()) || (i == 0 && cells[i].starts_with(kByteOrderMark));
+    if (!lost && cells[i].find_first_of(",\"\r\n") == std::string::npos) {
       out << cells[i];
       continue;
     }

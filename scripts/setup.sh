@@ -2,9 +2,10 @@
 # Prepares a Debian 12 machine to build and test Mosaic: Debian packages, then LibTorch in a cache
 # folder outside the source tree. Safe to run again; takes a second when nothing is missing.
 #
-#   scripts/setup.sh [--with-chromium] [--without-libtorch] [--with-cuda | --without-cuda]
+#   scripts/setup.sh [--with-chromium] [--with-fuzzing] [--without-libtorch] [--with-cuda | --without-cuda]
 #
 #   --with-chromium     also headless Chromium, which the tests of the HTML pages use
+#   --with-fuzzing      also clang with libFuzzer, for scripts/fuzz.sh
 #   --without-libtorch  for those who bring their own LibTorch 2.11 by CMAKE_PREFIX_PATH
 #   --with-cuda         fetch the CUDA libraries LibTorch loads (default: only where a GPU is seen)
 #   --without-cuda      never fetch them
@@ -54,6 +55,7 @@ with_cuda=auto
 for argument in "$@"; do
   case "$argument" in
     --with-chromium) packages+=(chromium) ;;
+    --with-fuzzing) packages+=(clang-14 libclang-rt-14-dev) ;;
     --without-libtorch) with_libtorch=0 ;;
     --with-cuda) with_cuda=1 ;;
     --without-cuda) with_cuda=0 ;;
