@@ -4,7 +4,7 @@
 #   bench/gpu.sh BUNDLE OUT       BUNDLE: the unpacked folder; OUT: where results go
 #
 # Runs all [gpu] tests, the demo job (examples/fashion.toml) with extraction, fine-tuning and test, and a short training
-# with every router; prints times and a table.
+# with every router; prints times and a table. What the tests said is added to bench/results/gpu_tests.md.
 set -uo pipefail
 bundle=${1:?bundle folder}
 out=${2:?output folder}
@@ -19,8 +19,14 @@ nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
 "$mosaic" doctor
 
 echo "== [gpu] tests"
-"$bundle/run-tests" '[gpu]' >"$out/tests.log" 2>&1 || failed=1
+result=passed
+MOSAIC_REQUIRE_GPU=1 "$bundle/run-tests" '[gpu]' >"$out/tests.log" 2>&1 || { failed=1 result=FAILED; }
 grep -E "passed|failed|FAILED|test_" "$out/tests.log" | tail -20
+results=$here/bench/results/gpu_tests.md
+[[ -e $results ]] || printf '# The [gpu] tests, by `bench/gpu.sh`\n\n| date | program | device | result | assertions |\n|---|---|---|---|---|\n' >"$results"
+printf '| %s | %s | %s | %s | %s |\n' "$(date -u +%F)" "$("$mosaic" --version | head -1)" \
+  "$(nvidia-smi --query-gpu=name --format=csv,noheader | head -1)" "$result" \
+  "$(grep -oE '[0-9]+ assertions?' "$out/tests.log" | awk '{ n += $1 } END { print n + 0 }')" >>"$results"
 
 echo "== the demo job"
 cp "$here/examples/fashion.toml" "$out/fashion.toml"

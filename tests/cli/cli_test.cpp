@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "job.hpp"
+#include "needs.hpp"
 
 using namespace mosaic::cli::test;
 using Catch::Contains;
@@ -57,7 +58,7 @@ warmup = 1
 }  // namespace
 
 TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
-  if (skip()) return;
+  need_data();
   const Folder folder("whole");
   folder.write("job.toml", kJob + kLatency);
   const auto run = folder.run({"run", "job.toml", "--db", "r.db"});
@@ -118,10 +119,8 @@ TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
     REQUIRE_THAT(resumed.errors, Contains("is finished"));
   }
   SECTION("a subnet reads into plain PyTorch and computes the same") {
-    if (std::system("python3 -c 'import torch, safetensors' 2>/dev/null") != 0) {
-      WARN("skipped: no Python with torch and safetensors");
-      return;
-    }
+    mosaic::need(std::system("python3 -c 'import torch, safetensors' 2>/dev/null") == 0,
+                 mosaic::Need::kOther, "no Python with torch and safetensors");
     const auto check =
         folder.run({"eval", "net", "--split", "validation", "--outputs", "xy.safetensors"});
     REQUIRE(check.status == 0);
@@ -133,7 +132,7 @@ TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
 }
 
 TEST_CASE("steps one by one: train, measure and search of the same job") {
-  if (skip()) return;
+  need_data();
   const Folder folder("steps");
   folder.write("job.toml", kJob + kLatency);
   REQUIRE(folder.run({"train", "job.toml", "--db", "r.db"}).status == 0);
@@ -150,7 +149,7 @@ TEST_CASE("steps one by one: train, measure and search of the same job") {
 
 TEST_CASE(
     "Ctrl-C stops a job cleanly, says how to go on, and the resumed job ends as an unbroken one") {
-  if (skip()) return;
+  need_data();
   const Folder whole("unbroken");
   whole.write("job.toml", kJob);
   REQUIRE(whole.run({"run", "job.toml", "--db", "r.db"}).status == 0);
@@ -175,7 +174,7 @@ TEST_CASE(
 TEST_CASE(
     "a job killed at any of 20 points, training included, resumes to the same content bit for bit",
     "[slow]") {
-  if (skip()) return;
+  need_data();
   const Folder whole("whole_job");
   whole.write("job.toml", kJob);
   REQUIRE(

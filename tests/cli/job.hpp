@@ -6,15 +6,15 @@
 #include <string>
 
 #include "mosaic/db/database.hpp"
+#include "needs.hpp"
 #include "program.hpp"
 
 namespace mosaic::cli::test {
 
-/// True, with a warning, where there is nothing to train on.
-inline bool skip() {
-  if (has_fashion_mnist()) return false;
-  WARN("skipped: Fashion-MNIST is not installed (Debian package dataset-fashion-mnist)");
-  return true;
+/// Skips the test where there is nothing to train on.
+inline void need_data() {
+  need(has_fashion_mnist(), Need::kData,
+       "Fashion-MNIST is not installed (Debian package dataset-fashion-mnist)");
 }
 
 /// What must be equal between a broken and an unbroken run: everything measured and found, no

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "job.hpp"
+#include "needs.hpp"
 
 using namespace mosaic::cli::test;
 using Catch::Matchers::Contains;
@@ -42,7 +43,7 @@ batch_size = 50
 }  // namespace
 
 TEST_CASE("rank: networks alone, supernets, statistics, page") {
-  if (skip()) return;
+  need_data();
   const Folder folder("rank");
   folder.write("job.toml", kJob + kTruth);
   const auto run = folder.run({"rank", "job.toml", "--db", "r.db", "--json"});
@@ -87,7 +88,7 @@ TEST_CASE("rank: networks alone, supernets, statistics, page") {
 }
 
 TEST_CASE("rank: networks trained otherwise are another truth, and equal ones are shared") {
-  if (skip()) return;
+  need_data();
   const Folder folder("rank_truths");
   const auto truths = [&](const std::string& name, const std::string& job) {
     std::string text = job;
@@ -141,7 +142,7 @@ TEST_CASE("rank: networks trained otherwise are another truth, and equal ones ar
 }
 
 TEST_CASE("rank: what an earlier version recorded for a job is still its truth") {
-  if (skip()) return;
+  need_data();
   const Folder folder("rank_former");
   folder.write("job.toml", kJob +
                                "[rank.truth]\nseeds = 1\nepochs = 1\nbatch_size = 50\n"
@@ -161,10 +162,7 @@ TEST_CASE("rank: what an earlier version recorded for a job is still its truth")
       "cd " + (folder / "").string() +
       " && sqlite3 r.db \"UPDATE measurements SET fidelity = substr(fidelity, 1, instr(fidelity, "
       "', momentum') - 1)\"";
-  if (std::system(former.c_str()) != 0) {
-    WARN("skipped: no sqlite3");
-    return;
-  }
+  mosaic::need(std::system(former.c_str()) == 0, mosaic::Need::kTools, "no sqlite3");
   REQUIRE(count() == "0");
   const auto again = folder.run(command);
   INFO(again.errors);
@@ -183,7 +181,7 @@ TEST_CASE("rank: what an earlier version recorded for a job is still its truth")
 }
 
 TEST_CASE("rank: the truth from a table, and what it lacks") {
-  if (skip()) return;
+  need_data();
   const Folder folder("rank_table");
   folder.write("truth.csv", "arch,top1\n1-4,90\n2-3,91.5\n3-2,92\n");
   folder.write("job.toml", kJob + "[rank.truth]\nfile = \"truth.csv\"\ncolumn = \"top1\"\n");

@@ -9,6 +9,7 @@
 #include "mosaic/supernet/networks/supernet.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
 #include "mosaic/tasks/task.hpp"
+#include "needs.hpp"
 #include "samples.hpp"
 
 using namespace mosaic;
@@ -23,8 +24,7 @@ void check(const std::string& device) {
   try {
     task = tasks::tasks().at("fashion-mnist")(settings);
   } catch (const core::Error& error) {
-    WARN("skipped: " << error.what());
-    return;
+    skip(Need::kData, error.what());
   }
   task->to(device);
   const auto space =
@@ -85,10 +85,7 @@ TEST_CASE(
 }
 
 TEST_CASE("every metric measures real networks on the GPU", "[gpu]") {
-  if (!torch::cuda::is_available()) {
-    WARN("skipped: no GPU");
-    return;
-  }
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
   check("cuda");

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "mosaic/supernet/networks/supernet.hpp"
+#include "needs.hpp"
 #include "samples.hpp"
 
 using namespace mosaic;
@@ -95,10 +96,7 @@ TEST_CASE(
     "every way of sharing and space on the GPU: the extracted subnet computes what the supernet "
     "computed",
     "[gpu]") {
-  if (!torch::cuda::is_available()) {
-    WARN("skipped: no GPU");
-    return;
-  }
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
   for (const auto& sharing : sharing_kinds().names())

@@ -11,6 +11,7 @@
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/db/analysis.hpp"
+#include "needs.hpp"
 
 using namespace mosaic;
 using namespace mosaic::db;
@@ -199,10 +200,7 @@ TEST_CASE("nothing depends on dates: clocks may jump backwards") {
   // Every later row is dated before every earlier one, by a shell, as by a clock that was set back.
   const auto before = fs::file_size(path);
   CHECK(before > 0);
-  if (!has_sqlite_program()) {
-    WARN("skipped: the program sqlite3 is not installed");
-    return;
-  }
+  need(has_sqlite_program(), Need::kTools, "the program sqlite3 is not installed");
   std::string script;
   for (const char* table : {"measurements", "predictions", "sessions", "jobs"})
     script += std::string("UPDATE ") + table + " SET created = 2030 - id || '-01-01T00:00:00Z';";
@@ -295,10 +293,8 @@ TEST_CASE("a disk that is really full stops the writer with advice and loses not
     Child::say(out, said + "|" + std::to_string(committed));
   });
   const auto heard = child.hear_all();
-  if (heard == "no mount here") {
-    WARN("skipped: a small file system of its own needs the right to mount one");
-    return;
-  }
+  need(heard != "no mount here", Need::kOther,
+       "a small file system of its own needs the right to mount one");
   CHECK_THAT(heard, Contains("no space left to write " + disk +
                              "/results.db (database or disk is "
                              "full") &&

@@ -139,7 +139,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a training is known by the identity that earlier versions gave it") {
-  if (cli::test::skip()) return;
+  cli::test::need_data();
   for (const auto& one : former()) {
     CAPTURE(one.name);
     CHECK(training_identity(job(one.name, one.task, one.supernet)) == one.training);
@@ -148,7 +148,7 @@ TEST_CASE("a training is known by the identity that earlier versions gave it") {
 }
 
 TEST_CASE("what changes no result is not in the identity of a training") {
-  if (cli::test::skip()) return;
+  cli::test::need_data();
   const auto& plain = former().front();
   CHECK(training_identity(job("other", plain.task,
                               plain.supernet + "replay = false\nautotune = true\n"

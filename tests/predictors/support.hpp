@@ -14,6 +14,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/predictors/predictor.hpp"
+#include "needs.hpp"
 
 namespace mosaic::predictors::testing {
 
@@ -114,16 +115,15 @@ class TemporaryFile {
   std::string path_;
 };
 
-/// A file below $MOSAIC_DATA (or $MOSAIC_DATA_DIR); nothing where neither is set.
-inline std::optional<std::string> data_file(const std::string& name) {
+/// A published file below $MOSAIC_DATA (or $MOSAIC_DATA_DIR); skips the test where neither is set.
+inline std::string data_file(const std::string& name) {
   const char* folder = std::getenv("MOSAIC_DATA");
   if (folder == nullptr) folder = std::getenv("MOSAIC_DATA_DIR");
-  if (folder == nullptr) return std::nullopt;
+  if (folder == nullptr)
+    skip(Need::kOther,
+         "set MOSAIC_DATA to the folder that holds hat-latency/ and nasbench201.csv.gz");
   return std::string(folder) + "/" + name;
 }
-
-constexpr const char* kNoData =
-    "skipped: set MOSAIC_DATA to the folder that holds hat-latency/ and nasbench201.csv.gz";
 
 /// HAT's measured latencies: ten features, target encoder + decoder.
 inline Records hat_records(const std::string& path) {

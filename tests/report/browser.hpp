@@ -7,6 +7,7 @@
 #include <string>
 
 #include "db/fixtures.hpp"
+#include "needs.hpp"
 
 namespace mosaic::report::testing {
 
@@ -18,12 +19,11 @@ inline bool installed(const std::string& program) {
   return std::system(("command -v " + program + " >/dev/null 2>&1").c_str()) == 0;
 }
 
-/// The first of the usual names of the browser that is there; "" without one.
+/// The first of the usual names of the browser that is there; skips the test without one.
 inline std::string chromium() {
   for (const char* name : {"chromium", "chromium-browser", "google-chrome", "chrome"})
     if (installed(name)) return name;
-  WARN("skipped: no Chromium on the PATH; scripts/setup.sh --with-chromium installs one");
-  return "";
+  skip(Need::kTools, "no Chromium on the PATH; scripts/setup.sh --with-chromium installs one");
 }
 
 /// What stands between the page's data element and its end.

@@ -19,10 +19,7 @@ std::string faults(const Folder& folder, const std::string& file) {
 }  // namespace
 
 TEST_CASE("the scripts of the pages can be read, each and together") {
-  if (!installed("node")) {
-    WARN("skipped: no node on the PATH (Debian package nodejs)");
-    return;
-  }
+  need(installed("node"), Need::kOther, "no node on the PATH (Debian package nodejs)");
   const Folder folder;
   int checked = 0;
   for (const auto& entry : std::filesystem::directory_iterator(source_dir() + "/report")) {

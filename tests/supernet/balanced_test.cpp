@@ -6,6 +6,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
+#include "needs.hpp"
 #include "small_task.hpp"
 
 using namespace mosaic;
@@ -27,8 +28,7 @@ std::unique_ptr<tasks::Task> task_with_validation(double share = 0.5) {
   try {
     return tasks::tasks().at("fashion-mnist")(settings);
   } catch (const core::Error& error) {
-    WARN("skipped: " << error.what());
-    return nullptr;
+    skip(Need::kData, error.what());
   }
 }
 
@@ -86,7 +86,6 @@ TEST_CASE(
 
 TEST_CASE("one supernet in a balanced mixture trains bit for bit as plain") {
   const auto task = task_with_validation();
-  if (!task) return;
   const auto space = pooling_space();
   const auto settings = training(2);
   Supernet plain(space, {.kind = "plain", .copies = 1}, 3), net(space, balanced(1), 3);
@@ -98,7 +97,6 @@ TEST_CASE("one supernet in a balanced mixture trains bit for bit as plain") {
 
 TEST_CASE("a step of a balanced mixture trains the supernet that was drawn, and no other") {
   const auto task = task_with_validation();
-  if (!task) return;
   const auto space = pooling_space();
   auto settings = training(1);
   Supernet net(space, balanced(3), 3);
@@ -128,7 +126,6 @@ TEST_CASE("a step of a balanced mixture trains the supernet that was drawn, and 
 
 TEST_CASE("training of a balanced mixture goes on bit for bit, accuracies too, alone and jointly") {
   const auto task = task_with_validation();
-  if (!task) return;
   const auto space = pooling_space();
   auto settings = training(4);
   settings.checkpoint_minutes = 0;
@@ -171,9 +168,8 @@ TEST_CASE("training of a balanced mixture goes on bit for bit, accuracies too, a
 }
 
 TEST_CASE("recorded passes of a balanced mixture train what was drawn", "[gpu]") {
-  if (!torch::cuda::is_available()) return;
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const auto task = task_with_validation();
-  if (!task) return;
   task->to("cuda");
   const auto space = pooling_space();
   std::vector<NamedTensors> results;
@@ -201,7 +197,6 @@ TEST_CASE("a balanced mixture says what it needs") {
       Supernet(big, balanced(2), 1),
       Catch::Contains("use another way of sharing for spaces of more than 100,000"));
   const auto task = task_with_validation(0);
-  if (!task) return;
   const auto space = pooling_space();
   const auto settings = training(1);
   Supernet net(space, balanced(2), 1);

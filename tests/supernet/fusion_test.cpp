@@ -12,6 +12,7 @@
 #include "engine/channels.hpp"
 #include "engine/mixing.hpp"
 #include "mosaic/supernet/networks/supernet.hpp"
+#include "needs.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
@@ -93,7 +94,7 @@ TEST_CASE("a fused graph computes what the graph does, in fewer nodes") {
 }
 
 TEST_CASE("batch norm with what follows it, on the GPU, is that of double precision", "[gpu]") {
-  if (!torch::cuda::is_available()) return;
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const auto [batch, channels, side] = GENERATE(table<int, int, int>(
       {{4, 8, 3}, {128, 64, 32}, {7, 576, 5}, {2, 2304, 4}, {16, 88, 7}, {64, 16, 1}}));
   const bool relu = GENERATE(false, true), residual = GENERATE(false, true);
@@ -124,7 +125,7 @@ TEST_CASE("batch norm with what follows it, on the GPU, is that of double precis
 }
 
 TEST_CASE("channels are parted and joined on the GPU as LibTorch does", "[gpu]") {
-  if (!torch::cuda::is_available()) return;
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const auto type = GENERATE(at::kBFloat16, at::kFloat);
   const int channels = GENERATE(8, 16, 6);  // 6: no whole 16 bytes, LibTorch's own ops
   const auto a = activations({4, 5 * channels, 6, 6}).to(type),
@@ -204,7 +205,7 @@ TEST_CASE("gradients of mixed weights are those of the formula, shared mixes and
 }
 
 TEST_CASE("copies are mixed on the GPU as on the CPU", "[gpu]") {
-  if (!torch::cuda::is_available()) return;
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const std::int64_t copies = GENERATE(2, 5);
   const bool by_neuron = GENERATE(false, true);
   const int repeats = GENERATE(1, 60);  // more slots than one kernel takes
@@ -252,7 +253,7 @@ TEST_CASE("copies are mixed on the GPU as on the CPU", "[gpu]") {
 }
 
 TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") {
-  if (!torch::cuda::is_available()) return;
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const std::int64_t networks = GENERATE(2, 6, 8), inputs = GENERATE(3, 8);
   const spaces::GraphNode node = node_of("conv2d", {{"kernel", 3}, {"stride", 1}});
   const at::Tensor x = at::randn({2, networks * inputs, 7, 7}, at::kDouble);

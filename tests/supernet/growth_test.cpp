@@ -209,7 +209,6 @@ TEST_CASE("growing changes no output, and copies weights exactly") {
 
 TEST_CASE("before it grows, a grown supernet trains bit for bit as plain") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = small_space();
   auto settings = training();
   settings.epochs = 2;
@@ -222,7 +221,6 @@ TEST_CASE("before it grows, a grown supernet trains bit for bit as plain") {
 
 TEST_CASE("training grows within its budget, and goes on from checkpoints bit for bit") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = small_space();
   const Supernet plain(space, {.kind = "plain", .copies = 1}, 3);
   for (const GrowthSettings& growth :
@@ -272,7 +270,6 @@ TEST_CASE("training grows within its budget, and goes on from checkpoints bit fo
 
 TEST_CASE("growth finds the layer whose architectures disagree, and by which decision") {
   const auto task = small_task();
-  if (!task) return;
   // Of splitter_test.cpp: `mix` disagrees between options 0, 2 and 1, 3; `same` does not matter.
   const auto space = spaces::Space::make("disagreement", {{1, 28, 28}, 10});
   Supernet net(space, {.kind = "grown", .split_at = {0.5}, .growth = {.budget = 2}}, 3);
@@ -292,7 +289,6 @@ TEST_CASE("growth finds the layer whose architectures disagree, and by which dec
 
 TEST_CASE("supernets that grow differently train together as each would alone") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = small_space();
   const auto settings_of = [](bool random) {
     auto settings = training();

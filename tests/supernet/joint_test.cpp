@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "mosaic/core/error.hpp"
+#include "needs.hpp"
 #include "small_task.hpp"
 #include "training/gradient.hpp"
 
@@ -56,7 +57,6 @@ double joint_against_alone(const spaces::Space& space,
                            const std::vector<spaces::Genotype>& genotypes,
                            const std::string& device, const TrainSettings& settings) {
   const auto task = small_task(360, device);
-  if (!task) return 0;
   std::vector<Subnet> together, alone;
   std::vector<Subnet*> members;
   std::vector<std::int64_t> orders;
@@ -103,7 +103,6 @@ TEST_CASE("NAS-Bench-201 cells of different ops train together as each would alo
 
 TEST_CASE("supernets of several seeds train together as each would alone") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = pooling_space();
   for (const std::string kind : {"plain", "layer-wise", "neuron-wise"}) {
     CAPTURE(kind);
@@ -121,7 +120,6 @@ TEST_CASE("supernets of several seeds train together as each would alone") {
 
 TEST_CASE("every way of sharing trains all of its parameters, alone and side by side") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = pooling_space();
   core::Stream stream(1, "growth");
   const std::vector<SharingSettings> ways{
@@ -152,7 +150,6 @@ TEST_CASE("every way of sharing trains all of its parameters, alone and side by 
 
 TEST_CASE("networks are scored together as each would be alone") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = pooling_space();
   const auto genotypes = *space.enumerate();
   std::vector<Subnet> subnets;
@@ -181,7 +178,6 @@ TEST_CASE("networks are scored together as each would be alone") {
 
 TEST_CASE("a joint training resumes from its checkpoint bit for bit") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = pooling_space();
   auto settings = settings_of("float32", 1.0);
   const auto path = (std::filesystem::temp_directory_path() / "mosaic_joint_checkpoint").string();
@@ -221,9 +217,8 @@ TEST_CASE("a joint training resumes from its checkpoint bit for bit") {
 }
 
 TEST_CASE("replayed passes have the gradients of launched ones", "[gpu]") {
-  if (!torch::cuda::is_available()) return;
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const auto task = small_task(360, "cuda");
-  if (!task) return;
   const auto space = pooling_space();
   const bool bfloat16 = GENERATE(false, true);
   Supernet a(space, {.kind = "layer-wise", .copies = 2, .hidden = 8}, 1);
@@ -250,7 +245,7 @@ TEST_CASE("replayed passes have the gradients of launched ones", "[gpu]") {
 }
 
 TEST_CASE("networks train together on the GPU as each would alone", "[gpu]") {
-  if (!torch::cuda::is_available()) return;
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const auto space = pooling_space();
   auto settings = settings_of("float32", 0.5);
   settings.epochs = 1;
@@ -259,9 +254,8 @@ TEST_CASE("networks train together on the GPU as each would alone", "[gpu]") {
 }
 
 TEST_CASE("scores in TF32 are those in float32 but for the last digits", "[gpu]") {
-  if (!torch::cuda::is_available()) return;
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const auto task = small_task(360, "cuda");
-  if (!task) return;
   const auto space = pooling_space();
   Supernet a(space, {}, 1), b(space, {}, 2);
   const std::vector<Supernet*> members{&a, &b};

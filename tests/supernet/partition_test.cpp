@@ -60,7 +60,6 @@ std::vector<spaces::Genotype> everything(const spaces::Space& space) {
 
 TEST_CASE("a partition with one part, and a mixture of one copy, train bit for bit as plain") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = pooling_space();
   Supernet plain(space, {.kind = "plain", .copies = 1}, 3);
   train(*supernet_trainee(plain, short_training(), 7), *task, short_training(), {});
@@ -149,7 +148,6 @@ TEST_CASE("every part starts from the weights that a plain supernet starts from"
 TEST_CASE(
     "a step trains the part of its architecture, norms included, and leaves the others alone") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = pooling_space();
   Supernet net(space, partition("poolings:0,1|2,3"), 5);
   const auto before = copy_of(net.parameters());
@@ -169,7 +167,6 @@ TEST_CASE(
 
 TEST_CASE("each part trains as a supernet of its own would on its share of the steps") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = pooling_space();
   auto settings = short_training();
   settings.warmup = 0;
@@ -198,7 +195,6 @@ TEST_CASE("each part trains as a supernet of its own would on its share of the s
 
 TEST_CASE("partitions train together as each would alone, of one split and of different ones") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = pooling_space();
   auto settings = short_training();
   settings.learning_rate = 0.02;
@@ -253,7 +249,6 @@ TEST_CASE("the children of a split inherit: every architecture computes what it 
 
 TEST_CASE("training that splits on the way goes on from a checkpoint bit for bit, split or not") {
   const auto task = small_task();
-  if (!task) return;
   const auto space = cell_space();
   auto settings = short_training();
   settings.epochs = 3;

@@ -10,10 +10,11 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
 #include "mosaic/tasks/task.hpp"
+#include "needs.hpp"
 
 namespace mosaic::supernet::test {
 
-/// Some hundred images of Fashion-MNIST. Null, with a warning, where the data is not installed.
+/// Some hundred images of Fashion-MNIST. Skips the test where the data is not installed.
 inline std::unique_ptr<tasks::Task> small_task(std::int64_t limit = 360,
                                                const std::string& device = "cpu") {
   tasks::TaskSettings settings;
@@ -23,8 +24,7 @@ inline std::unique_ptr<tasks::Task> small_task(std::int64_t limit = 360,
     task->to(device);
     return task;
   } catch (const core::Error& error) {
-    WARN("skipped: " << error.what());
-    return nullptr;
+    skip(Need::kData, error.what());
   }
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "files.hpp"
+#include "needs.hpp"
 
 using namespace mosaic;
 using namespace mosaic::tasks;
@@ -332,11 +333,7 @@ TEST_CASE("batches can be made while gradients and inference mode come and go") 
 }
 
 TEST_CASE("batches on CUDA equal those on the CPU", "[gpu]") {
-  if (!torch::cuda::is_available()) {
-    WARN("skipped: there is no CUDA device");
-    SUCCEED();
-    return;
-  }
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const ImageClassification cpu = make({});
   ImageClassification cuda = make({});
   cuda.to("cuda");
