@@ -48,8 +48,9 @@ class Program {
   };
 
   /// graphs[i] for network i. For training, nodes are fused (fusion.hpp) and auxiliary losses, of
-  /// networks that have such, are computed. Throws core::Error for an unknown entry point and for an
-  /// auxiliary loss that this one cannot compute, std::logic_error for graphs of different spaces.
+  /// networks that have such, are computed. Throws core::Error for an unknown entry point and for
+  /// an auxiliary loss that this one cannot compute, std::logic_error for graphs of different
+  /// spaces.
   static Program compile(std::span<const spaces::Graph* const> graphs, const std::string& entry,
                          bool training);
 
