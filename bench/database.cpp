@@ -104,27 +104,28 @@ class Clock {
 /// A metric of networks drawn beforehand, as a table tells it.
 class Told : public evaluators::Evaluator {
  public:
-  Told(std::string metric, std::string unit, double Network::*value,
+  Told(const std::string& metric, const std::string& unit, double Network::*value,
        const std::vector<Network>& networks)
-      : metric_(std::move(metric)), unit_(std::move(unit)), value_(value), networks_(networks) {}
-  const std::string& metric() const override { return metric_; }
-  const std::string& unit() const override { return unit_; }
-  std::string fidelity() const override { return measured(metric_, 0, unit_).fidelity; }
-  bool exact() const override { return true; }
-  std::vector<core::Measurement> evaluate(std::span<const evaluators::Candidate> candidates,
-                                          const Sink& sink) override {
-    std::vector<core::Measurement> result;
+      : metrics_{{.name = metric,
+                  .unit = unit,
+                  .exact = true,
+                  .fidelity = measured(metric, 0, unit).fidelity}},
+        value_(value),
+        networks_(networks) {}
+  const std::vector<evaluators::MetricInfo>& metrics() const override { return metrics_; }
+  std::vector<Row> evaluate(std::span<const evaluators::Candidate> candidates,
+                            const Sink& sink) override {
+    std::vector<Row> result;
     for (const auto& candidate : candidates) {
       const auto& network = networks_[static_cast<std::size_t>(candidate.genotype[0])];
-      result.push_back(measured(metric_, network.*value_, unit_));
+      result.push_back({measured(metrics_[0].name, network.*value_, metrics_[0].unit)});
       if (sink) sink(result.size() - 1, result.back());
     }
     return result;
   }
 
  private:
-  std::string metric_;
-  std::string unit_;
+  std::vector<evaluators::MetricInfo> metrics_;
   double Network::*value_;
   const std::vector<Network>& networks_;
 };

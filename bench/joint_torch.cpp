@@ -101,8 +101,7 @@ double median(std::vector<double> values) {
 
 /// Images a second, summed over networks: the median of the last epoch's reports.
 double rate(const Case& wanted, const tasks::Task& task, const std::string& trace_path) {
-  const auto space =
-      spaces::Space::make(wanted.space, {task.input_shape(), task.classes()}, wanted.options);
+  const auto space = spaces::Space::make(wanted.space, task.shape(), wanted.options);
   supernet::TrainSettings settings;
   settings.epochs = wanted.epochs;
   settings.clip = 0;
@@ -112,7 +111,7 @@ double rate(const Case& wanted, const tasks::Task& task, const std::string& trac
   supernet::TrainHooks hooks;
   hooks.report = [&](const supernet::TrainProgress& now) {
     if (now.epoch > static_cast<double>(settings.epochs) - 0.6)
-      rates.push_back(now.images_per_second);
+      rates.push_back(now.examples_per_second);
     trace.end();
     if (now.epoch > static_cast<double>(settings.epochs) - 0.2 &&
         now.epoch < static_cast<double>(settings.epochs) - 0.1)
@@ -167,8 +166,7 @@ void run(const std::vector<std::string>& arguments) {
     std::cout << "skipped: no GPU here\n";
     return;
   }
-  const auto task =
-      tasks::tasks().at("cifar10")({.name = "cifar10", .path = data, .validation = 0.5});
+  const auto task = tasks::make_task({.name = "cifar10", .path = data, .validation = 0.5});
   task->to("cuda");
   std::cout << supernet::describe_device("cuda") << "\n";
   std::map<std::string, std::vector<double>> rates;

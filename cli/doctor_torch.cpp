@@ -22,9 +22,9 @@ std::string task_state(const std::string& name) {
   settings.name = name;
   settings.limit = 16;
   try {
-    const auto task = tasks::tasks().at(name)(settings);
-    return "ready: " + std::to_string(task->size(tasks::Split::test)) + " test images, " +
-           std::to_string(task->classes()) + " classes";
+    const auto task = tasks::make_task(settings);
+    return "ready: " + std::to_string(task->size(tasks::Split::test)) + " test examples, " +
+           spaces::to_string(task->shape());
   } catch (const core::Error& error) {
     return error.message();
   }

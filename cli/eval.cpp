@@ -5,26 +5,29 @@
 
 #include "command.hpp"
 #include "mosaic/jobs/extract.hpp"
+#include "output.hpp"
 
 namespace mosaic::cli {
 namespace {
 
 void print(const jobs::Evaluated& found, const jobs::EvalOptions& options, bool json) {
+  const auto& leading = found.figures.at(0);
   if (json) {
-    std::cout << nlohmann::json({{"arch", found.arch},
-                                 {"split", options.split},
-                                 {"images", found.images},
-                                 {"accuracy", found.accuracy},
-                                 {"standard_error", found.standard_error},
-                                 {"loss", found.loss},
-                                 {"passes", found.passes}})
-                     .dump(1)
-              << "\n";
+    nlohmann::json object{{"arch", found.arch},
+                          {"split", options.split},
+                          {"examples", leading.examples},
+                          {"standard_error", leading.error},
+                          {"passes", found.passes}};
+    for (const auto& figure : found.figures) object[figure.metric] = figure.value;
+    std::cout << object.dump(1) << "\n";
     return;
   }
-  std::printf("%s: accuracy %.2f%% +- %.2f (loss %.4f) on %lld %s images of %s\n",
-              options.folder.c_str(), found.accuracy, found.standard_error, found.loss,
-              static_cast<long long>(found.images), options.split.c_str(), found.task.c_str());
+  std::string text;
+  for (const auto& figure : found.figures)
+    text += (text.empty() ? "" : ", ") + figure.metric + " " +
+            value_text(figure.value, figure.unit) + " +- " + value_text(figure.error, figure.unit);
+  std::printf("%s: %s on %lld %s examples of %s\n", options.folder.c_str(), text.c_str(),
+              static_cast<long long>(leading.examples), options.split.c_str(), found.task.c_str());
 }
 
 void setup(CLI::App& app) {
@@ -38,15 +41,16 @@ void setup(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.add_option("--db", options->db,
-                 "note the result in this database, as metric <split>_accuracy");
+                 "note the result in this database, as metrics such as test_accuracy");
   app.add_option(
       "--outputs", options->outputs,
-      "write the first eight inputs (x) and the network's outputs (y) to this safetensors file");
+      "write the first eight inputs, by name, and the network's outputs (y) to this safetensors "
+      "file");
   app.add_flag("--json", *json, "print JSON");
   app.callback([options, json] { print(jobs::eval_subnet(*options), *options, *json); });
 }
 
-const core::Registered kEntry{commands(), "eval", "true accuracy of an extracted network",
+const core::Registered kEntry{commands(), "eval", "true figures of an extracted network",
                               CommandSetup(setup)};
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "command.hpp"
 #include "mosaic/jobs/extract.hpp"
 #include "numbers.hpp"
+#include "output.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -16,7 +17,7 @@ void setup(CLI::App& app) {
   app.add_option("--epochs", options->epochs, "passes over the training split")
       ->capture_default_str()
       ->check(whole_number(1, 100'000));
-  app.add_option("--batch-size", options->batch_size, "images a step")
+  app.add_option("--batch-size", options->batch_size, "examples a step")
       ->capture_default_str()
       ->check(whole_number(2, 1 << 20));
   app.add_option("--learning-rate", options->learning_rate, "at the start; cosine to 0")
@@ -29,8 +30,9 @@ void setup(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.callback([options] {
     const auto found = jobs::finetune_subnet(*options);
-    std::printf("validation accuracy %.2f%% -> %.2f%%; written to %s\n", found.before, found.after,
-                options->out.c_str());
+    std::printf("validation %s %s -> %s; written to %s\n", found.metric.c_str(),
+                value_text(found.before, found.unit).c_str(),
+                value_text(found.after, found.unit).c_str(), options->out.c_str());
   });
 }
 

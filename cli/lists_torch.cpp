@@ -46,9 +46,22 @@ const core::Registered kSharingEntry{
 const core::Registered kSamplersEntry{
     commands(), "samplers", "list the ways training steps choose architectures",
     CommandSetup([](CLI::App& app) { setup_list(app, supernet::samplers()); })};
+/// Of all tasks; a job over a table has its columns beside them.
+void setup_metrics(CLI::App& app) {
+  auto output = std::make_shared<OutputOptions>();
+  add_output_options(app, *output);
+  app.callback([output] {
+    db::Table table{{"name", "unit", "goal", "evaluator", "what it is"}, {}};
+    for (const auto& [name, known] : evaluators::known_metrics({}))
+      table.rows.push_back({text_cell(name), text_cell(known.info.unit),
+                            text_cell(known.info.maximise.value_or(false) ? "max" : "min"),
+                            text_cell(known.evaluator), text_cell(known.info.summary)});
+    print_table(table, *output);
+  });
+}
+
 const core::Registered kMetricsEntry{
-    commands(), "metrics", "list the metrics an objective can have",
-    CommandSetup([](CLI::App& app) { setup_list(app, evaluators::evaluators()); })};
+    commands(), "metrics", "list the metrics an objective can have", CommandSetup(setup_metrics)};
 const core::Registered kPredictorsEntry{
     commands(), "predictors", "list the learned predictors",
     CommandSetup([](CLI::App& app) { setup_list(app, predictors::predictors()); })};

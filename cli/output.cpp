@@ -154,6 +154,12 @@ std::string shown(const Cell& cell) {
 
 }  // namespace
 
+std::string value_text(double value, const std::string& unit) {
+  char text[64];
+  std::snprintf(text, sizeof text, unit == "%" ? "%.2f%%" : "%.4g", value);
+  return text + (unit.empty() || unit == "%" ? "" : " " + unit);
+}
+
 Cell text_cell(const std::string& text) { return {Type::text, text}; }
 Cell null_cell() { return {Type::null, ""}; }
 Cell number_cell(double value, const char* format) {

@@ -17,6 +17,9 @@ std::string table_text(const db::Table& table);
 /// characters; CSV and JSON keep them, but for bytes that are no UTF-8, which JSON cannot hold.
 void print_table(const db::Table& table, const OutputOptions& options);
 
+/// "91.32%", "0.3123 nats".
+std::string value_text(double value, const std::string& unit);
+
 db::Table::Cell text_cell(const std::string& text);
 /// `digits` significant digits in text output are the caller's choice: the cell holds what it
 /// prints.

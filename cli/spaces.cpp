@@ -18,8 +18,8 @@ void print_network(const spaces::Space& space, const std::string& label,
   const auto graph = space.bind(genotype);
   std::printf("  %-9s %10s parameters, %9s FLOPs, %10s peak activations\n", label.c_str(),
               core::human_count(spaces::count_parameters(graph)).c_str(),
-              core::human_count(spaces::count_flops(graph)).c_str(),
-              core::human_bytes(spaces::activation_bytes(graph)).c_str());
+              core::human_count(spaces::count_flops(graph, space.symbols())).c_str(),
+              core::human_bytes(spaces::activation_bytes(graph, space.symbols())).c_str());
 }
 
 struct SpaceOptions {
@@ -38,7 +38,8 @@ spaces::Space make_space(const SpaceOptions& options) {
       throw core::UsageError("'" + text + "' is no option", "write --set key=value");
     given[text.substr(0, equals)] = text.substr(equals + 1);
   }
-  return spaces::Space::make(options.name, {options.input, options.classes}, given);
+  return spaces::Space::make(options.name, spaces::image_task(options.input, options.classes),
+                             given);
 }
 
 void describe_arch(const spaces::Space& space, const std::string& text) {
@@ -48,12 +49,10 @@ void describe_arch(const spaces::Space& space, const std::string& text) {
   const auto graph = space.bind(genotype);
   db::Table table{{"node", "op", "output", "parameters"}, {}};
   for (const auto& node : graph.nodes) {
-    std::string shape;
-    for (const auto& dim : node.shape)
-      shape += (shape.empty() ? "" : "x") + std::to_string(dim.factor);
     double parameters = 0;
     for (const auto& weight : node.weights) parameters += static_cast<double>(weight.count());
-    table.rows.push_back({text_cell(node.name), text_cell(node.op), text_cell(shape),
+    table.rows.push_back({text_cell(node.name), text_cell(node.op),
+                          text_cell(spaces::to_string(node.shape)),
                           number_cell(parameters, "%.0f")});
   }
   print_table(table, {});
@@ -62,9 +61,7 @@ void describe_arch(const spaces::Space& space, const std::string& text) {
 void describe_space(const spaces::Space& space) {
   const auto size = space.size();
   std::cout << space.name() << ": " << spaces::space_types().summary(space.name()) << "\n"
-            << "input " << space.task().input[0] << "x" << space.task().input[1] << "x"
-            << space.task().input[2] << ", " << space.task().classes << " classes; "
-            << (size.exact ? "" : "about ")
+            << spaces::to_string(space.task()) << "; " << (size.exact ? "" : "about ")
             << (size.architectures < 1e6
                     ? core::with_commas(static_cast<long long>(size.architectures))
                     : core::human_count(size.architectures))

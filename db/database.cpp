@@ -73,8 +73,12 @@ void add_constraints(Connection& connection, const Job& job) {
 /// are missing: version 1 had none, and who deletes `members` by hand gets them anew.
 void migrate(Connection& connection) {
   if (stored_version(connection) < schema_version()) {
-    for (const View& view : views())
-      connection.script(std::string("DROP VIEW IF EXISTS ") + view.name);
+    for (const View& view : views()) {
+      const std::string name = view.name;  // before version 4 `training` was a table
+      if (connection.integer("SELECT count(*) FROM sqlite_master WHERE type = 'view' AND name = '" +
+                             name + "'") > 0)
+        connection.script("DROP VIEW " + name);
+    }
     for (int from = stored_version(connection); from < schema_version(); ++from)
       connection.script(migration(from));
     for (const View& view : views()) connection.script(view.sql);
@@ -222,7 +226,7 @@ bool Database::discard_job(std::int64_t job) {
   transaction([&] {
     auto& connection = *impl_->connection;
     std::string empty;
-    for (const auto* table : {"measurements", "predictions", "evaluations", "training"})
+    for (const auto* table : {"measurements", "predictions", "evaluations", "training_steps"})
       empty += " AND NOT EXISTS (SELECT 1 FROM " + std::string(table) + " WHERE job = ?1)";
     connection.run("DELETE FROM jobs WHERE id = ?1" + empty, job);
     gone = sqlite3_changes(connection.handle()) > 0;
@@ -332,19 +336,23 @@ std::int64_t Database::number_evaluation(std::int64_t job, std::int64_t architec
 }
 
 void Database::add_training_point(std::int64_t job, const TrainingPoint& point) {
-  write([&] {
-    impl_->connection->run(
-        "INSERT OR REPLACE INTO training (job, step, epoch, loss, accuracy, learning_rate, "
-        "images_per_second) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        job, point.step, finite_or_nan(point.epoch), finite_or_nan(point.loss),
-        finite_or_nan(point.accuracy), finite_or_nan(point.learning_rate),
-        finite_or_nan(point.images_per_second));
+  transaction([&] {
+    auto& connection = *impl_->connection;
+    connection.run("DELETE FROM training_steps WHERE job = ? AND step = ?", job, point.step);
+    connection.run(
+        "INSERT INTO training_steps (job, step, epoch, learning_rate, examples_per_second) "
+        "VALUES (?, ?, ?, ?, ?)",
+        job, point.step, finite_or_nan(point.epoch), finite_or_nan(point.learning_rate),
+        finite_or_nan(point.examples_per_second));
+    for (const auto& [metric, value] : point.metrics)
+      connection.run("INSERT INTO training_metrics (job, step, metric, value) VALUES (?, ?, ?, ?)",
+                     job, point.step, metric, finite_or_nan(value));
   });
 }
 
 void Database::truncate_training(std::int64_t job, std::int64_t step) {
   write([&] {
-    impl_->connection->run("DELETE FROM training WHERE job = ? AND step > ?", job, step);
+    impl_->connection->run("DELETE FROM training_steps WHERE job = ? AND step > ?", job, step);
   });
 }
 

@@ -192,15 +192,21 @@ std::vector<Suspect> Reader::suspects(std::int64_t job) const {
 }
 
 std::vector<TrainingPoint> Reader::training_curve(std::int64_t job) const {
-  const std::lock_guard guard(impl_->mutex);
+  const Snapshot snapshot(*impl_->connection, impl_->mutex);
   std::vector<TrainingPoint> curve;
   auto rows = impl_->connection->prepare(
-      "SELECT step, epoch, loss, accuracy, learning_rate, images_per_second FROM training "
+      "SELECT step, epoch, learning_rate, examples_per_second FROM training_steps "
       "WHERE job = ? ORDER BY step",
       job);
   while (rows.step())
-    curve.push_back({rows.integer(0), read_number(rows, 1), read_number(rows, 2),
-                     read_number(rows, 3), read_number(rows, 4), read_number(rows, 5)});
+    curve.push_back(
+        {rows.integer(0), read_number(rows, 1), read_number(rows, 2), read_number(rows, 3), {}});
+  auto values = impl_->connection->prepare(
+      "SELECT step, metric, value FROM training_metrics WHERE job = ? ORDER BY step", job);
+  for (auto point = curve.begin(); values.step();) {
+    while (point->step < values.integer(0)) ++point;
+    point->metrics[values.text(1)] = read_number(values, 2);
+  }
   return curve;
 }
 

@@ -137,7 +137,7 @@ CREATE TABLE states (
 )sql";
 
 // Migration i makes version i + 1. A released one never changes: a new version is a new entry.
-const std::array kMigrations = {kVersion1, kVersion2, kVersion3};
+const std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 }  // namespace
 

@@ -23,6 +23,8 @@ int stored_version(Connection& connection);
 extern const char* const kVersion2;
 /// Adds to version 2.
 extern const char* const kVersion3;
+/// Adds to version 3.
+extern const char* const kVersion4;
 
 /// SQL that turns the tables of version `from` into those of `from` + 1.
 const char* migration(int from);

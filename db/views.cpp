@@ -20,6 +20,17 @@ FROM predictions p
 WHERE p.id = (SELECT max(q.id) FROM predictions q
               WHERE q.job = p.job AND q.architecture = p.architecture AND q.metric = p.metric))sql";
 
+// The training curve with the usual metrics, under the columns that it had as a table.
+constexpr const char* kViewTraining = R"sql(CREATE VIEW training AS
+SELECT s.job AS job, s.step AS step, s.epoch AS epoch,
+       (SELECT value FROM training_metrics m
+        WHERE m.job = s.job AND m.step = s.step AND m.metric = 'loss') AS loss,
+       (SELECT value FROM training_metrics m
+        WHERE m.job = s.job AND m.step = s.step AND m.metric = 'accuracy') AS accuracy,
+       s.learning_rate AS learning_rate, s.examples_per_second AS examples_per_second,
+       s.examples_per_second AS images_per_second
+FROM training_steps s)sql";
+
 // One row per network of a job, the usual metrics side by side.
 constexpr const char* kViewResults = R"sql(CREATE VIEW results AS
 SELECT j.name AS job, e.number AS evaluation, a.arch AS arch, a.hash AS hash,
@@ -39,6 +50,8 @@ SELECT j.name AS job, e.number AS evaluation, a.arch AS arch, a.hash AS hash,
        (SELECT deviation FROM latest_predictions p WHERE p.job = n.job
            AND p.architecture = n.architecture AND p.metric = 'latency_ms')
            AS predicted_latency_deviation_ms,
+       (SELECT group_concat(l.metric || '=' || l.value, ', ') FROM latest l
+        WHERE l.job = n.job AND l.architecture = n.architecture) AS metrics,
        n.architecture AS architecture
 FROM (SELECT job, architecture FROM measurements
       UNION SELECT job, architecture FROM evaluations
@@ -171,10 +184,11 @@ JOIN architectures a ON a.id = p.architecture
 LEFT JOIN sessions s ON s.id = p.session)sql";
 
 constexpr View kAll[] = {
-    {"latest", kViewLatest},   {"latest_predictions", kViewLatestPredictions},
-    {"results", kViewResults}, {"scores", kViewScores},
-    {"front", kViewFront},     {"measurement_log", kViewMeasurementLog},
-    {"history", kViewHistory}, {"provenance", kViewProvenance},
+    {"latest", kViewLatest},     {"latest_predictions", kViewLatestPredictions},
+    {"results", kViewResults},   {"scores", kViewScores},
+    {"front", kViewFront},       {"measurement_log", kViewMeasurementLog},
+    {"history", kViewHistory},   {"provenance", kViewProvenance},
+    {"training", kViewTraining},
 };
 
 }  // namespace

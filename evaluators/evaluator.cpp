@@ -1,5 +1,7 @@
 #include "mosaic/evaluators/evaluator.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <new>
 #include <stdexcept>
 
@@ -19,22 +21,23 @@ core::Measurement failure(const std::string& message) {
 }
 
 /// What `measure` gave, or why it failed.
-core::Measurement guarded(const Candidate& candidate,
-                          const std::function<core::Measurement(const Candidate&)>& measure) {
+Evaluator::Row guarded(const Candidate& candidate, std::size_t metrics,
+                       const std::function<Evaluator::Row(const Candidate&)>& measure) {
   try {
-    core::Measurement result = measure(candidate);
-    if (result.status == core::Status::ok && !std::isfinite(result.value)) {
-      result.status = core::Status::failed;
-      result.message =
-          "the value is " + core::format_double(result.value) + ", not a finite number";
-    }
-    return result;
+    Evaluator::Row row = measure(candidate);
+    for (auto& result : row)
+      if (result.status == core::Status::ok && !std::isfinite(result.value)) {
+        result.status = core::Status::failed;
+        result.message =
+            "the value is " + core::format_double(result.value) + ", not a finite number";
+      }
+    return row;
   } catch (const core::Interrupted&) {
     throw;
   } catch (const std::bad_alloc&) {
-    return failure("out of memory");
+    return Evaluator::Row(metrics, failure("out of memory"));
   } catch (const std::exception& error) {
-    return failure(error.what());
+    return Evaluator::Row(metrics, failure(error.what()));
   }
 }
 
@@ -49,23 +52,46 @@ Candidate make_candidate(const spaces::Space& space, const spaces::Genotype& gen
   return candidate;
 }
 
-std::vector<core::Measurement> evaluate_each(
+std::size_t Evaluator::column(const std::string& metric) const {
+  const auto& known = metrics();
+  const auto found = std::find_if(known.begin(), known.end(),
+                                  [&](const auto& info) { return info.name == metric; });
+  if (found == known.end()) throw std::logic_error("an evaluator does not give " + metric);
+  return static_cast<std::size_t>(found - known.begin());
+}
+
+std::vector<Evaluator::Row> evaluate_each(
     const Evaluator& evaluator, std::span<const Candidate> candidates, const Evaluator::Sink& sink,
-    const std::function<core::Measurement(const Candidate&)>& measure) {
-  std::vector<core::Measurement> results;
+    const std::function<Evaluator::Row(const Candidate&)>& measure) {
+  const auto& metrics = evaluator.metrics();
+  std::vector<Evaluator::Row> results;
   results.reserve(candidates.size());
   for (const Candidate& candidate : candidates) {
     core::check_interrupt();  // what was measured so far went through the sink: nothing is lost
     const core::Stopwatch watch;
-    core::Measurement result = guarded(candidate, measure);
-    result.metric = evaluator.metric();
-    result.unit = evaluator.unit();
-    result.fidelity = evaluator.fidelity();
-    if (result.seconds == 0) result.seconds = watch.seconds();
-    results.push_back(std::move(result));
+    Evaluator::Row row = guarded(candidate, metrics.size(), measure);
+    if (row.size() != metrics.size())
+      throw std::logic_error("an evaluator of " + std::to_string(metrics.size()) +
+                             " metrics gave " + std::to_string(row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      row[i].metric = metrics[i].name;
+      row[i].unit = metrics[i].unit;
+      row[i].fidelity = metrics[i].fidelity;
+      if (row[i].seconds == 0) row[i].seconds = watch.seconds();
+    }
+    results.push_back(std::move(row));
     if (sink) sink(results.size() - 1, results.back());
   }
   return results;
+}
+
+std::vector<Evaluator::Row> evaluate_each(
+    const Evaluator& evaluator, std::span<const Candidate> candidates, const Evaluator::Sink& sink,
+    const std::function<core::Measurement(const Candidate&)>& measure) {
+  return evaluate_each(
+      evaluator, candidates, sink,
+      std::function<Evaluator::Row(const Candidate&)>(
+          [&](const Candidate& candidate) { return Evaluator::Row{measure(candidate)}; }));
 }
 
 }  // namespace mosaic::evaluators

@@ -1,112 +1,122 @@
-// Scores of an architecture with the weights it inherits from the supernet.
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-
-#include <cmath>
+// Figures of an architecture with the weights it inherits from the supernet.
+#include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/settings.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
-#include "mosaic/supernet/training/trainer.hpp"
 
 namespace mosaic::evaluators {
 namespace {
 
-/// Calibrates batch norm on training images, then scores validation images. The test split is never
-/// touched.
+struct Settings {
+  std::int64_t examples = 2000;    ///< of the validation split; 0: all
+  std::int64_t calibration = 512;  ///< training examples that calibrate normalisation
+
+  void visit(core::Visitor& v) {
+    v("examples", examples, {0, 1 << 30});
+    v("calibration", calibration, {2, 1 << 30});
+  }
+};
+
+MetricInfo info_of(const std::string& name, const std::string& unit, bool maximise,
+                   const std::string& title) {
+  return {.name = name,
+          .unit = unit,
+          .summary = "validation " + (title.empty() ? name : title) + " with inherited weights",
+          .maximise = maximise};
+}
+
+/// Calibrates normalisation on training examples, then scores validation examples: once for all
+/// metrics. The test split is never touched.
 class Inherited : public Evaluator {
  public:
-  Inherited(const EvaluatorContext& context, bool loss)
-      : context_(context), metric_(loss ? "loss" : "accuracy"), unit_(loss ? "nats" : "%") {
-    if (!context.supernet || !context.task)
-      throw core::UsageError("metric '" + metric_ + "' needs a trained supernet and a task",
-                             "give the job a [supernet] and a [task]");
+  Inherited(const Workbench& work, const Settings& settings,
+            const std::vector<std::string>& metrics)
+      : work_(work), settings_(settings) {
+    const std::int64_t all = work.task().size(tasks::Split::validation);
+    const std::int64_t examples = settings.examples > 0 ? std::min(settings.examples, all) : all;
+    const auto types = tasks::all_metrics(work.task());
+    for (const auto& metric : metrics) {
+      const auto type = std::find_if(types.begin(), types.end(),
+                                     [&](const auto& known) { return known.name == metric; });
+      if (type == types.end())
+        throw core::UsageError("task '" + work.task().name() + "' has no metric '" + metric + "'",
+                               "mosaic metrics lists what tasks have");
+      metrics_.push_back(info_of(type->name, type->unit, type->maximise, type->title));
+      // The words are those that databases hold.
+      metrics_.back().fidelity = "inherited, checkpoint=" + work.checkpoint() +
+                                 ", validation images=" + std::to_string(examples) +
+                                 ", calibrated on augmented " +
+                                 std::to_string(settings.calibration);
+    }
+    (void)work.supernet();
   }
 
-  const std::string& metric() const override { return metric_; }
-  const std::string& unit() const override { return unit_; }
-  std::string fidelity() const override {
-    return "inherited, checkpoint=" + context_.checkpoint +
-           ", validation images=" + std::to_string(images()) + ", calibrated on augmented " +
-           std::to_string(context_.settings.calibration);
-  }
+  const std::vector<MetricInfo>& metrics() const override { return metrics_; }
 
-  std::vector<core::Measurement> evaluate(std::span<const Candidate> candidates,
-                                          const Sink& sink) override {
+  std::vector<Row> evaluate(std::span<const Candidate> candidates, const Sink& sink) override {
     return evaluate_each(*this, candidates, sink,
                          [this](const Candidate& candidate) { return measure(candidate); });
   }
 
  private:
-  std::int64_t images() const {
-    const std::int64_t all = context_.task->size(tasks::Split::validation);
-    return context_.settings.images > 0 ? std::min(context_.settings.images, all) : all;
+  Row measure(const Candidate& candidate) const {
+    supernet::Supernet* const one[] = {&work_.supernet()};
+    const auto score = supernet::score_supernets(
+        one, candidate.genotype, work_.task(),
+        {.examples = settings_.examples, .calibration = settings_.calibration})[0];
+    Row row;
+    for (const auto& metric : metrics_) {
+      auto& result = row.emplace_back();
+      result.value = score.at(metric.name).value;
+      result.standard_error = score.at(metric.name).error;
+      result.seed = work_.seed();
+      result.device = supernet::describe_device(one[0]->device());
+    }
+    return row;
   }
 
-  core::Measurement measure(const Candidate& candidate) const {
-    const InheritedScore score = context_.inherited ? shared(candidate) : scored(candidate);
-    core::Measurement result;
-    const double share = score.accuracy / 100;
-    result.value = metric_ == "loss" ? score.loss : score.accuracy;
-    if (metric_ == "accuracy")
-      result.standard_error =
-          100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
-    result.seed = context_.seed;
-    result.device = supernet::describe_device(context_.supernet->device());
-    return result;
-  }
-
-  InheritedScore shared(const Candidate& candidate) const {
-    constexpr std::size_t kKept = 50'000;  // more than a generation asks for
-    auto& known = *context_.inherited;
-    const auto key = candidate.hash + " " + std::to_string(images()) + " " +
-                     std::to_string(context_.settings.calibration);
-    if (const auto found = known.find(key); found != known.end()) return found->second;
-    if (known.size() >= kKept) known.clear();
-    return known[key] = scored(candidate);
-  }
-
-  InheritedScore scored(const Candidate& candidate) const {
-    at::NoGradGuard guard;
-    const auto weights = context_.supernet->weights(candidate.genotype, candidate.graph);
-    const auto forward = [&](const at::Tensor& inputs, supernet::NormMode mode,
-                             supernet::NormStats* stats) {
-      return supernet::execute(candidate.graph, "forward", {&inputs, 1}, weights, mode, stats)[0];
-    };
-    supernet::NormStats stats = supernet::calibrate(
-        [&](const at::Tensor& inputs, supernet::NormStats* recorded) {
-          return forward(inputs, supernet::NormMode::calibrate, recorded);
-        },
-        *context_.task, context_.settings.calibration);
-    const auto score = supernet::evaluate(
-        [&](const at::Tensor& inputs) {
-          return forward(inputs, supernet::NormMode::stored, &stats);
-        },
-        *context_.task, tasks::Split::validation, context_.settings.images);
-    return {score.accuracy, score.loss, score.images};
-  }
-
-  EvaluatorContext context_;
-  std::string metric_;
-  std::string unit_;
+  Workbench work_;
+  Settings settings_;
+  std::vector<MetricInfo> metrics_;
 };
 
-EvaluatorType inherited(bool loss) {
-  return {.make =
-              [loss](const EvaluatorContext& context) {
-                return std::make_unique<Inherited>(context, loss);
-              },
-          .unit = loss ? "nats" : "%",
-          .maximise = !loss,
-          .needs_supernet = true};
+/// Of the job's task, or of all.
+std::vector<MetricInfo> metrics_of(const JobFacts& facts) {
+  std::vector<MetricInfo> result;
+  if (facts.table) return result;  // nothing is trained
+  const auto add = [&](const tasks::TaskType& type) {
+    for (const auto& metric : type.metrics)
+      if (std::none_of(result.begin(), result.end(),
+                       [&](const auto& known) { return known.name == metric.name; }))
+        result.push_back(info_of(metric.name, metric.unit, metric.maximise, metric.title));
+  };
+  if (facts.task)
+    add(*facts.task);
+  else
+    for (const auto& name : tasks::tasks().names()) add(tasks::tasks().at(name));
+  result.push_back(info_of("loss", "nats", false, "loss"));
+  return result;
 }
 
-const core::Registered kAccuracy{evaluators(), "accuracy",
-                                 "validation accuracy with inherited weights, percent",
-                                 inherited(false)};
-const core::Registered kLoss{evaluators(), "loss",
-                             "validation cross-entropy with inherited weights", inherited(true)};
+Measuring read(core::Section& section, const JobFacts& facts) {
+  if (!facts.supernet || !facts.task)
+    section.fail("metric", "this metric needs a trained supernet",
+                 "add a [task] and a [supernet] section");
+  Settings settings;
+  core::read(section, settings);
+  return {.keys = core::settings_json(core::listed(settings)).dump(),
+          .make = [settings](const Workbench& work, const auto& metrics) {
+            return std::make_unique<Inherited>(work, settings, metrics);
+          }};
+}
+
+const core::Registered kEntry{evaluators(), "inherited",
+                              "figures on validation examples with weights of the supernet",
+                              EvaluatorType{metrics_of, read}};
 
 }  // namespace
 }  // namespace mosaic::evaluators

@@ -8,11 +8,13 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
+#include "mosaic/core/settings.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
@@ -24,6 +26,30 @@ namespace {
 
 /// The reference network may take so much longer than at first before the device counts as slow.
 constexpr double kSlow = 1.15;
+
+struct Settings {
+  std::string device = "cpu";         ///< or "cuda"
+  std::int64_t batch = 1;             ///< examples a forward pass
+  std::int64_t threads = 1;           ///< CPU threads
+  std::int64_t warmup = 5;            ///< forward passes before timing
+  std::int64_t repeats = 30;          ///< timed forward passes
+  std::int64_t reference_every = 10;  ///< measurements between two timings of the reference network
+
+  void visit(core::Visitor& v) {
+    v("device", device, {"cpu", "cuda"});
+    v("batch", batch, {1, 65536});
+    v("threads", threads, {1, 1024});
+    v("warmup", warmup, {0, 10'000});
+    v("repeats", repeats, {5, 100'000});
+    v("reference_every", reference_every, {1, 100'000});
+  }
+};
+
+const MetricInfo kLatency = {.name = "latency_ms",
+                             .unit = "ms",
+                             .summary = "time of one forward pass on this machine, trimmed median",
+                             .maximise = false,
+                             .timed = true};
 
 struct Timing {
   double median;  ///< ms, of the passes between the 10th and the 90th percentile
@@ -54,50 +80,52 @@ Timing summarise(std::vector<double> times) {
 /// shared, and what was measured then is measured again once the device is back (SteadyMeasuring).
 class Latency : public Evaluator {
  public:
-  explicit Latency(const EvaluatorContext& context) : context_(context) {
-    if (!context.space) throw std::logic_error("latency needs a space for its reference network");
-    supernet::resolve_device(context.settings.device);
+  Latency(const Workbench& work, const Settings& settings) : work_(work), settings_(settings) {
+    supernet::resolve_device(settings.device);
     const int kept = supernet::threads();
-    supernet::set_threads(static_cast<int>(context.settings.threads));
-    device_ = supernet::describe_device(context.settings.device);
+    supernet::set_threads(static_cast<int>(settings.threads));
+    device_ = supernet::describe_device(settings.device);
     supernet::set_threads(kept);
+    metrics_[0].fidelity = fidelity();
   }
 
-  const std::string& metric() const override { return metric_; }
-  const std::string& unit() const override { return unit_; }
-  bool timed() const override { return true; }
-  std::string fidelity() const override {
-    const auto& input = context_.space->task().input;
-    return "batch=" + std::to_string(context_.settings.batch) +
-           ", input=" + std::to_string(input[0]) + "x" + std::to_string(input[1]) + "x" +
-           std::to_string(input[2]) + ", float32, " + device_;
-  }
+  const std::vector<MetricInfo>& metrics() const override { return metrics_; }
 
-  std::vector<core::Measurement> evaluate(std::span<const Candidate> candidates,
-                                          const Sink& sink) override {
+  std::vector<Row> evaluate(std::span<const Candidate> candidates, const Sink& sink) override {
     if (!steady_) steady_ = make_steady();
-    std::vector<core::Measurement> results(candidates.size());
+    std::vector<Row> results(candidates.size());
     steady_->run(
         candidates.size(),
         [&](std::size_t i) {
           return evaluate_each(
                      *this, candidates.subspan(i, 1), {},
                      [this](const auto& candidate) { return measurement(time(candidate.graph)); })
+              .front()
               .front();
         },
         [&](std::size_t i, const core::Measurement& released) {
-          results[i] = released;
-          if (sink) sink(i, released);
+          results[i] = {released};
+          if (sink) sink(i, results[i]);
         });
     return results;
   }
 
  private:
+  std::string fidelity() const {
+    const auto& task = work_.space().task();
+    std::vector<std::string> inputs;
+    for (const auto& port : task.inputs)
+      inputs.push_back((task.inputs.size() > 1 ? port.name + " " : "") +
+                       spaces::to_string(port.shape));
+    return "batch=" + std::to_string(settings_.batch) + ", input=" + core::join(inputs) +
+           spaces::text_of(task.typical) + ", float32, " + device_;
+  }
+
   std::unique_ptr<SteadyMeasuring> make_steady() {
     SteadyMeasuring::Settings settings;
-    settings.block = context_.settings.reference_every;
+    settings.block = settings_.reference_every;
     settings.slow = kSlow;
-    if (context_.best_reference) settings.usual = context_.best_reference(fidelity());
+    settings.usual = work_.best_reference(fidelity());
     return std::make_unique<SteadyMeasuring>(
         settings, SteadyMeasuring::Device{
                       .time_reference = [this] { return time_reference(); },
@@ -112,11 +140,12 @@ class Latency : public Evaluator {
   /// nothing is known of the device's state.
   double time_reference() {
     if (reference_.arch.empty())
-      reference_ = make_candidate(*context_.space, context_.space->largest());
+      reference_ = make_candidate(work_.space(), work_.space().largest());
     core::Measurement result =
-        evaluate_each(*this, {&reference_, 1}, {}, [this](const auto& candidate) {
-          return measurement(time(candidate.graph));
-        }).front();
+        evaluate_each(*this, {&reference_, 1}, {},
+                      [this](const auto& candidate) { return measurement(time(candidate.graph)); })
+            .front()
+            .front();
     if (!result.ok()) {
       if (!warned_)
         core::log_warning("the reference network, the largest of the space, cannot be timed (" +
@@ -124,10 +153,8 @@ class Latency : public Evaluator {
       warned_ = true;
       return std::numeric_limits<double>::quiet_NaN();
     }
-    if (context_.reference) {
-      result.metric = "latency_reference_ms";
-      context_.reference(reference_, result);
-    }
+    result.metric = "latency_reference_ms";
+    work_.reference(reference_, result);
     return result.value;
   }
 
@@ -135,33 +162,33 @@ class Latency : public Evaluator {
     core::Measurement result;
     result.value = timing.median;
     result.standard_error = timing.error;
-    result.unit = unit_;
-    result.seed = context_.seed;
+    result.seed = work_.seed();
     result.device = device_;
     char note[128];
     std::snprintf(note, sizeof note, "10%%-90%%: %.4g-%.4g ms over %lld passes", timing.low,
-                  timing.high, static_cast<long long>(context_.settings.repeats));
+                  timing.high, static_cast<long long>(settings_.repeats));
     result.message = note;
     return result;
   }
 
   Timing time(const spaces::Graph& graph) const {
     at::NoGradGuard guard;
-    const bool gpu = context_.settings.device != "cpu";
-    supernet::Subnet subnet = supernet::random_subnet(graph, context_.seed);
-    subnet.to(context_.settings.device);
-    const auto inputs = supernet::random_inputs(subnet.graph(), "forward", context_.settings.batch,
-                                                context_.seed, context_.settings.device);
+    const bool gpu = settings_.device != "cpu";
+    supernet::Subnet subnet = supernet::random_subnet(graph, work_.seed());
+    subnet.to(settings_.device);
+    const supernet::Inputs inputs =
+        supernet::random_inputs(subnet.graph(), "forward", settings_.batch, work_.seed(),
+                                settings_.device, work_.space().symbols());
     const int kept = supernet::threads();
-    supernet::set_threads(static_cast<int>(context_.settings.threads));
+    supernet::set_threads(static_cast<int>(settings_.threads));
     const auto pass = [&] {
-      subnet.forward(inputs[0]);
+      subnet.forward(inputs);
       if (gpu) torch::cuda::synchronize();
     };
     std::vector<double> times;
     try {
-      for (std::int64_t i = 0; i < context_.settings.warmup; ++i) pass();
-      for (std::int64_t i = 0; i < context_.settings.repeats; ++i) {
+      for (std::int64_t i = 0; i < settings_.warmup; ++i) pass();
+      for (std::int64_t i = 0; i < settings_.repeats; ++i) {
         const core::Stopwatch watch;
         pass();
         times.push_back(1000 * watch.seconds());
@@ -174,21 +201,35 @@ class Latency : public Evaluator {
     return summarise(std::move(times));
   }
 
-  EvaluatorContext context_;
-  std::string metric_ = "latency_ms";
-  std::string unit_ = "ms";
+  Workbench work_;
+  Settings settings_;
+  std::vector<MetricInfo> metrics_ = {kLatency};
   std::string device_;
   Candidate reference_;
   std::unique_ptr<SteadyMeasuring> steady_;
   bool warned_ = false;
 };
 
-const core::Registered kEntry{
-    evaluators(), "latency_ms", "time of one forward pass on this machine, trimmed median",
-    EvaluatorType{
-        .make = [](const EvaluatorContext& context) { return std::make_unique<Latency>(context); },
-        .unit = "ms",
-        .timed = true}};
+Measuring read(core::Section& section, const JobFacts& facts) {
+  Settings settings;
+  core::read(section, settings);
+  if (facts.fresh) try {
+      supernet::resolve_device(settings.device);
+    } catch (const core::UsageError& error) {
+      section.fail("device", error.message(), error.advice());
+    }
+  return {.keys = core::settings_json(core::listed(settings)).dump(),
+          .make = [settings](const Workbench& work, const auto&) {
+            return std::make_unique<Latency>(work, settings);
+          }};
+}
+
+const core::Registered kEntry{evaluators(), "latency", "time of a forward pass on this machine",
+                              EvaluatorType{[](const JobFacts& facts) {
+                                              return facts.table ? std::vector<MetricInfo>{}
+                                                                 : std::vector{kLatency};
+                                            },
+                                            read}};
 
 }  // namespace
 }  // namespace mosaic::evaluators

@@ -9,6 +9,7 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/evaluators/catalogue.hpp"
 
 namespace mosaic::evaluators {
 
@@ -48,33 +49,60 @@ std::string percent(double share) {
   return text;
 }
 
+bool has_numbers(const core::CsvTable& csv, const std::string& metric) {
+  const std::size_t column = csv.column(metric);
+  return std::any_of(csv.rows.begin(), csv.rows.end(), [&](const auto& row) {
+    return core::parse_number(core::trim(row[column])).has_value();
+  });
+}
+
 class TableEvaluator : public Evaluator {
  public:
-  TableEvaluator(std::shared_ptr<const Table> table, std::string metric)
-      : table_(std::move(table)),
-        metric_(std::move(metric)),
-        column_(table_->csv().column(metric_)) {}
-
-  const std::string& metric() const override { return metric_; }
-  const std::string& unit() const override { return unit_; }
-  std::string fidelity() const override {
-    return "table(" + table_->checksum().substr(0, 12) +
-           (table_->repeats() ? ", mean of repeats)" : ")");
+  TableEvaluator(std::shared_ptr<const Table> table, const std::vector<std::string>& metrics)
+      : table_(std::move(table)) {
+    for (const auto& metric : metrics) {
+      columns_.push_back(table_->csv().column(metric));
+      metrics_.push_back({.name = metric, .exact = true});
+      metrics_.back().fidelity = "table(" + table_->checksum().substr(0, 12) +
+                                 (table_->repeats() ? ", mean of repeats)" : ")");
+    }
   }
-  bool exact() const override { return true; }
-  std::vector<core::Measurement> evaluate(std::span<const Candidate> candidates,
-                                          const Sink& sink) override {
+
+  const std::vector<MetricInfo>& metrics() const override { return metrics_; }
+  std::vector<Row> evaluate(std::span<const Candidate> candidates, const Sink& sink) override {
     return evaluate_each(*this, candidates, sink, [this](const Candidate& candidate) {
-      return table_->look_up(candidate, column_);
+      Row row;
+      for (const std::size_t column : columns_) row.push_back(table_->look_up(candidate, column));
+      return row;
     });
   }
 
  private:
   std::shared_ptr<const Table> table_;
-  std::string metric_;
-  std::string unit_;
-  std::size_t column_;
+  std::vector<std::size_t> columns_;
+  std::vector<MetricInfo> metrics_;
 };
+
+const core::Registered kEntry{
+    evaluators(), "table", "columns of a table that the job's [evaluator] names",
+    EvaluatorType{.metrics =
+                      [](const JobFacts& facts) {
+                        std::vector<MetricInfo> result;
+                        if (facts.table)
+                          for (const auto& column : facts.table->columns)
+                            if (column != kArch)
+                              result.push_back({.name = column,
+                                                .summary = "a column of " + facts.table->origin,
+                                                .exact = true,
+                                                .known = has_numbers(*facts.table, column)});
+                        return result;
+                      },
+                  .read =
+                      [](core::Section&, const JobFacts&) {
+                        return Measuring{.make = [](const Workbench& work, const auto& metrics) {
+                          return table_evaluator(work.table(), metrics);
+                        }};
+                      }}};
 
 }  // namespace
 
@@ -206,17 +234,6 @@ void Table::tell_repeats() const {
     core::log_info(text);
 }
 
-bool Table::has_metric(const core::CsvTable& csv, const std::string& metric) {
-  return metric != kArch &&
-         std::find(csv.columns.begin(), csv.columns.end(), metric) != csv.columns.end();
-}
-
-bool Table::has_numbers(const std::string& metric) const {
-  const std::size_t column = csv_.column(metric);
-  return std::any_of(networks_.begin(), networks_.end(),
-                     [&](const auto& network) { return !numbers(network, column).empty(); });
-}
-
 std::vector<spaces::Genotype> Table::complete() const {
   std::vector<spaces::Genotype> result;
   for (const auto& network : networks_)
@@ -247,8 +264,8 @@ core::Measurement Table::look_up(const Candidate& candidate, std::size_t column)
 }
 
 std::unique_ptr<Evaluator> table_evaluator(std::shared_ptr<const Table> table,
-                                           const std::string& metric) {
-  return std::make_unique<TableEvaluator>(std::move(table), metric);
+                                           const std::vector<std::string>& metrics) {
+  return std::make_unique<TableEvaluator>(std::move(table), metrics);
 }
 
 }  // namespace mosaic::evaluators

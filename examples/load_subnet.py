@@ -4,9 +4,9 @@
     python3 examples/load_subnet.py DIR [--input x.safetensors]
 
 Needs torch and safetensors. The class below is all there is to it: copy it into your project. With --input it runs
-the network on tensor "x" of the file and compares the result with tensor "y", where there is one.
-Inputs are pixels in [0, 1], normalised: (pixel - mean) / deviation, both in config.json under "input", where
-"preprocessing" says how Mosaic read the pictures: read yours in the same way.
+the network on the tensors of the file that have the names of its inputs, and compares the result with tensor "y", where
+there is one. config.json has names, types and shapes of the inputs under "data", and under "preprocessing" how Mosaic
+made them: make yours in the same way. (Pictures: pixels in [0, 1], then (pixel - mean) / deviation.)
 """
 import argparse
 import json
@@ -36,15 +36,30 @@ class MosaicSubnet(torch.nn.Module):
     def tensor(self, name):
         return getattr(self, name.replace(".", "/"))
 
-    def forward(self, x):
+    def inputs(self):
+        """Names, in the order in which forward() takes them."""
         entry = next(e for e in self.graph["entries"] if e["name"] == "forward")
-        values = {entry["inputs"][0]: x}
+        return [self.graph["nodes"][index]["name"] for index in entry["inputs"]]
+
+    def forward(self, *inputs):
+        entry = next(e for e in self.graph["entries"] if e["name"] == "forward")
+        values = dict(zip(entry["inputs"], inputs, strict=True))
         for index, node in enumerate(self.graph["nodes"]):
             if index not in values:
-                values[index] = self.run(node, [values[i] for i in node["inputs"]], x)
+                values[index] = self.run(node, [values[i] for i in node["inputs"]], inputs)
         return values[entry["outputs"][0]]
 
-    def run(self, node, inputs, x):
+    def size(self, dim, inputs):
+        """An extent of a shape: a number, or one times the lengths that the inputs have."""
+        if isinstance(dim, int):
+            return dim
+        size = dim["factor"]
+        for symbol in dim["symbols"]:
+            size *= next(x.shape[1 + axis] for x, port in zip(inputs, self.config["data"]["inputs"])
+                         for axis, extent in enumerate(port["shape"]) if extent == {"factor": 1, "symbols": [symbol]})
+        return size
+
+    def run(self, node, inputs, fed):
         op, a = node["op"], node.get("attributes", {})
         w = {use["role"]: self.tensor(use["slot"]) for use in node.get("weights", [])}
         if op == "conv2d":
@@ -63,7 +78,7 @@ class MosaicSubnet(torch.nn.Module):
         if op == "identity":
             return inputs[0]
         if op == "zeros":
-            return x.new_zeros(x.shape[0], *node["shape"])
+            return torch.zeros(len(fed[0]), *(self.size(dim, fed) for dim in node["shape"]), device=fed[0].device)
         if op == "avg_pool":
             return F.avg_pool2d(inputs[0], a["kernel"], a["stride"], a["padding"], count_include_pad=False)
         if op == "max_pool":
@@ -84,7 +99,7 @@ def main():
     if arguments.input:
         tensors = load_file(arguments.input)
         with torch.no_grad():
-            y = network(tensors["x"])
+            y = network(*(tensors[name] for name in network.inputs()))
         print("outputs", y[0].tolist())
         if "y" in tensors:
             difference = (y - tensors["y"]).abs().max() / tensors["y"].abs().max()

@@ -22,12 +22,13 @@ int main() {
 
   std::vector<search::SearchObjective> objectives;
   for (const auto& [metric, maximise] : job.objectives)
-    objectives.push_back({metric,
-                          maximise,
-                          std::make_shared<evaluators::Cached>(evaluators::graph_evaluator(metric),
-                                                               database, job.id, space.hash()),
-                          {},
-                          {}});
+    objectives.push_back(
+        {metric,
+         maximise,
+         std::make_shared<evaluators::Cached>(evaluators::graph_evaluator({metric}), database,
+                                              job.id, space.hash()),
+         {},
+         {}});
   search::SearchSettings settings;
   settings.evaluations = 400;
   search::run_search(space, objectives, {}, settings, /*seed=*/1, database, job);

@@ -50,12 +50,12 @@ std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const s
   settings.seed = kept.at("seed");
   if (!path.empty()) settings.path = path;
   expect_data(settings.path);
-  auto task = tasks::tasks().at(settings.name)(settings);
+  auto task = tasks::make_task(settings);
   const auto expected = json::parse(info.provenance).at("data_checksum").get<std::string>();
   if (task->checksum() != expected)
     throw core::Error(
         "the data of task '" + settings.name + "' is not what the network was made with",
-        "its splits would mix training and test images: give the folder of the same data with "
+        "its splits would mix training and test examples: give the folder of the same data with "
         "--path");
   return task;
 }
@@ -68,14 +68,14 @@ tasks::Split split_of(const std::string& name) {
 
 supernet::NormStats calibrated(const supernet::Supernet& net,
                                const evaluators::Candidate& candidate, const tasks::Task& task,
-                               std::int64_t images) {
+                               std::int64_t examples) {
   const auto weights = net.weights(candidate.genotype, candidate.graph);
   return supernet::calibrate(
-      [&](const at::Tensor& inputs, supernet::NormStats* stats) {
-        return supernet::execute(candidate.graph, "forward", {&inputs, 1}, weights,
-                                 supernet::NormMode::calibrate, stats)[0];
+      [&](const tasks::NamedTensors& inputs, supernet::NormStats* stats) {
+        supernet::execute(candidate.graph, "forward", inputs, weights,
+                          supernet::NormMode::calibrate, stats);
       },
-      task, images);
+      candidate.graph, task, examples);
 }
 
 /// Of the weights before, and of how they are trained.
@@ -154,22 +154,17 @@ Extracted extract_subnet(const ExtractOptions& options) {
   expect_supernet(database, job, file, checkpoint);
   supernet::load_checkpoint(checkpoint, *net, work.training_identity());
 
-  std::int64_t calibration = evaluators::MeasureSettings().calibration;
-  for (const auto& objective : file.objectives)
-    if (evaluators::evaluators().at(objective.metric).needs_supernet)
-      calibration = objective.measure.calibration;
+  std::int64_t calibration = 512;
+  for (const auto& objective : file.objectives)  // as its figures were taken
+    calibration = json::parse(objective.measuring.keys).value("calibration", calibration);
   supernet::NormStats stats = calibrated(*net, candidate, *work.task, calibration);
   supernet::Subnet subnet = net->extract(genotype, stats);
   auto& info = subnet.info();
   info.job = job.name;
   info.task = job.task;
   info.task_settings = task_text(*file.task);
-  info.class_names = work.task->class_names();
-  const auto normalisation = work.task->normalisation();
-  info.mean = normalisation.mean;
-  info.deviation = normalisation.standard_deviation;
-  info.preprocessing = work.task->preprocessing();
-  info.passes = "extract, calibrate(" + std::to_string(calibration) + " images)";
+  info.preprocessing = work.task->preprocessing().dump();
+  info.passes = "extract, calibrate(" + std::to_string(calibration) + " examples)";
   info.checkpoint = work.training_identity();
   info.provenance = provenance(job);
   subnet.save(options.out);
@@ -177,7 +172,7 @@ Extracted extract_subnet(const ExtractOptions& options) {
   // What was written is read back, and must compute what the supernet computes.
   supernet::Subnet written = supernet::Subnet::load(options.out);
   written.to(work.device);
-  const auto batch = work.task->batch(tasks::Split::validation, 0, 256);
+  const auto batch = work.task->batch({.split = tasks::Split::validation, .count = 256});
   const at::Tensor expected =
       net->forward(candidate.graph, genotype, batch.inputs, supernet::NormMode::stored, &stats);
   const at::Tensor found = written.forward(batch.inputs);
@@ -198,34 +193,38 @@ Evaluated eval_subnet(const EvalOptions& options) {
   task->to(device);
   subnet.to(device);
   const core::Stopwatch watch;
-  const auto score =
-      supernet::evaluate([&](const at::Tensor& inputs) { return subnet.forward(inputs); }, *task,
-                         split_of(options.split), 0);
-  const double share = score.accuracy / 100;
-  const double error = 100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
+  const auto score = supernet::evaluate([&](const auto& inputs) { return subnet.forward(inputs); },
+                                        *task, split_of(options.split), 0);
   if (!options.outputs.empty()) {
     at::NoGradGuard guard;
-    const at::Tensor inputs = task->batch(split_of(options.split), 0, 8).inputs;
-    supernet::save_tensors(options.outputs, {{{"x", inputs}, {"y", subnet.forward(inputs)}}, {}});
+    const auto inputs = task->batch({.split = split_of(options.split), .count = 8}).inputs;
+    supernet::TensorFile file{{inputs.begin(), inputs.end()}, {}};
+    file.tensors["y"] = subnet.forward(inputs);
+    supernet::save_tensors(options.outputs, file);
+  }
+  Evaluated result{subnet.info().arch, task->name(), subnet.info().passes, {}};
+  for (const auto& metric : tasks::all_metrics(*task)) {
+    const auto& found = score.at(metric.name);
+    result.figures.push_back({metric.name, metric.unit, found.value, found.error, found.examples});
   }
   if (!options.db.empty()) {
     db::Database database(options.db, {.libraries = libraries()});
     const db::Job job = database.job(subnet.info().job);
-    core::Measurement result;
-    result.metric = options.split + "_accuracy";
-    result.value = score.accuracy;
-    result.unit = "%";
-    result.standard_error = error;
-    result.fidelity = "stand-alone: " + subnet.info().passes;
-    result.seconds = watch.seconds();
-    result.device = supernet::describe_device(device);
-    database.add_measurement(
-        job.id, database.architecture(job.space_hash, subnet.info().arch, subnet.info().hash),
-        result);
+    for (const auto& figure : result.figures) {
+      core::Measurement measured;
+      measured.metric = options.split + "_" + figure.metric;
+      measured.value = figure.value;
+      measured.unit = figure.unit;
+      measured.standard_error = figure.error;
+      measured.fidelity = "stand-alone: " + subnet.info().passes;
+      measured.seconds = watch.seconds();
+      measured.device = supernet::describe_device(device);
+      database.add_measurement(
+          job.id, database.architecture(job.space_hash, subnet.info().arch, subnet.info().hash),
+          measured);
+    }
   }
-  return {subnet.info().arch, task->name(),   subnet.info().passes,
-          score.images,       score.accuracy, error,
-          score.loss};
+  return result;
 }
 
 Finetuned finetune_subnet(const FinetuneOptions& options) {
@@ -238,8 +237,8 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   task->to(device);
   subnet.to(device);
   const auto validate = [&] {
-    return supernet::evaluate([&](const at::Tensor& inputs) { return subnet.forward(inputs); },
-                              *task, tasks::Split::validation, 0);
+    return supernet::evaluate([&](const auto& inputs) { return subnet.forward(inputs); }, *task,
+                              tasks::Split::validation, 0);
   };
   const auto before = validate();
   supernet::TrainSettings settings;
@@ -261,21 +260,22 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
                             "the same command goes on from the checkpoint in " + options.out);
   }
   subnet.stats() = supernet::calibrate(
-      [&](const at::Tensor& inputs, supernet::NormStats* stats) {
-        return subnet.forward(inputs, supernet::NormMode::calibrate, stats);
+      [&](const auto& inputs, supernet::NormStats* stats) {
+        subnet.forward(inputs, supernet::NormMode::calibrate, stats);
       },
-      *task, 2048);
+      subnet.graph(), *task, 2048);
   const auto after = validate();
-  if (!std::isfinite(after.loss))
-    throw core::Error("after fine-tuning, the loss on validation images is " +
-                          core::format_double(after.loss) + ", not a finite number",
+  if (const double loss = after.at("loss").value; !std::isfinite(loss))
+    throw core::Error("after fine-tuning, the loss on validation examples is " +
+                          core::format_double(loss) + ", not a finite number",
                       "lower --learning-rate (now " + core::format_double(options.learning_rate) +
                           "); no network was written");
   subnet.info().passes +=
-      ", finetune(" + std::to_string(options.epochs) + " epochs), calibrate(2048 images)";
+      ", finetune(" + std::to_string(options.epochs) + " epochs), calibrate(2048 examples)";
   subnet.save(options.out);
   std::filesystem::remove(hooks.checkpoint);
-  return {before.accuracy, after.accuracy};
+  const auto leading = task->metrics().at(0);
+  return {leading.name, leading.unit, before.at(leading.name).value, after.at(leading.name).value};
 }
 
 }  // namespace mosaic::jobs

@@ -33,66 +33,34 @@ void checked(const core::Section& section, const std::string& key, Check check) 
   }
 }
 
-/// What the catalogue knows of a metric; null where it is a column of the job's table, whatever its
-/// name.
-const evaluators::EvaluatorType* built_in(const std::string& metric, const core::CsvTable* table) {
-  if (table != nullptr && evaluators::Table::has_metric(*table, metric)) return nullptr;
-  return &evaluators::evaluators().at(metric);
-}
-
-/// Metrics that an objective of this job can have.
-std::vector<std::string> known_metrics(const core::CsvTable* table) {
-  auto names = evaluators::evaluators().names();
-  if (table == nullptr) return names;
-  // With a table nothing is trained or timed: what counts is in its columns, or counted.
-  std::erase_if(names, [](const auto& name) {
-    const auto& type = evaluators::evaluators().at(name);
-    return type.timed || type.needs_supernet;
-  });
-  for (const auto& column : table->columns)
-    if (evaluators::Table::has_metric(*table, column) &&
-        std::find(names.begin(), names.end(), column) == names.end())
-      names.push_back(column);
+std::vector<std::string> names_of(const std::map<std::string, evaluators::KnownMetric>& metrics) {
+  std::vector<std::string> names;
+  for (const auto& [name, known] : metrics) names.push_back(name);
   return names;
 }
 
-/// `fresh`: the job begins on this machine, so its devices must be there. (A job's own copy may be
-/// read elsewhere, to extract from its supernet.)
-ObjectiveFile read_objective(core::Section section, const core::CsvTable* table, bool fresh) {
+ObjectiveFile read_objective(core::Section section, const evaluators::JobFacts& facts) {
+  const auto metrics = evaluators::known_metrics(facts);
   ObjectiveFile objective;
   const auto named = section.string("metric", "");
-  if (table != nullptr && evaluators::evaluators().contains(named)) {
-    const auto* type = built_in(named, table);
-    if (type != nullptr && (type->timed || type->needs_supernet))
-      section.fail("metric", table->origin + " has no column '" + named + "'",
-                   "a job over a table looks numbers up and measures nothing; there is: " +
-                       core::join(known_metrics(table)));
-  }
-  objective.metric = required_choice(section, "metric", known_metrics(table));
+  if (facts.table && !metrics.contains(named) && evaluators::known_metrics({}).contains(named))
+    section.fail("metric", facts.table->origin + " has no column '" + named + "'",
+                 "a job over a table looks numbers up and measures nothing; there is: " +
+                     core::join(names_of(metrics)));
+  objective.metric = required_choice(section, "metric", names_of(metrics));
+  const auto& [evaluator, info] = metrics.at(objective.metric);
   const std::vector<std::string> goals = {"max", "min", "none"};
-  if (built_in(objective.metric, table) == nullptr) {
-    const auto goal = required_choice(section, "goal", goals);
-    objective.maximise = goal == "max";
-    objective.optimise = goal != "none";
-    return objective;
-  }
-  const auto& type = *built_in(objective.metric, table);
-  const auto goal = section.one_of("goal", type.maximise ? "max" : "min", goals);
+  const auto goal = info.maximise ? section.one_of("goal", *info.maximise ? "max" : "min", goals)
+                                  : required_choice(section, "goal", goals);
   objective.maximise = goal == "max";
   objective.optimise = goal != "none";
-  auto& m = objective.measure;
-  core::SettingsReader reader(section);
-  if (type.timed) {
-    m.visit_timing(reader);
+  objective.measuring = evaluators::read_measuring(evaluator, section, facts);
+  if (info.timed) {
     objective.samples = section.integer("samples", objective.samples, 10, 1000000);
     objective.predictor = section.string("predictor", "ridge");
     objective.predicted = objective.predictor != "none";
-    if (fresh) checked(section, "device", [&] { supernet::resolve_device(m.device); });
     if (objective.predicted)
       checked(section, "predictor", [&] { predictors::make_predictor(objective.predictor); });
-  }
-  if (type.needs_supernet) {
-    m.visit_scoring(reader);
   }
   return objective;
 }
@@ -131,22 +99,22 @@ db::Constraint read_constraint(const std::string& text) {
 
 /// Metrics that constraints are about and no [[objective]] names are measured as they are by
 /// default.
-void read_constraints(core::Section section, JobFile& job) {
-  const auto metrics = known_metrics(job.table.get());
+void read_constraints(core::Section section, const evaluators::JobFacts& facts, JobFile& job) {
+  const auto metrics = evaluators::known_metrics(facts);
   for (const auto& text : section.strings("constraints", {}))
     checked(section, "constraints", [&] {
       const auto constraint = read_constraint(text);
       job.constraints.push_back(constraint);
       const auto same = [&](const auto& o) { return o.metric == constraint.metric; };
       if (std::any_of(job.objectives.begin(), job.objectives.end(), same)) return;
-      if (std::find(metrics.begin(), metrics.end(), constraint.metric) == metrics.end()) {
-        const auto nearest = core::nearest_name(constraint.metric, metrics);
+      if (!metrics.contains(constraint.metric)) {
+        const auto nearest = core::nearest_name(constraint.metric, names_of(metrics));
         throw core::UsageError("unknown metric '" + constraint.metric + "' in '" + text + "'",
                                (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
-                                   "known: " + core::join(metrics));
+                                   "known: " + core::join(names_of(metrics)));
       }
-      const auto* type = built_in(constraint.metric, job.table.get());
-      if (type != nullptr && type->timed)
+      const auto& [evaluator, info] = metrics.at(constraint.metric);
+      if (info.timed)
         throw core::UsageError(
             "a constraint on " + constraint.metric + " needs to know how it is measured",
             "add an [[objective]] with metric = \"" + constraint.metric +
@@ -154,6 +122,8 @@ void read_constraints(core::Section section, JobFile& job) {
       ObjectiveFile measured;
       measured.metric = constraint.metric;
       measured.optimise = false;
+      core::Section defaults = core::Config::from_text("").root();
+      measured.measuring = evaluators::read_measuring(evaluator, defaults, facts);
       job.objectives.push_back(measured);
     });
   if (const auto two = contradiction(job.constraints))
@@ -183,7 +153,7 @@ void RankFile::visit(core::Visitor& v) {
   v("networks", networks, {0, 1'000'000});
   v("supernets", supernets, {1, 1000});
   v("together", together, {0, 10'000});
-  v("images", images, {0, 1 << 30});
+  v("examples", examples, {0, 1 << 30});
   v("calibration", calibration, {2, 1 << 30});
   v("precision", precision, {"float32", "tf32"});
 }
@@ -213,10 +183,11 @@ RankFile read_rank(core::Section section, const std::string& path) {
   rank.truth_seeds = truth.integer("seeds", rank.truth_seeds, 1, 1000);
   const auto split = truth.one_of("split", "test", {"test", "validation"});
   rank.truth_split = split == "test" ? tasks::Split::test : tasks::Split::validation;
-  rank.all_images = truth.flag("all_images", split == "test");
-  if (rank.all_images && split == "validation")
-    truth.fail("all_images", "networks trained on the validation images cannot be judged by them",
-               "set split = \"test\", or all_images = false");
+  rank.all_examples = truth.flag("all_examples", split == "test");
+  if (rank.all_examples && split == "validation")
+    truth.fail("all_examples",
+               "networks trained on the validation examples cannot be judged by them",
+               "set split = \"test\", or all_examples = false");
   rank.truth = supernet::TrainSettings::read(truth);
   return rank;
 }
@@ -268,14 +239,17 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
       root.fail("supernet", "a supernet needs data to be trained on", "add a [task] section");
   }
 
+  evaluators::JobFacts facts{.task = job.task ? &tasks::tasks().at(job.task->name) : nullptr,
+                             .supernet = job.sharing.has_value(),
+                             .fresh = fresh};
   if (root.has("evaluator")) {
-    job.table = read_table(root.section("evaluator"), path);
+    facts.table = job.table = read_table(root.section("evaluator"), path);
     if (job.sharing)
       root.fail("evaluator", "a job has a table or a supernet behind it, not both",
                 "remove [evaluator] or [supernet]");
   }
   for (const auto& section : root.sections("objective"))
-    job.objectives.push_back(read_objective(section, job.table.get(), fresh));
+    job.objectives.push_back(read_objective(section, facts));
   if (root.has("rank")) {
     if (!job.task || !job.sharing)
       root.fail("rank", "a ranking needs a supernet and data",
@@ -286,19 +260,15 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
                                 [](const auto& objective) { return objective.optimise; }))
     root.fail("", "the job has no objective",
               "add at least one [[objective]] with a metric, one of: " +
-                  core::join(known_metrics(job.table.get())));
+                  core::join(names_of(evaluators::known_metrics(facts))));
   for (const auto& objective : job.objectives) {
-    const auto* type = built_in(objective.metric, job.table.get());
-    if (type != nullptr && type->needs_supernet && (!job.sharing || !job.task))
-      root.fail("objective", "metric '" + objective.metric + "' needs a trained supernet",
-                "add a [task] and a [supernet] section");
     if (std::count_if(job.objectives.begin(), job.objectives.end(),
                       [&](const auto& other) { return other.metric == objective.metric; }) > 1)
       root.fail("objective", "metric '" + objective.metric + "' is an objective twice",
                 "remove one of them");
   }
   job.search = search::SearchSettings::read(root.section("search"));
-  read_constraints(root.section("search"), job);
+  read_constraints(root.section("search"), facts, job);
   job.start = read_start(root.section("search"));
   config.finish();
   return job;
@@ -308,7 +278,10 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
 
 const core::FormerKeys& former_keys() {
   static const core::FormerKeys keys{{"supernet.sharing", "router"},
-                                     {"supernet.copies", "experts"}};
+                                     {"supernet.copies", "experts"},
+                                     {"objective.examples", "images"},
+                                     {"rank.examples", "images"},
+                                     {"rank.truth.all_examples", "all_images"}};
   return keys;
 }
 

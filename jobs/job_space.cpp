@@ -9,8 +9,10 @@ namespace mosaic::jobs {
 namespace {
 
 /// Shapes of the tasks that come with Mosaic: which one a job had, its space's hash tells.
-const std::vector<spaces::TaskShape> kUsualShapes = {
-    {}, {{1, 28, 28}, 10}, {{3, 32, 32}, 100}, {{1, 32, 32}, 10}};
+const std::vector<spaces::TaskShape> kUsualShapes = {{},
+                                                     spaces::image_task({1, 28, 28}, 10),
+                                                     spaces::image_task({3, 32, 32}, 100),
+                                                     spaces::image_task({1, 32, 32}, 10)};
 
 }  // namespace
 
@@ -31,8 +33,8 @@ spaces::Space space_of_job(const db::Job& job) {
   }
   if (root.has("task")) {
     const auto settings = read_task(root, job.seed, job.config_path);
-    const auto task = tasks::tasks().at(settings.name)(settings);
-    auto space = spaces::Space::make(name, {task->input_shape(), task->classes()}, options);
+    const auto task = tasks::make_task(settings);
+    auto space = spaces::Space::make(name, task->shape(), options);
     if (space.hash() == job.space_hash) return space;
   }
   throw core::Error(

@@ -119,11 +119,8 @@ void drop_measured(std::vector<Candidate>& candidates, std::multiset<std::string
 }
 
 const ObjectiveFile& timed_objective(const JobFile& file) {
-  const auto found =
-      std::find_if(file.objectives.begin(), file.objectives.end(), [&](const auto& o) {
-        return !(file.table && evaluators::Table::has_metric(*file.table, o.metric)) &&
-               evaluators::evaluators().at(o.metric).timed;
-      });
+  const auto found = std::find_if(file.objectives.begin(), file.objectives.end(),
+                                  [](const auto& o) { return o.measuring.evaluator == "latency"; });
   if (found == file.objectives.end())
     throw core::UsageError(file.path + " has no objective that is timed",
                            "add an [[objective]] with metric = \"latency_ms\"");
@@ -153,15 +150,16 @@ void measure_list(const RunOptions& options, const std::string& archs, const std
   Rows rows(out, columns, earlier);
 
   double reference = std::numeric_limits<double>::quiet_NaN();
-  evaluators::EvaluatorContext context;
-  context.space = work.space.get();
-  context.settings = objective.measure;
-  context.seed = work.file.seed;
-  context.best_reference = [&](const std::string&) { return earlier.reference; };
-  context.reference = [&](const Candidate&, const core::Measurement& m) { reference = m.value; };
-  const auto evaluator = evaluators::evaluators().at(objective.metric).make(context);
+  evaluators::Workbench::Parts parts;
+  parts.space = work.space.get();
+  parts.seed = work.file.seed;
+  parts.best_reference = [&](const std::string&) { return earlier.reference; };
+  parts.reference = [&](const Candidate&, const core::Measurement& m) { reference = m.value; };
+  const auto evaluator =
+      objective.measuring.make(evaluators::Workbench(std::move(parts)), {objective.metric});
   core::Progress progress("measure " + objective.metric, all, done);
-  evaluator->evaluate(candidates, [&](std::size_t i, const core::Measurement& m) {
+  evaluator->evaluate(candidates, [&](std::size_t i, const evaluators::Evaluator::Row& row) {
+    const core::Measurement& m = row[0];
     rows.add({candidates[i].arch, m.ok() ? core::format_double(m.value) : "",
               core::format_double(m.standard_error), m.message,
               std::isnan(reference) ? "" : core::format_double(reference)});

@@ -91,16 +91,15 @@ class Pipeline {
 
  private:
   void remeasure(const ObjectiveFile& objective, const std::vector<Candidate>& candidates) {
-    const auto made =
-        evaluators::evaluators().at(objective.metric).make(context(objective.measure));
+    const auto made = objective.measuring.make(workbench(), {objective.metric});
     core::Progress progress("measure " + objective.metric + " again",
                             static_cast<std::int64_t>(candidates.size()));
     std::int64_t done = 0;
-    made->evaluate(candidates, [&](std::size_t i, const core::Measurement& measurement) {
+    made->evaluate(candidates, [&](std::size_t i, const Evaluator::Row& row) {
       database_.add_measurement(
           job_.id,
           database_.architecture(work_.space->hash(), candidates[i].arch, candidates[i].hash),
-          measurement);
+          row[0]);
       progress.update(++done);
     });
     progress.finish();
@@ -150,7 +149,7 @@ class Pipeline {
     hooks.identity = work_.training_identity();
     hooks.report = [this](const supernet::TrainProgress& p) {
       database_.add_training_point(
-          job_.id, {p.step, p.epoch, p.loss, p.accuracy, p.learning_rate, p.images_per_second});
+          job_.id, {p.step, p.epoch, p.learning_rate, p.examples_per_second, p.metrics});
     };
     hooks.resumed = [this](std::int64_t step) {
       core::log_info("training goes on from the checkpoint at step " + std::to_string(step));
@@ -164,7 +163,7 @@ class Pipeline {
   void announce(supernet::Trainee& trainee) {
     const auto estimate = supernet::estimate(trainee, *work_.task, work_.file.train, *work_.space);
     core::log_info("training " + core::with_commas(estimate.steps) + " steps of " +
-                   std::to_string(estimate.batch_size) + " images: about " +
+                   std::to_string(estimate.batch_size) + " examples: about " +
                    core::human_seconds(estimate.seconds) + " and " +
                    core::human_bytes(estimate.bytes) + " of memory on " + job_.device);
     if (work_.device == "cpu" && estimate.bytes > core::available_memory())
@@ -175,40 +174,65 @@ class Pipeline {
 
   // ---- measure
 
-  evaluators::EvaluatorContext context(const evaluators::MeasureSettings& settings) {
-    evaluators::EvaluatorContext result;
-    result.space = work_.space.get();
-    result.supernet = supernet_.get();
-    result.task = work_.task.get();
-    if (work_.file.sharing) result.checkpoint = work_.training_identity().substr(0, 12);
-    result.inherited = inherited_;
-    result.settings = settings;
-    result.seed = work_.file.seed;
-    result.best_reference = [this](const std::string& fidelity) {
+  evaluators::Workbench workbench() {
+    evaluators::Workbench::Parts parts;
+    parts.space = work_.space.get();
+    parts.supernet = supernet_.get();
+    parts.task = work_.task.get();
+    parts.table = work_.table;
+    if (work_.file.sharing) parts.checkpoint = work_.training_identity().substr(0, 12);
+    parts.seed = work_.file.seed;
+    parts.best_reference = [this](const std::string& fidelity) {
       double best = std::numeric_limits<double>::infinity();
       for (const auto& timed : database_.measurements(job_.id, "latency_reference_ms"))
         if (timed.measurement.ok() && timed.measurement.fidelity == fidelity)
           best = std::min(best, timed.measurement.value);
       return best;
     };
-    result.reference = [this](const Candidate& candidate, const core::Measurement& measurement) {
+    parts.reference = [this](const Candidate& candidate, const core::Measurement& measurement) {
       database_.add_measurement(
           job_.id, database_.architecture(work_.space->hash(), candidate.arch, candidate.hash),
           measurement);
     };
+    return evaluators::Workbench(std::move(parts));
+  }
+
+  std::shared_ptr<Evaluator> cached(const evaluators::Measuring& measuring,
+                                    const std::vector<std::string>& metrics) {
+    return std::make_shared<evaluators::Cached>(measuring.make(workbench(), metrics), database_,
+                                                job_.id, work_.space->hash());
+  }
+
+  /// One for all objectives that are measured in the same way, so that they are measured at once.
+  std::shared_ptr<Evaluator> evaluator(const ObjectiveFile& objective) {
+    const auto key = std::pair(objective.measuring.evaluator, objective.measuring.keys);
+    auto& made = evaluators_[key];
+    if (made) return made;
+    std::vector<std::string> metrics;
+    for (const auto& other : work_.file.objectives)
+      if (std::pair(other.measuring.evaluator, other.measuring.keys) == key)
+        metrics.push_back(other.metric);
+    return made = cached(objective.measuring, metrics);
+  }
+
+  /// Of networks that are searched: how large they are is always recorded.
+  std::vector<std::shared_ptr<Evaluator>> extra_evaluators() {
+    evaluators::JobFacts facts;
+    facts.table = work_.file.table;
+    const auto known = evaluators::known_metrics(facts);
+    std::map<std::string, std::vector<std::string>> wanted;  // by evaluator
+    for (const std::string metric : {"params", "flops"}) {
+      const auto same = [&](const auto& objective) { return objective.metric == metric; };
+      if (std::any_of(work_.file.objectives.begin(), work_.file.objectives.end(), same)) continue;
+      const auto& [evaluator, info] = known.at(metric);
+      if (info.known) wanted[evaluator].push_back(metric);
+    }
+    std::vector<std::shared_ptr<Evaluator>> result;
+    for (const auto& [evaluator, metrics] : wanted) {
+      core::Section defaults = core::Config::from_text("").root();
+      result.push_back(cached(evaluators::read_measuring(evaluator, defaults, facts), metrics));
+    }
     return result;
-  }
-
-  std::shared_ptr<Evaluator> evaluator(const std::string& metric,
-                                       const evaluators::MeasureSettings& settings) {
-    auto made = in_table(metric) ? evaluators::table_evaluator(work_.table, metric)
-                                 : evaluators::evaluators().at(metric).make(context(settings));
-    return std::make_shared<evaluators::Cached>(std::move(made), database_, job_.id,
-                                                work_.space->hash());
-  }
-
-  bool in_table(const std::string& metric) const {
-    return work_.table && evaluators::Table::has_metric(work_.table->csv(), metric);
   }
 
   /// The smallest and the largest network, then random ones, all different; all of a space that has
@@ -236,7 +260,8 @@ class Pipeline {
 
   void measure_for_predictor(const ObjectiveFile& objective) {
     set_status("running", "measure");
-    const auto measured = evaluator(objective.metric, objective.measure);
+    const auto measured = evaluator(objective);
+    const std::size_t column = measured->column(objective.metric);
     const auto genotypes = sample_architectures(static_cast<std::size_t>(objective.samples));
     const predictors::FeatureExtractor features(*work_.space);
     std::vector<predictors::Features> rows;
@@ -245,7 +270,7 @@ class Pipeline {
                             static_cast<std::int64_t>(genotypes.size()));
     for (const auto& genotype : genotypes) {
       const Candidate candidate = evaluators::make_candidate(*work_.space, genotype);
-      const auto result = measured->evaluate({&candidate, 1})[0];
+      const auto result = measured->evaluate({&candidate, 1})[0][column];
       if (result.ok()) {
         rows.push_back(features(genotype));
         targets.push_back(result.value);
@@ -305,7 +330,7 @@ class Pipeline {
       made.metric = objective.metric;
       made.maximise = objective.maximise;
       made.optimise = objective.optimise;
-      made.evaluator = evaluator(objective.metric, objective.measure);
+      made.evaluator = evaluator(objective);
       if (objective.predicted && predictors_.count(objective.metric)) {
         made.predictor = objective.predictor;
         made.predict = [predictor = predictors_.at(objective.metric),
@@ -324,12 +349,7 @@ class Pipeline {
   void search() {
     set_status("running", "search");
     const auto objectives = search_objectives();
-    std::vector<std::shared_ptr<Evaluator>> extra;
-    for (const auto& metric : {"params", "flops"})
-      if (std::none_of(objectives.begin(), objectives.end(),
-                       [&](const auto& o) { return o.metric == metric; }) &&
-          (!in_table(metric) || work_.table->has_numbers(metric)))
-        extra.push_back(evaluator(metric, {}));
+    const auto extra = extra_evaluators();
     announce_search();
     auto settings = work_.file.search;
     settings.start = start_networks(database_, job_, work_);
@@ -351,15 +371,20 @@ class Pipeline {
   void announce_search() {
     const Candidate largest = evaluators::make_candidate(*work_.space, work_.space->largest());
     double seconds = 0;
-    for (const auto& objective : work_.file.objectives)
-      if (!objective.predicted && !in_table(objective.metric) &&
-          !evaluators::evaluators().at(objective.metric).timed) {
-        const auto measured =
-            evaluators::evaluators().at(objective.metric).make(context(objective.measure));
-        const core::Stopwatch watch;
-        measured->evaluate({&largest, 1});
-        seconds += watch.seconds();
-      }
+    std::set<const Evaluator*> seen;
+    for (const auto& objective : work_.file.objectives) {
+      const auto shared = evaluator(objective);
+      const auto& metrics = shared->metrics();
+      const bool measures = std::none_of(metrics.begin(), metrics.end(),
+                                         [](const auto& m) { return m.timed || m.exact; });
+      if (objective.predicted || !measures || !seen.insert(shared.get()).second) continue;
+      std::vector<std::string> names;
+      for (const auto& metric : metrics) names.push_back(metric.name);
+      const auto fresh = objective.measuring.make(workbench(), names);
+      const core::Stopwatch watch;
+      fresh->evaluate({&largest, 1});
+      seconds += watch.seconds();
+    }
     const auto done = database_.evaluations(job_.id).size();
     const auto& candidates = work_.file.search.candidates;
     const double most = std::min(
@@ -379,8 +404,8 @@ class Pipeline {
   db::Database& database_;
   db::Job job_;
   std::unique_ptr<supernet::Supernet> supernet_;
-  std::shared_ptr<evaluators::InheritedScores> inherited_ =
-      std::make_shared<evaluators::InheritedScores>();
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<Evaluator>>
+      evaluators_;  ///< by name and keys
   std::map<std::string, std::shared_ptr<predictors::Predictor>> predictors_;
 };
 

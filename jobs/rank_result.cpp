@@ -32,7 +32,7 @@ constexpr std::array<RankStatistic, 7> kStatistics = {{
      "mean absolute difference of score and truth, where they are "
      "on one scale",
      &Scores::mean_absolute_error, &RankIntervals::mean_absolute_error, true},
-    {"regret", "Regret", "how far the truth of the best-scored network is below the best truth",
+    {"regret", "Regret", "how far the truth of the best-scored network is from the best truth",
      &Scores::regret, &RankIntervals::regret, true},
     {"picked_truth", "Pick", "truth of the best-scored network (of tied ones the mean)",
      &Scores::picked_truth, &RankIntervals::picked_truth, true},
@@ -56,6 +56,13 @@ std::vector<double> truth_of(const RankResult& result) {
   std::vector<double> truth;
   for (const auto& network : result.networks) truth.push_back(network.truth);
   return truth;
+}
+
+/// Higher is better.
+std::vector<double> oriented(std::vector<double> values, bool higher_is_better) {
+  if (!higher_is_better)
+    for (double& value : values) value = -value;
+  return values;
 }
 
 /// Means and deviations of the networks over seeds.
@@ -84,18 +91,20 @@ void check_shape(const RankResult& result, const RankedScore& score) {
 
 void summarise(const RankResult& result, const std::vector<double>& truth, RankedScore& score) {
   check_shape(result, score);
-  auto oriented = score.values;
-  if (!score.higher_is_better)
-    for (auto& values : oriented)
-      for (double& value : values) value = -value;
+  std::vector<std::vector<double>> scores_of_seeds;
+  for (const auto& values : score.values)
+    scores_of_seeds.push_back(oriented(values, score.higher_is_better));
+  const bool comparable =
+      score.same_scale && score.higher_is_better == result.truth_higher_is_better;
   score.per_seed.clear();
-  for (std::size_t s = 0; s < oriented.size(); ++s) {
+  for (std::size_t s = 0; s < scores_of_seeds.size(); ++s) {
     try {
-      score.per_seed.push_back(
-          core::rank_scores(truth, oriented[s], score.same_scale && score.higher_is_better));
+      auto scores = core::rank_scores(truth, scores_of_seeds[s], comparable);
+      if (!result.truth_higher_is_better) scores.picked_truth = -scores.picked_truth;
+      score.per_seed.push_back(scores);
     } catch (const core::Error& error) {
       const std::string seed =
-          oriented.size() > 1 ? ", seed " + std::to_string(result.seeds[s]) : "";
+          scores_of_seeds.size() > 1 ? ", seed " + std::to_string(result.seeds[s]) : "";
       throw core::Error(score.name + seed + ": " + error.message(), error.advice());
     }
   }
@@ -105,7 +114,7 @@ void summarise(const RankResult& result, const std::vector<double>& truth, Ranke
     score.over_seeds.*statistic.over_seeds = core::seed_interval(values);
   }
   score.bootstrap =
-      core::bootstrap_kendall(truth, oriented, result.resamples, result.bootstrap_seed);
+      core::bootstrap_kendall(truth, scores_of_seeds, result.resamples, result.bootstrap_seed);
   average(score);
 }
 
@@ -137,7 +146,7 @@ Json score_json(const RankedScore& score) {
 std::span<const RankStatistic> rank_statistics() { return kStatistics; }
 
 void summarise(RankResult& result) {
-  const auto truth = truth_of(result);
+  const auto truth = oriented(truth_of(result), result.truth_higher_is_better);
   for (auto& score : result.scores) summarise(result, truth, score);
   if (result.best) summarise(*result.best);
 }
@@ -152,7 +161,10 @@ nlohmann::json to_json(const RankResult& result) {
   Json json{{"job", result.job},
             {"space", result.space},
             {"task", result.task},
-            {"truth", {{"description", result.truth}, {"unit", result.truth_unit}}},
+            {"truth",
+             {{"description", result.truth},
+              {"unit", result.truth_unit},
+              {"higher_is_better", result.truth_higher_is_better}}},
             {"seeds", result.seeds},
             {"resamples", result.resamples},
             {"networks",
@@ -185,10 +197,8 @@ RankedScore mean_rank(const RankedScore& a, const RankedScore& b) {
                      "mean of the network's ranks by both, 1 the best"};
   result.higher_is_better = false;
   const auto ranks = [](const RankedScore& score, std::size_t seed) {
-    auto values = score.values[std::min(seed, score.values.size() - 1)];
-    if (score.higher_is_better)
-      for (double& value : values) value = -value;
-    return core::average_ranks(values);
+    const auto& values = score.values[std::min(seed, score.values.size() - 1)];
+    return core::average_ranks(oriented(values, !score.higher_is_better));
   };
   for (std::size_t seed = 0; seed < std::max(a.values.size(), b.values.size()); ++seed) {
     auto& mean = result.values.emplace_back(ranks(a, seed));

@@ -68,7 +68,11 @@ double parameters_with_dead_ones(const spaces::Space& space, const spaces::Genot
 class Ranking {
  public:
   Ranking(Workplace& work, db::Database& database, db::Job& job)
-      : work_(work), rank_(*work.file.rank), database_(database), job_(job) {
+      : work_(work),
+        rank_(*work.file.rank),
+        database_(database),
+        job_(job),
+        metrics_(tasks::all_metrics(*work.task)) {
     for (auto& genotype : networks())
       candidates_.push_back(evaluators::make_candidate(*work.space, genotype));
     if (rank_.table && rank_.best > 0) best_ = best_of_table();
@@ -110,7 +114,7 @@ class Ranking {
       return std::find_if(result.scores.begin(), result.scores.end(),
                           [&](const auto& score) { return score.name == name; });
     };
-    const auto loss = named("inherited cross-entropy");
+    const auto loss = result.scores.begin() + static_cast<std::ptrdiff_t>(metrics_.size()) - 1;
     result.scores.insert(loss + 1, mean_rank(*loss, *named("FLOPs")));
     return result;
   }
@@ -185,13 +189,13 @@ class Ranking {
     return found && found->ok() ? found : std::nullopt;
   }
 
-  void record(const Candidate& candidate, const std::string& metric, double value, double error,
-              const std::string& fidelity, std::uint64_t seed) {
+  void record(const Candidate& candidate, const std::string& metric, const std::string& unit,
+              const tasks::Estimate& found, const std::string& fidelity, std::uint64_t seed) {
     core::Measurement measurement;
     measurement.metric = metric;
-    measurement.value = value;
-    measurement.unit = metric == "loss" ? "nats" : "%";
-    measurement.standard_error = error;
+    measurement.value = found.value;
+    measurement.unit = unit;
+    measurement.standard_error = found.error;
     measurement.fidelity = fidelity;
     measurement.seed = seed;
     measurement.device = supernet::describe_device(work_.device);
@@ -199,13 +203,8 @@ class Ranking {
     database_.add_measurement(job_.id, row, measurement);
   }
 
-  static double accuracy_error(const supernet::Score& score) {
-    const double share = score.accuracy / 100;
-    return 100 * std::sqrt(share * (1 - share) / static_cast<double>(score.images));
-  }
-
-  supernet::JointScoring how_to_score(tasks::Split split, std::int64_t images) const {
-    return {split, images, rank_.calibration, rank_.precision == "tf32"};
+  supernet::Scoring how_to_score(tasks::Split split, std::int64_t examples) const {
+    return {split, examples, rank_.calibration, rank_.precision == "tf32"};
   }
   std::string scoring_text() const {
     return ", calibrated on augmented " + std::to_string(rank_.calibration) +
@@ -216,16 +215,17 @@ class Ranking {
 
   std::string inherited_fidelity(std::uint64_t seed) const {
     const auto all = work_.task->size(tasks::Split::validation);
-    const auto images = rank_.images > 0 ? std::min(rank_.images, all) : all;
+    const auto examples = rank_.examples > 0 ? std::min(rank_.examples, all) : all;
     return "inherited, checkpoint=" + supernets_identity_.substr(0, 12) +
-           ", seed=" + std::to_string(seed) + ", validation images=" + std::to_string(images) +
+           ", seed=" + std::to_string(seed) + ", validation images=" + std::to_string(examples) +
            scoring_text();
   }
 
   bool is_scored(const Candidate& candidate) const {
     return std::all_of(seeds_.begin(), seeds_.end(), [&](auto seed) {
-      return recorded(candidate, "accuracy", inherited_fidelity(seed)) &&
-             recorded(candidate, "loss", inherited_fidelity(seed));
+      return std::all_of(metrics_.begin(), metrics_.end(), [&](const auto& metric) {
+        return recorded(candidate, metric.name, inherited_fidelity(seed));
+      });
     });
   }
 
@@ -238,20 +238,21 @@ class Ranking {
   }
 
   std::vector<RankedScore> inherited(const std::vector<Candidate>& candidates) const {
-    RankedScore accuracy{"inherited accuracy", "%", "validation accuracy with inherited weights"};
-    RankedScore loss{"inherited cross-entropy", "nats", "validation loss with inherited weights"};
-    accuracy.same_scale = true;
-    loss.higher_is_better = false;
-    for (const auto seed : seeds_) {
-      accuracy.values.emplace_back();
-      loss.values.emplace_back();
-      for (const auto& candidate : candidates) {
-        const auto fidelity = inherited_fidelity(seed);
-        accuracy.values.back().push_back(recorded(candidate, "accuracy", fidelity)->value);
-        loss.values.back().push_back(recorded(candidate, "loss", fidelity)->value);
+    std::vector<RankedScore> result;
+    for (const auto& metric : metrics_) {
+      const auto& title = metric.title.empty() ? metric.name : metric.title;
+      RankedScore score{"inherited " + title, metric.unit,
+                        "validation " + metric.name + " with inherited weights"};
+      score.higher_is_better = metric.maximise;
+      score.same_scale = metric.name == metrics_[0].name;  // the truth is that metric alone
+      for (const auto seed : seeds_) {
+        auto& values = score.values.emplace_back();
+        for (const auto& candidate : candidates)
+          values.push_back(recorded(candidate, metric.name, inherited_fidelity(seed))->value);
       }
+      result.push_back(std::move(score));
     }
-    return {accuracy, loss};
+    return result;
   }
 
   void train_and_score(const std::vector<Candidate>& missing) {
@@ -273,7 +274,7 @@ class Ranking {
     hooks.identity = supernets_identity_;
     hooks.report = [this](const supernet::TrainProgress& p) {
       database_.add_training_point(
-          job_.id, {p.step, p.epoch, p.loss, p.accuracy, p.learning_rate, p.images_per_second});
+          job_.id, {p.step, p.epoch, p.learning_rate, p.examples_per_second, p.metrics});
     };
     hooks.resumed = [this](std::int64_t step) { database_.truncate_training(job_.id, step); };
     if (!std::filesystem::exists(hooks.checkpoint)) database_.truncate_training(job_.id, 0);
@@ -288,7 +289,7 @@ class Ranking {
            {"parameters", member->parameter_bytes() / 4}});
     database_.save_state(job_.id, "structures", structures.dump());
 
-    const auto scoring = how_to_score(tasks::Split::validation, rank_.images);
+    const auto scoring = how_to_score(tasks::Split::validation, rank_.examples);
     core::Progress progress("score", static_cast<std::int64_t>(missing.size()));
     for (std::size_t i = 0; i < missing.size(); ++i) {
       const auto& candidate = missing[i];
@@ -298,10 +299,9 @@ class Ranking {
         database_.transaction([&] {
           for (std::size_t s = 0; s < seeds_.size(); ++s) {
             const auto fidelity = inherited_fidelity(seeds_[s]);
-            const auto& score = scores[s].score;
-            record(candidate, "accuracy", score.accuracy, accuracy_error(score), fidelity,
-                   seeds_[s]);
-            record(candidate, "loss", score.loss, 0, fidelity, seeds_[s]);
+            for (const auto& metric : metrics_)
+              record(candidate, metric.name, metric.unit, scores[s].at(metric.name), fidelity,
+                     seeds_[s]);
           }
         });
       }
@@ -317,12 +317,12 @@ class Ranking {
                      std::vector<RankedScore>& scores) const {
     RankedScore parameters{"parameters", "count", "weights of all ops that the network names"};
     RankedScore effective{"effective parameters", "count", "weights that reach the output"};
-    RankedScore flops{"FLOPs", "count", "multiply-accumulates of one image"};
+    RankedScore flops{"FLOPs", "count", "multiply-accumulates of one example"};
     for (auto* score : {&parameters, &effective, &flops}) score->values.emplace_back();
     for (const auto& candidate : candidates) {
       parameters.values[0].push_back(parameters_with_dead_ones(*work_.space, candidate.genotype));
       effective.values[0].push_back(spaces::count_parameters(candidate.graph));
-      flops.values[0].push_back(spaces::count_flops(candidate.graph));
+      flops.values[0].push_back(spaces::count_flops(candidate.graph, work_.space->symbols()));
     }
     for (auto* score : {&parameters, &effective, &flops}) scores.push_back(*score);
   }
@@ -355,6 +355,9 @@ class Ranking {
       }
   }
 
+  /// The task's leading metric, of networks that were trained alone.
+  std::string truth_metric() const { return "standalone_" + metrics_[0].name; }
+
   struct Alone {
     std::size_t network;
     std::uint64_t seed;
@@ -366,7 +369,7 @@ class Ranking {
            ", split=" + tasks::to_string(rank_.truth_split) +
            ", data=" + work_.task->checksum().substr(0, 12) + ", trained on " +
            std::to_string(work_.task->size(tasks::Split::train) +
-                          (rank_.all_images ? work_.task->size(tasks::Split::validation) : 0)) +
+                          (rank_.all_examples ? work_.task->size(tasks::Split::validation) : 0)) +
            scoring_text();
   }
   std::string alone_fidelity(std::uint64_t seed) const {
@@ -395,7 +398,7 @@ class Ranking {
     for (const auto job : like_truths_)
       for (const auto& fidelity : {alone_fidelity(seed), former_alone_fidelity(seed)})
         if (auto found = database_.find_measurement(job, work_.space->hash(), candidate.hash,
-                                                    "standalone_accuracy", fidelity);
+                                                    truth_metric(), fidelity);
             found && found->ok())
           return found;
     return std::nullopt;
@@ -410,11 +413,11 @@ class Ranking {
 
   /// The task that networks are trained alone on.
   const tasks::Task& alone_task() {
-    if (!rank_.all_images) return *work_.task;
+    if (!rank_.all_examples) return *work_.task;
     if (!alone_task_) {
       tasks::TaskSettings settings = *work_.file.task;
       settings.validation = 0;
-      alone_task_ = tasks::tasks().at(settings.name)(settings);
+      alone_task_ = tasks::make_task(settings);
       alone_task_->to(work_.device);
     }
     return *alone_task_;
@@ -434,7 +437,9 @@ class Ranking {
 
   void trained_truth(RankResult& result) {
     train_missing();
-    result.truth = tasks::to_string(rank_.truth_split) + " accuracy after " +
+    result.truth_unit = metrics_[0].unit;
+    result.truth_higher_is_better = metrics_[0].maximise;
+    result.truth = tasks::to_string(rank_.truth_split) + " " + metrics_[0].name + " after " +
                    std::to_string(rank_.truth.epochs) + " epochs alone, " +
                    std::to_string(rank_.truth_seeds) + " seeds";
     for (const auto& candidate : candidates_) {
@@ -470,25 +475,18 @@ class Ranking {
     hooks.label =
         std::to_string(chunk.size()) + " of " + std::to_string(left) + " networks left, alone";
     double rate = 0;
-    hooks.report = [&](const supernet::TrainProgress& p) { rate = p.images_per_second; };
+    hooks.report = [&](const supernet::TrainProgress& p) { rate = p.examples_per_second; };
     supernet::train(*supernet::subnet_trainee(members, orders), alone_task(), rank_.truth, hooks);
     if (rate > 0 && chunk.size() > 1)
       core::log_info("trained " + std::to_string(chunk.size()) + " networks at the same time: " +
                      core::with_commas(static_cast<long long>(rate)) +
-                     " images/s summed over them");
+                     " examples/s summed over them");
     const auto scores =
         supernet::score_subnets(members, *work_.task, how_to_score(rank_.truth_split, 0));
-    supernet::TensorFile answers;
-    for (std::size_t i = 0; i < chunk.size(); ++i)
-      answers
-          .tensors[candidates_[chunk[i].network].arch + " seed " + std::to_string(chunk[i].seed)] =
-          scores[i].answers;
-    supernet::save_tensors(
-        job_.folder + "/answers-" + hooks.identity.substr(0, 12) + ".safetensors", answers);
     database_.transaction([&] {
       for (std::size_t i = 0; i < chunk.size(); ++i)
-        record(candidates_[chunk[i].network], "standalone_accuracy", scores[i].score.accuracy,
-               accuracy_error(scores[i].score), alone_fidelity(chunk[i].seed), chunk[i].seed);
+        record(candidates_[chunk[i].network], truth_metric(), metrics_[0].unit,
+               scores[i].at(metrics_[0].name), alone_fidelity(chunk[i].seed), chunk[i].seed);
     });
     std::filesystem::remove(hooks.checkpoint);
     core::check_interrupt();
@@ -502,6 +500,7 @@ class Ranking {
   std::vector<Candidate> candidates_;
   std::vector<Candidate> best_;  ///< of the table's truth, ranked apart
   std::vector<std::uint64_t> seeds_;
+  std::vector<tasks::MetricType> metrics_;  ///< the loss comes last
   std::string supernets_identity_;
   std::unique_ptr<tasks::Task> alone_task_;
 };

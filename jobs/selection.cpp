@@ -44,8 +44,9 @@ bool maximises(const Selection& selection, const db::Job& job, const std::string
   if (!selection.goal.empty()) return selection.goal == "max";
   for (const auto& objective : job.objectives)
     if (objective.metric == metric) return objective.maximise;
-  if (evaluators::evaluators().contains(metric))
-    return evaluators::evaluators().at(metric).maximise;
+  const auto known = evaluators::known_metrics({});
+  if (const auto found = known.find(metric); found != known.end() && found->second.info.maximise)
+    return *found->second.info.maximise;
   throw core::UsageError(
       "'" + metric + "' is no objective of job '" + job.name + "', so which values are good?",
       "add --goal max or --goal min");

@@ -23,8 +23,8 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
   supernet::set_threads(threads.value_or(static_cast<int>(work.file.threads)));
   spaces::TaskShape shape;
   if (work.file.task) {
-    work.task = tasks::tasks().at(work.file.task->name)(*work.file.task);
-    shape = {work.task->input_shape(), work.task->classes()};
+    work.task = tasks::make_task(*work.file.task);
+    shape = work.task->shape();
     work.task->to(work.device);
   }
   work.space = std::make_unique<spaces::Space>(
@@ -33,21 +33,20 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
           work.file.sharing)  // a split that the space does not have is refused now
     (void)supernet::sharing_kinds().at(sharing->kind)(work.space->graph(), 0, *sharing,
                                                       work.file.seed);
-  const auto scored = [&](const auto& objective) {
-    const auto& known = evaluators::evaluators();
-    return known.contains(objective.metric) && known.at(objective.metric).needs_supernet;
+  const auto scored = [](const auto& objective) {
+    return objective.measuring.evaluator == "inherited";
   };
   const auto& objectives = work.file.objectives;
   if (work.task && work.file.sharing && work.task->size(tasks::Split::validation) == 0 &&
       std::any_of(objectives.begin(), objectives.end(), scored))
     throw core::UsageError(
-        "task '" + work.task->name() + "' keeps no validation images, by which networks are scored",
-        "set [task] validation to the share of the training images to keep, such as 0.1");
+        "task '" + work.task->name() +
+            "' keeps no validation examples, by which networks are scored",
+        "set [task] validation to the share of the training examples to keep, such as 0.1");
   if (const auto* csv = work.file.table.get()) {
     std::vector<std::string> columns;
     for (const auto& objective : work.file.objectives)
-      if (evaluators::Table::has_metric(*csv, objective.metric))
-        columns.push_back(objective.metric);
+      if (objective.measuring.evaluator == "table") columns.push_back(objective.metric);
     work.table = std::make_shared<evaluators::Table>(*csv, *work.space, columns);
     work.file.search.candidates = std::make_shared<search::Candidates>(work.table->complete());
   }

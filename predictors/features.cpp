@@ -10,8 +10,6 @@ namespace mosaic::predictors {
 
 namespace {
 
-constexpr std::int64_t kSymbolValue = 32;
-
 double bytes_of(const spaces::Dims& dims, spaces::DataType type) {
   double bytes = type == spaces::DataType::int64 ? 8 : 4;
   for (const auto dim : dims) bytes *= static_cast<double>(dim);
@@ -19,14 +17,6 @@ double bytes_of(const spaces::Dims& dims, spaces::DataType type) {
 }
 
 }  // namespace
-
-spaces::Symbols typical_symbols(const spaces::Graph& graph) {
-  spaces::Symbols symbols;
-  for (const auto& node : graph.nodes)
-    for (const auto& dim : node.shape)
-      for (const auto& symbol : dim.symbols) symbols[symbol] = kSymbolValue;
-  return symbols;
-}
 
 FeatureExtractor::FeatureExtractor(const spaces::Space& space)
     : space_(space), encoding_(space.graph()), names_(encoding_.names()) {
@@ -44,7 +34,7 @@ FeatureExtractor::FeatureExtractor(const spaces::Space& space)
 
 Features FeatureExtractor::operator()(const spaces::Genotype& genotype) const {
   const spaces::Graph graph = space_.bind(genotype);
-  const spaces::Symbols symbols = typical_symbols(graph);
+  const spaces::Symbols& symbols = space_.symbols();
   const auto encoded = encoding_(genotype);
   Features features(encoded.begin(), encoded.end());
   features.push_back(spaces::count_parameters(graph));

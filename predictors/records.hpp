@@ -84,9 +84,6 @@ bool log_possible(const std::vector<double>& targets, LogTarget log);
 /// over 1.645.
 double calibration(const std::vector<double>& errors, const std::vector<double>& spreads);
 
-/// A typical length for every symbol that a graph leaves open.
-spaces::Symbols typical_symbols(const spaces::Graph& graph);
-
 /// Numbers as hexadecimal bit patterns: compact, and the same bits when read back. unpack() throws
 /// core::Error unless there are `count` finite numbers.
 std::string pack(const std::vector<double>& values);

@@ -124,7 +124,7 @@ StructureFeatures::Raw StructureFeatures::raw(const spaces::Genotype& genotype) 
   Raw raw(kGroups);
   add_genes(genotype, raw);
   const spaces::Graph graph = space_.bind(genotype);
-  const spaces::Symbols symbols = typical_symbols(graph);
+  const spaces::Symbols& symbols = space_.symbols();
   std::vector<Ways> ways;
   std::map<std::uint64_t, float> chains;
   std::map<std::uint64_t, float> ops;

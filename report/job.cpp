@@ -11,6 +11,7 @@
 #include "metrics.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/predictors/predictor.hpp"
 #include "mosaic/report/report.hpp"
 #include "page.hpp"
@@ -84,7 +85,9 @@ std::vector<std::string> metric_order(const Networks& networks, const db::Job& j
     if (present.erase(name) > 0) order.push_back(name);
   };
   for (const auto& objective : job.objectives) take(objective.metric);
-  for (const char* usual : {"accuracy", kTimedMetric, "params", "flops"}) take(usual);
+  for (const auto& [name, known] : evaluators::known_metrics({}))
+    if (known.evaluator == "inherited" && known.info.maximise.value_or(false)) take(name);
+  for (const char* usual : {kTimedMetric, "params", "flops"}) take(usual);
   order.insert(order.end(), present.begin(), present.end());
   return order;
 }
@@ -201,17 +204,26 @@ Json training_json(const db::Reader& database, const db::Job& job) {
             {"epoch", Json::array()},
             {"learning_rate", Json::array()},
             {"examples_per_second", Json::array()}};
-  Json loss{{"name", "loss"}, {"values", Json::array()}};
-  Json accuracy{{"name", "accuracy"}, {"values", Json::array()}};
-  for (const auto& point : database.training_curve(job.id)) {
+  const auto curve = database.training_curve(job.id);
+  std::set<std::string> metrics;
+  for (const auto& point : curve) {
     json["step"].push_back(point.step);
     json["epoch"].push_back(number(point.epoch));
     json["learning_rate"].push_back(number(point.learning_rate));
-    json["examples_per_second"].push_back(number(point.images_per_second));
-    loss["values"].push_back(number(point.loss));
-    accuracy["values"].push_back(number(point.accuracy));
+    json["examples_per_second"].push_back(number(point.examples_per_second));
+    for (const auto& [metric, value] : point.metrics) metrics.insert(metric);
   }
-  json["metrics"] = {std::move(loss), std::move(accuracy)};
+  json["metrics"] = Json::array();
+  const auto add = [&](const std::string& metric) {
+    Json values = Json::array();
+    for (const auto& point : curve) {
+      const auto found = point.metrics.find(metric);
+      values.push_back(found == point.metrics.end() ? Json() : number(found->second));
+    }
+    json["metrics"].push_back({{"name", metric}, {"values", std::move(values)}});
+  };
+  if (metrics.erase("loss") > 0 || curve.empty()) add("loss");
+  for (const auto& metric : metrics) add(metric);
   return json;
 }
 

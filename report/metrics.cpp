@@ -35,11 +35,12 @@ nlohmann::json metric_type(const std::string& metric, const db::Job& job,
                       {"better", ""},
                       {"timed", metric == kTimedMetric}};
   const auto better = [&](bool maximise) { type["better"] = maximise ? "higher" : "lower"; };
-  if (evaluators::evaluators().contains(metric)) {
-    const auto& known = evaluators::evaluators().at(metric);
-    if (measured_unit.empty()) type["unit"] = known.unit;
-    type["timed"] = known.timed;
-    better(known.maximise);
+  const auto known = evaluators::known_metrics({});
+  if (const auto found = known.find(metric); found != known.end()) {
+    const auto& info = found->second.info;
+    if (measured_unit.empty()) type["unit"] = info.unit;
+    type["timed"] = info.timed;
+    if (info.maximise) better(*info.maximise);
   } else if (measured_unit.empty() && metric.ends_with("_ms")) {
     type["unit"] = "ms";
   }

@@ -156,7 +156,8 @@ function scatter(parent, score) {
     y: Float64Array.from(chosen, (i) => networks.truth[i]),
     ...look
   });
-  const best = ids.length ? [greatest(ids, (i) => networks.truth[i])] : [];
+  const truth_sign = data.truth.higher_is_better === false ? -1 : 1;
+  const best = ids.length ? [greatest(ids, (i) => truth_sign * networks.truth[i])] : [];
   const pick = ids.length ? [greatest(ids, (i) => sign * score.mean[i])] : [];
   const plot = new Plot(parent, {height: 340});
   plot.set({
@@ -166,7 +167,7 @@ function scatter(parent, score) {
       of('best score', pick, {colour: 'warn', shape: 'dashed', size: 9, width: 1.75, quiet: true}),
     ],
     x: {label: score.name, unit: score.unit, better: score.higher_is_better ? '' : 'lower'},
-    y: {label: 'Truth', unit: data.truth.unit},
+    y: {label: 'Truth', unit: data.truth.unit, better: truth_sign > 0 ? '' : 'lower'},
     diagonal: score.same_scale,
     tip: (series, i) => network_tip(series.id[i]),
     pointed: (id) => plots.filter((other) => other !== plot).forEach((other) => other.follow(id)),

@@ -46,7 +46,8 @@ check_format() {
 may_use() {
   case "$1" in
     core) ;;
-    spaces | db | tasks) echo core ;;
+    spaces | db) echo core ;;
+    tasks) echo core spaces ;;
     supernet) echo core spaces tasks ;;
     evaluators) echo core spaces tasks supernet db ;;
     predictors) echo core spaces ;;

@@ -38,18 +38,15 @@ std::vector<std::int64_t> Measurer::architectures(
   return rows;
 }
 
-std::vector<std::optional<double>> Measurer::values(
-    const SearchObjective& objective, const std::vector<evaluators::Candidate>& candidates,
-    const evaluators::Evaluator::Sink& sink) {
-  if (objective.predict) return predict(objective, candidates);
-  const auto measurements = objective.evaluator->evaluate(candidates, sink);
-  if (measurements.size() != candidates.size())
-    throw std::logic_error("evaluator of " + objective.metric +
-                           ": one measurement per network is expected");
+std::vector<std::optional<double>> Measurer::column_of(
+    const SearchObjective& objective, const std::vector<evaluators::Evaluator::Row>& rows) const {
+  const std::size_t column = objective.evaluator->column(objective.metric);
   std::vector<std::optional<double>> result;
-  for (const auto& measurement : measurements)
+  for (const auto& row : rows) {
+    const auto& measurement = row.at(column);
     result.push_back(measurement.ok() ? std::optional(minimised(objective, measurement.value))
                                       : std::nullopt);
+  }
   return result;
 }
 
@@ -91,9 +88,15 @@ std::vector<std::vector<double>> Measurer::vectors(
     const std::vector<evaluators::Candidate>& candidates, const evaluators::Evaluator::Sink& sink) {
   std::vector<std::vector<double>> result(candidates.size());
   std::vector<bool> failed(candidates.size());
+  // Objectives of one evaluator are measured at once.
+  std::map<const evaluators::Evaluator*, std::vector<evaluators::Evaluator::Row>> measured;
   for (const auto& objective : objectives_) {
     core::check_interrupt();
-    const auto column = values(objective, candidates, sink);
+    if (!objective.predict && !measured.contains(objective.evaluator.get()))
+      measured[objective.evaluator.get()] = objective.evaluator->evaluate(candidates, sink);
+    const auto column = objective.predict
+                            ? predict(objective, candidates)
+                            : column_of(objective, measured.at(objective.evaluator.get()));
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       failed[i] = failed[i] || !column[i];
       result[i].push_back(column[i].value_or(0));

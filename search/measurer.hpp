@@ -21,16 +21,14 @@ class Measurer {
   /// Rows of the networks in the database, made in order where they are new.
   std::vector<std::int64_t> architectures(const std::vector<evaluators::Candidate>& candidates);
 
-  /// Minimised values of one objective, nullopt where it failed. `sink` is called per measurement.
-  std::vector<std::optional<double>> values(const SearchObjective& objective,
-                                            const std::vector<evaluators::Candidate>& candidates,
-                                            const evaluators::Evaluator::Sink& sink = {});
-
   /// Minimised objective vectors as searched; empty where an objective failed.
   std::vector<std::vector<double>> vectors(const std::vector<evaluators::Candidate>& candidates,
                                            const evaluators::Evaluator::Sink& sink = {});
 
  private:
+  /// Minimised values of one objective, nullopt where it failed.
+  std::vector<std::optional<double>> column_of(
+      const SearchObjective& objective, const std::vector<evaluators::Evaluator::Row>& rows) const;
   std::vector<std::optional<double>> predict(const SearchObjective& objective,
                                              const std::vector<evaluators::Candidate>& candidates);
 

@@ -88,13 +88,18 @@ class Remeasurement {
         if (!begins && !known.contains(candidates[i].hash)) continue;
         const auto found =
             database_.find_measurement(job_, space_.hash(), candidates[i].hash,
-                                       objectives_[k].metric, objectives_[k].evaluator->fidelity());
+                                       objectives_[k].metric, fidelity_of(objectives_[k]));
         if (!found) continue;
         known.insert(candidates[i].hash);
         put(row, k, *found);
       }
       rows_.push_back(std::move(row));
     }
+  }
+
+  static const std::string& fidelity_of(const SearchObjective& objective) {
+    const auto& evaluator = *objective.evaluator;
+    return evaluator.metrics()[evaluator.column(objective.metric)].fidelity;
   }
 
   void put(Row& row, std::size_t objective, const core::Measurement& measurement) {
@@ -137,10 +142,12 @@ class Remeasurement {
       if (missing.empty()) continue;
       core::check_interrupt();
       std::int64_t done = 0;
-      const auto measurements = objectives_[k].evaluator->evaluate(
-          candidates, [&](std::size_t, const core::Measurement&) { progress.update(++done); });
+      const auto measured = objectives_[k].evaluator->evaluate(
+          candidates,
+          [&](std::size_t, const evaluators::Evaluator::Row&) { progress.update(++done); });
+      const std::size_t column = objectives_[k].evaluator->column(objectives_[k].metric);
       for (std::size_t i = 0; i < missing.size(); ++i)
-        put(rows_[missing[i]], k, measurements.at(i));
+        put(rows_[missing[i]], k, measured.at(i).at(column));
     }
     progress.finish();
   }

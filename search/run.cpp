@@ -115,6 +115,11 @@ std::unique_ptr<SearchAlgorithm> algorithm_of(const spaces::Space& space,
                          settings.start, settings.candidates});
 }
 
+bool is_exact(const evaluators::Evaluator& evaluator) {
+  const auto& metrics = evaluator.metrics();
+  return std::all_of(metrics.begin(), metrics.end(), [](const auto& m) { return m.exact; });
+}
+
 /// One run of the search loop.
 class Search {
  public:
@@ -138,11 +143,13 @@ class Search {
         algorithm_(
             algorithm_of(space, settings, population_, optimised_, job.constraints.size(), seed)),
         evaluators_(extra.size()) {
+    std::set<const evaluators::Evaluator*> measuring;
     for (const auto& objective : objectives) {
-      evaluators_ += objective.predict ? 0 : 1;
-      exact_ = exact_ && !objective.predict && objective.evaluator->exact();
+      exact_ = exact_ && !objective.predict && is_exact(*objective.evaluator);
+      if (!objective.predict) measuring.insert(objective.evaluator.get());
     }
-    for (const auto& evaluator : extra) exact_ = exact_ && evaluator->exact();
+    evaluators_ += measuring.size();
+    for (const auto& evaluator : extra) exact_ = exact_ && is_exact(*evaluator);
   }
 
   SearchOutcome run() {
@@ -287,7 +294,7 @@ class Search {
   /// A sink that moves the progress bar: `networks` are done when every evaluator has seen them.
   evaluators::Evaluator::Sink tick(std::size_t networks) {
     ticks_ = 0;
-    tick_ = [this, networks, before = good()](std::size_t, const core::Measurement&) {
+    tick_ = [this, networks, before = good()](std::size_t, const evaluators::Evaluator::Row&) {
       const auto done = ++ticks_ / std::max<std::size_t>(evaluators_, 1);
       progress_->update(before + static_cast<std::int64_t>(std::min(done, networks)), note());
     };

@@ -91,6 +91,19 @@ Value SpaceBuilder::input(const std::string& name, Shape shape, DataType type) {
   return append(std::move(made));
 }
 
+Value SpaceBuilder::input(const Port& port) {
+  Shape shape;
+  for (const auto& dim : port.shape) {
+    Extent extent = dim.factor;
+    for (const auto& symbol : dim.symbols) extent = extent * Extent::symbol(symbol);
+    shape.push_back(std::move(extent));
+  }
+  const Value value = input(port.name, std::move(shape), port.type);
+  if (port.range > 0)
+    graph_.nodes[static_cast<std::size_t>(value.node)].attributes["range"] = port.range;
+  return value;
+}
+
 Value SpaceBuilder::conv(const std::string& name, Value x, const ConvOptions& options) {
   const Shape in = shape(x);
   if (in.size() != 3)

@@ -6,6 +6,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/spaces/graph.hpp"
 #include "mosaic/spaces/ops.hpp"
+#include "mosaic/spaces/task_shape.hpp"
 
 namespace mosaic::spaces {
 namespace {
@@ -118,6 +119,29 @@ WeightRef weight_from(const json& object) {
 }
 
 }  // namespace
+
+json to_json(const TaskShape& task) {
+  json inputs = json::array();
+  for (const auto& port : task.inputs) {
+    json made = {{"name", port.name},
+                 {"shape", dims_json(port.shape)},
+                 {"type", port.type == DataType::int64 ? "int64" : "float32"}};
+    if (port.range > 0) made["range"] = port.range;
+    inputs.push_back(std::move(made));
+  }
+  return {{"inputs", inputs}, {"output", dims_json(task.output)}, {"lengths", task.typical}};
+}
+
+TaskShape task_shape_from_json(const json& object) {
+  TaskShape task;
+  for (const auto& from : object.at("inputs"))
+    task.inputs.push_back({from.at("name"), dims_from(from.at("shape")),
+                           from.at("type") == "int64" ? DataType::int64 : DataType::float32,
+                           from.value("range", std::int64_t{0})});
+  task.output = dims_from(object.at("output"));
+  task.typical = object.at("lengths").get<Symbols>();
+  return task;
+}
 
 json to_json(const Graph& graph) {
   json nodes = json::array();

@@ -46,10 +46,33 @@ std::string graph_hash(const std::string& name, const SuperGraph& graph) {
   return hasher.hex();
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::vector<std::string> parts;
-  for (const auto size : shape) parts.push_back(std::to_string(size));
-  return core::join(parts, "x");
+/// The shapes of a graph's first entry point, for a space that was made for no task.
+TaskShape shape_of(const SuperGraph& graph) {
+  const auto dims = [](const Shape& shape) {
+    std::vector<Dim> result;
+    for (const auto& extent : shape) result.push_back({extent.max(), extent.symbols()});
+    return result;
+  };
+  TaskShape task;
+  const auto& entry = graph.entries.front();
+  for (const int input : entry.inputs) {
+    const auto& node = graph.nodes[static_cast<std::size_t>(input)];
+    const auto range = node.attributes.find("range");
+    task.inputs.push_back({node.name, dims(node.shape), node.type,
+                           range == node.attributes.end() ? 0 : range->second.max()});
+  }
+  if (!entry.outputs.empty())
+    task.output = dims(graph.nodes[static_cast<std::size_t>(entry.outputs[0])].shape);
+  return task;
+}
+
+/// A length for every symbol of the graph.
+Symbols typical_lengths(const SuperGraph& graph, Symbols known) {
+  constexpr std::int64_t kUsual = 32;
+  for (const auto& node : graph.nodes)
+    for (const auto& extent : node.shape)
+      for (const auto& symbol : extent.symbols()) known.try_emplace(symbol, kUsual);
+  return known;
 }
 
 std::string default_text(const Space& space, const Genotype& genotype) {
@@ -117,10 +140,14 @@ Space Space::make(const std::string& name, const TaskShape& task,
   } catch (const core::UsageError& error) {
     throw core::UsageError("space '" + name + "': " + error.message(), error.advice());
   } catch (const std::logic_error& error) {
-    throw core::UsageError("space '" + name + "' does not fit its options and an input of " +
-                               shape_text(task.input) + ": " + error.what(),
-                           "choose other options of the space, or another input size");
+    throw core::UsageError(
+        "space '" + name + "' does not fit its options" +
+            (task.inputs.empty() ? "" : " and the task (" + to_string(task) + ")") + ": " +
+            error.what(),
+        "choose other options of the space, or another input size");
   }
+  if (task.inputs.empty()) space.task_ = shape_of(space.graph_);
+  space.task_.typical = typical_lengths(space.graph_, space.task_.typical);
   space.hash_ = graph_hash(name, space.graph_);
   space.canonical_ = std::make_shared<const Canonical>(space.graph_);
   return space;
@@ -177,7 +204,7 @@ Genotype Space::extreme(bool largest) const {
   const auto cost = [&](const Genotype& genotype) {
     const Graph graph = bind(genotype);
     const double sign = largest ? -1 : 1;
-    return std::pair(sign * count_flops(graph), sign * count_parameters(graph));
+    return std::pair(sign * count_flops(graph, symbols()), sign * count_parameters(graph));
   };
   Genotype best(genes().size(), 0);
   if (largest)

@@ -1,6 +1,20 @@
 #include "mosaic/tasks/task.hpp"
 
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "mosaic/core/text.hpp"
+
 namespace mosaic::tasks {
+
+const at::Tensor& tensor(const NamedTensors& tensors, const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& [own, value] : tensors) {
+    if (own == name) return value;
+    known.push_back(own);
+  }
+  throw std::logic_error("there is no tensor '" + name + "'; known: " + core::join(known));
+}
 
 std::string to_string(Split split) {
   switch (split) {
@@ -31,9 +45,29 @@ TaskSettings TaskSettings::read(core::Section section, std::uint64_t seed) {
   return settings;
 }
 
-core::Registry<TaskFactory>& tasks() {
-  static core::Registry<TaskFactory> registry("task");
+std::vector<MetricType> Task::metrics() const { return tasks().at(name()).metrics; }
+
+nlohmann::json Task::preprocessing() const { return nlohmann::json::object(); }
+
+std::vector<MetricType> all_metrics(const Task& task) {
+  auto result = task.metrics();
+  const auto [title, unit] = task.loss_name();
+  const auto make = [&task] {
+    return mean_metric([&task](const auto& outputs, const auto& targets) {
+      return task.losses(outputs, targets, 0);
+    });
+  };
+  result.push_back({"loss", unit, false, make, title});
+  return result;
+}
+
+core::Registry<TaskType>& tasks() {
+  static core::Registry<TaskType> registry("task");
   return registry;
+}
+
+std::unique_ptr<Task> make_task(const TaskSettings& settings) {
+  return tasks().at(settings.name).make(settings);
 }
 
 }  // namespace mosaic::tasks

@@ -70,8 +70,8 @@ void build(SpaceBuilder& b) {
   for (std::size_t e = 0; e < kEdges.size(); ++e)
     choices[e] = b.categorical(edge_name(kEdges[e]), {kOps.begin(), kOps.end()});
 
-  const auto& [input, classes] = b.task();
-  const Value images = b.input("image", {input[0], input[1], input[2]});
+  const ImageShape task = image_shape(b.task());
+  const Value images = b.input("image", task.image());
   Value x = b.batch_norm("stem.bn", b.conv("stem.conv", images, {.out = width, .kernel = 3}));
   for (std::int64_t stage = 0; stage < 3; ++stage) {
     const Extent channels = width << stage;
@@ -82,7 +82,7 @@ void build(SpaceBuilder& b) {
                   [&] { return cell(b, x, channels, choices); });
   }
   x = b.global_avg_pool("pool", b.relu("last.relu", b.batch_norm("last.bn", x)));
-  b.entry("forward", {images}, {b.linear("classifier", x, {.out = classes})});
+  b.entry("forward", {images}, {b.linear("classifier", x, {.out = task.classes})});
 }
 
 /// "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|none~0|none~1|nor_conv_3x3~2|"

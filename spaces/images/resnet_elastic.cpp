@@ -25,8 +25,8 @@ void build(SpaceBuilder& b) {
       b.option("width", 16, 4, 1024) / 4;                   // widest channels of the first stage
   const std::int64_t blocks = b.option("blocks", 3, 1, 8);  // most blocks of a stage
 
-  const auto& [channels, classes] = b.task();
-  const Value images = b.input("image", {channels[0], channels[1], channels[2]});
+  const ImageShape task = image_shape(b.task());
+  const Value images = b.input("image", task.image());
   Value x = b.conv("stem.conv", images, {.out = 4 * scale, .kernel = 3});
   x = b.relu("stem.relu", b.batch_norm("stem.bn", x));
 
@@ -47,7 +47,7 @@ void build(SpaceBuilder& b) {
     }
   }
   x = b.global_avg_pool("pool", x);
-  b.entry("forward", {images}, {b.linear("classifier", x, {.out = classes})});
+  b.entry("forward", {images}, {b.linear("classifier", x, {.out = task.classes})});
 }
 
 const core::Registered kEntry{

@@ -75,8 +75,8 @@ void build(SpaceBuilder& b) {
            (layer * 10 >= 7 * layers ? widening : 1);
   };
 
-  const auto& [input, classes] = b.task();
-  const Value images = b.input("image", {input[0], input[1], input[2]});
+  const ImageShape task = image_shape(b.task());
+  const Value images = b.input("image", task.image());
   Value x = b.conv("stem.conv", images, {.out = channels(0), .kernel = 3});
   x = b.relu("stem.relu", b.batch_norm("stem.bn", x));
   for (std::int64_t layer = 1; layer < layers; ++layer) {
@@ -94,7 +94,7 @@ void build(SpaceBuilder& b) {
     });
   }
   x = b.global_avg_pool("pool", x);
-  b.entry("forward", {images}, {b.linear("classifier", x, {.out = classes})});
+  b.entry("forward", {images}, {b.linear("classifier", x, {.out = task.classes})});
 }
 
 std::string text(const Space& space, const Genotype& genotype) {

@@ -123,6 +123,14 @@ at::Tensor join_networks(const std::vector<at::Tensor>& rows) {
   return unfolded(join_channels(channels), static_cast<std::int64_t>(rows.size()));
 }
 
+tasks::NamedTensors repeated(const tasks::NamedTensors& inputs, std::size_t networks) {
+  tasks::NamedTensors result;
+  for (const auto& [name, tensor] : inputs)
+    result.emplace_back(name,
+                        join_networks(std::vector<at::Tensor>(networks, tensor.unsqueeze(0))));
+  return result;
+}
+
 std::vector<at::Tensor> split_channels(const at::Tensor& value, std::int64_t parts) {
 #ifdef MOSAIC_CUDA
   if (columns_of(value) && value.size(1) / parts % vector_of(value) == 0)

@@ -7,6 +7,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "mosaic/tasks/batch.hpp"
+
 namespace mosaic::supernet {
 
 /// [networks, batch, channels, ...] as [batch, networks * channels, ...]: a view where it lies so.
@@ -18,6 +20,8 @@ at::Tensor unfolded(const at::Tensor& value, std::int64_t networks);
 std::vector<at::Tensor> split_networks(const at::Tensor& value);
 /// Rows [1, ...] as one value; images side by side.
 at::Tensor join_networks(const std::vector<at::Tensor>& rows);
+/// Inputs [batch, ...] that all of so many networks are fed.
+tasks::NamedTensors repeated(const tasks::NamedTensors& inputs, std::size_t networks);
 
 /// As at::split and at::cat along axis 1, but copied by one kernel on a GPU, forwards and
 /// backwards, where LibTorch has one for each piece. Parts of equal size, as views.

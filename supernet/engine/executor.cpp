@@ -7,6 +7,7 @@
 
 #include "engine/channels.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/text.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -100,13 +101,30 @@ at::Tensor OpCall::weight(const std::string& role) const {
   return {};
 }
 
-Outputs run(const Program& program, std::span<const at::Tensor> inputs,
-            std::span<const at::Tensor> weights, const Mode& mode,
-            const std::vector<std::pair<std::string, at::Tensor>>& states) {
-  if (inputs.size() != program.inputs().size() || inputs.empty())
-    throw core::Error("entry point '" + program.entry() + "' takes " +
-                      std::to_string(program.inputs().size()) + " inputs, not " +
-                      std::to_string(inputs.size()));
+Inputs::Inputs(at::Tensor only) : tensors_{{"", std::move(only)}} {}
+Inputs::Inputs(NamedTensors by_name) : tensors_(std::move(by_name)) {}
+
+std::vector<at::Tensor> Inputs::of(std::span<const spaces::GraphNode> nodes) const {
+  if (tensors_.size() == 1 && tensors_[0].first.empty() && nodes.size() == 1)
+    return {tensors_[0].second};
+  std::vector<at::Tensor> result;
+  for (const auto& node : nodes) {
+    const auto found = std::find_if(tensors_.begin(), tensors_.end(),
+                                    [&](const auto& given) { return given.first == node.name; });
+    if (found == tensors_.end()) {
+      std::vector<std::string> wanted;
+      for (const auto& other : nodes) wanted.push_back(other.name);
+      throw core::Error("the network lacks its input '" + node.name + "'",
+                        "feed it " + core::join(wanted));
+    }
+    result.push_back(found->second);
+  }
+  return result;
+}
+
+Outputs run(const Program& program, const Inputs& given, std::span<const at::Tensor> weights,
+            const Mode& mode, const NamedTensors& states) {
+  const auto inputs = given.of(program.inputs());
   if (weights.size() != program.weights().size())
     throw std::logic_error("a program is run with the weights that it lists");
   Values values(program.values());
@@ -117,10 +135,10 @@ Outputs run(const Program& program, std::span<const at::Tensor> inputs,
     values[next++] = inputs[i];
   }
   for (const auto& state : program.states()) {
-    const auto given = std::find_if(states.begin(), states.end(),
-                                    [&](const auto& known) { return known.first == state.name; });
-    if (given != states.end()) {
-      values[next++] = given->second;
+    const auto kept = std::find_if(states.begin(), states.end(),
+                                   [&](const auto& known) { return known.first == state.name; });
+    if (kept != states.end()) {
+      values[next++] = kept->second;
       continue;
     }
     std::vector<std::int64_t> shape{program.networks(), inputs[0].size(1)};
@@ -155,32 +173,37 @@ Outputs run(const Program& program, std::span<const at::Tensor> inputs,
 }
 
 std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& entry,
-                                std::span<const at::Tensor> inputs, const WeightSource& weights,
-                                NormMode mode, NormStats* stats) {
+                                const Inputs& inputs, const WeightSource& weights, NormMode mode,
+                                NormStats* stats) {
   const spaces::Graph* const one[] = {&graph};
   const Program program = Program::compile(one, entry, /*training=*/false);
   if (!program.states().empty())
     throw std::logic_error("entry point '" + entry + "' has states: run() takes and gives them");
-  std::vector<at::Tensor> given, own, result;
-  for (const auto& input : inputs) given.push_back(input.unsqueeze(0));
+  NamedTensors given;
+  const auto unnamed = inputs.of(program.inputs());
+  for (std::size_t i = 0; i < unnamed.size(); ++i)
+    given.emplace_back(program.inputs()[i].name, unnamed[i].unsqueeze(0));
+  std::vector<at::Tensor> own, result;
   for (const auto& weight : program.weights()) own.push_back(weights(weight.ref).unsqueeze(0));
   for (const auto& value : run(program, given, own, {.norm = mode, .stats = stats}).values)
     result.push_back(value.squeeze(0));
   return result;
 }
 
-std::vector<at::Tensor> random_inputs(const spaces::Graph& graph, const std::string& entry,
-                                      std::int64_t batch, std::uint64_t seed,
-                                      const std::string& device) {
+NamedTensors random_inputs(const spaces::Graph& graph, const std::string& entry, std::int64_t batch,
+                           std::uint64_t seed, const std::string& device,
+                           const spaces::Symbols& symbols) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-  std::vector<at::Tensor> result;
+  NamedTensors result;
   for (const int index : graph.entry(entry).inputs) {
+    const auto& node = graph.nodes[static_cast<std::size_t>(index)];
     std::vector<std::int64_t> shape{batch};
-    for (const auto& dim : graph.nodes[static_cast<std::size_t>(index)].shape)
-      shape.push_back(dim.value());
-    at::Tensor input = at::randn(shape, generator);
+    for (const auto& dim : node.shape) shape.push_back(dim.value(symbols));
+    at::Tensor input = node.type == spaces::DataType::int64
+                           ? at::randint(node.attribute("range"), shape, generator, at::kLong)
+                           : at::randn(shape, generator);
     if (input.dim() == 4) input = input.contiguous(at::MemoryFormat::ChannelsLast);
-    result.push_back(input.to(at::Device(device)));
+    result.emplace_back(node.name, input.to(at::Device(device)));
   }
   return result;
 }

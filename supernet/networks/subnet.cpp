@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 constexpr const char* kFormat = "mosaic-subnet";
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -28,16 +28,9 @@ json info_json(const SubnetInfo& info) {
           {"arch", info.arch},
           {"hash", info.hash},
           {"job", info.job},
-          {"task",
-           {{"name", info.task},
-            {"settings", info.task_settings},
-            {"classes", info.classes},
-            {"class_names", info.class_names}}},
-          {"input",
-           {{"shape", info.input_shape},
-            {"mean", info.mean},
-            {"deviation", info.deviation},
-            {"preprocessing", info.preprocessing}}},
+          {"task", {{"name", info.task}, {"settings", info.task_settings}}},
+          {"data", spaces::to_json(info.shape)},
+          {"preprocessing", json::parse(info.preprocessing)},
           {"passes", info.passes},
           {"checkpoint", info.checkpoint},
           {"provenance", info.provenance}};
@@ -52,12 +45,20 @@ SubnetInfo info_from(const json& object) {
   info.job = object.at("job");
   info.task = object.at("task").at("name");
   info.task_settings = object.at("task").at("settings");
-  info.classes = object.at("task").at("classes");
-  info.class_names = object.at("task").at("class_names").get<std::vector<std::string>>();
-  info.input_shape = object.at("input").at("shape").get<std::vector<std::int64_t>>();
-  info.mean = object.at("input").at("mean").get<std::vector<double>>();
-  info.deviation = object.at("input").at("deviation").get<std::vector<double>>();
-  info.preprocessing = object.at("input").value("preprocessing", "");
+  if (object.at("format_version") == 1) {  // images, and a logit a class
+    const auto& input = object.at("input");
+    info.shape = spaces::image_task(input.at("shape").get<std::vector<std::int64_t>>(),
+                                    object.at("task").at("classes"));
+    info.preprocessing = json({{"image",
+                                {{"steps", input.value("preprocessing", "")},
+                                 {"mean", input.at("mean")},
+                                 {"deviation", input.at("deviation")}}},
+                               {"output", {{"class_names", object.at("task").at("class_names")}}}})
+                             .dump();
+  } else {
+    info.shape = spaces::task_shape_from_json(object.at("data"));
+    info.preprocessing = object.at("preprocessing").dump();
+  }
   info.passes = object.at("passes");
   info.checkpoint = object.at("checkpoint");
   info.provenance = object.at("provenance");
@@ -84,11 +85,11 @@ Subnet::Subnet(spaces::Graph graph, std::map<std::string, at::Tensor> weights, N
     }
 }
 
-at::Tensor Subnet::forward(const at::Tensor& inputs, NormMode mode, NormStats* stats) const {
+at::Tensor Subnet::forward(const Inputs& inputs, NormMode mode, NormStats* stats) const {
   // Reading stored statistics never changes them.
   auto* used = stats ? stats : const_cast<NormStats*>(&stats_);
   return execute(
-      graph_, "forward", {&inputs, 1},
+      graph_, "forward", inputs,
       [this](const spaces::WeightRef& ref) { return weights_.at(ref.slot); }, mode, used)[0];
 }
 
@@ -117,7 +118,7 @@ void Subnet::save(const std::string& folder) const {
   config["format_version"] = kFormatVersion;
   config["mosaic"] = core::version();
   config["parameters"] = spaces::count_parameters(graph_);
-  config["flops"] = spaces::count_flops(graph_);
+  config["flops"] = spaces::count_flops(graph_, info_.shape.typical);
   config["graph"] = spaces::to_json(graph_);
   core::write_file_atomic(folder + "/config.json", config.dump(1) + "\n");
 }

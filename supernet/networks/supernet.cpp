@@ -147,9 +147,9 @@ WeightSource Supernet::weights(const spaces::Genotype& genotype, const spaces::G
 }
 
 at::Tensor Supernet::forward(const spaces::Graph& graph, const spaces::Genotype& genotype,
-                             const at::Tensor& inputs, NormMode mode, NormStats* stats) const {
-  return execute(graph, "forward", {&inputs, 1}, weights(genotype, graph, mode == NormMode::batch),
-                 mode, stats)[0];
+                             const Inputs& inputs, NormMode mode, NormStats* stats) const {
+  return execute(graph, "forward", inputs, weights(genotype, graph, mode == NormMode::batch), mode,
+                 stats)[0];
 }
 
 Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stats) const {
@@ -172,8 +172,7 @@ Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stat
   info.space_options = space_.options();
   info.arch = space_.text(genotype);
   info.hash = space_.hash(genotype);
-  info.input_shape = space_.task().input;
-  info.classes = space_.task().classes;
+  info.shape = space_.task();
   Subnet subnet(std::move(graph), std::move(own), std::move(kept), std::move(info));
   subnet.to(device_);
   return subnet;

@@ -1,50 +1,155 @@
-// Calibration and evaluation of one architecture.
+#include "mosaic/supernet/scoring/scoring.hpp"
+
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
+#include "engine/channels.hpp"
 #include "mosaic/core/error.hpp"
-#include "mosaic/supernet/scoring/scoring.hpp"
 
 namespace mosaic::supernet {
+namespace {
 
-NormStats calibrate(const std::function<at::Tensor(const at::Tensor&, NormStats*)>& forward,
-                    const tasks::Task& task, std::int64_t images) {
+bool is_normalised(const spaces::Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [](const auto& node) { return node.op == "batch_norm"; });
+}
+
+/// Of several networks whose outputs are [networks, batch, ...].
+std::vector<Score> evaluate_all(const std::function<at::Tensor(const NamedTensors&)>& forward,
+                                std::size_t networks, const tasks::Task& task, tasks::Split split,
+                                std::int64_t examples, std::int64_t batch_size) {
+  at::NoGradGuard guard;
+  const std::int64_t size = task.size(split);
+  const std::int64_t count = examples > 0 ? std::min(examples, size) : size;
+  if (count == 0)
+    throw core::Error("task '" + task.name() + "' has no " + tasks::to_string(split) + " examples",
+                      "give the task a folder with that split, or another share for validation");
+  const auto types = tasks::all_metrics(task);
+  std::vector<std::vector<std::unique_ptr<tasks::Metric>>> metrics(networks);
+  for (auto& of_network : metrics)
+    for (const auto& type : types) of_network.push_back(type.make());
+  for (std::int64_t begin = 0; begin < count; begin += batch_size) {
+    const auto batch =
+        task.batch({.split = split, .begin = begin, .count = std::min(batch_size, count - begin)});
+    const at::Tensor outputs = forward(batch.inputs).to(at::kFloat);
+    for (std::size_t i = 0; i < networks; ++i)
+      for (auto& metric : metrics[i])
+        metric->add(outputs[static_cast<std::int64_t>(i)], batch.targets);
+  }
+  std::vector<Score> result(networks);
+  for (std::size_t i = 0; i < networks; ++i)
+    for (std::size_t m = 0; m < types.size(); ++m)
+      result[i][types[m].name] = metrics[i][m]->result();
+  return result;
+}
+
+/// Networks with fixed weights, run side by side on the same examples.
+class Fixed {
+ public:
+  Fixed(const std::vector<const spaces::Graph*>& graphs, const std::vector<WeightSource>& sources)
+      : graph_(*graphs.at(0)), program_(Program::compile(graphs, "forward", /*training=*/false)) {
+    for (const auto& weight : program_.weights()) {
+      std::vector<at::Tensor> rows;
+      for (const int network : weight.networks)
+        rows.push_back(sources[static_cast<std::size_t>(network)](weight.ref));
+      weights_.push_back(at::stack(rows));
+    }
+  }
+
+  /// [networks, batch, ...].
+  at::Tensor operator()(const NamedTensors& inputs, NormMode mode, NormStats* stats) const {
+    return run(program_, repeated(inputs, size()), weights_, {.norm = mode, .stats = stats})
+        .values[0];
+  }
+  std::size_t size() const { return static_cast<std::size_t>(program_.networks()); }
+  const spaces::Graph& graph() const { return graph_; }
+
+ private:
+  const spaces::Graph& graph_;  ///< of the first
+  Program program_;
+  std::vector<at::Tensor> weights_;  ///< parallel to program_.weights()
+};
+
+/// Convolutions in TF32, or not, as long as this lives.
+class Tf32 {
+ public:
+  explicit Tf32(bool allowed) : before_(at::globalContext().allowTF32CuDNN()) {
+    at::globalContext().setAllowTF32CuDNN(allowed);
+  }
+  ~Tf32() { at::globalContext().setAllowTF32CuDNN(before_); }
+  Tf32(const Tf32&) = delete;
+  Tf32& operator=(const Tf32&) = delete;
+
+ private:
+  bool before_;
+};
+
+std::vector<Score> score(const Fixed& networks, const std::string& device, const tasks::Task& task,
+                         const Scoring& scoring) {
+  at::NoGradGuard guard;
+  const Tf32 tf32(scoring.tf32);
+  constexpr std::int64_t kBatch = 250, kExamplesOnGpu = 8000;  // of all networks
+  NormStats stats =
+      calibrate([&](const NamedTensors& inputs,
+                    NormStats* recorded) { networks(inputs, NormMode::calibrate, recorded); },
+                networks.graph(), task, scoring.calibration);
+  const auto count = static_cast<std::int64_t>(networks.size());
+  // One network may be of any size; many are side by side because they are small.
+  const std::int64_t at_once = device == "cpu" ? kBatch
+                               : count == 1    ? 2 * kBatch
+                                               : std::max(kBatch, kExamplesOnGpu / count);
+  return evaluate_all(
+      [&](const NamedTensors& inputs) { return networks(inputs, NormMode::stored, &stats); },
+      networks.size(), task, scoring.split, scoring.examples, at_once);
+}
+
+}  // namespace
+
+NormStats calibrate(const std::function<void(const NamedTensors&, NormStats*)>& forward,
+                    const spaces::Graph& graph, const tasks::Task& task, std::int64_t examples) {
   at::NoGradGuard guard;
   constexpr std::int64_t kBatch = 256;
-  const std::int64_t size = task.size(tasks::Split::train), wanted = std::min(images, size);
+  const std::int64_t size = task.size(tasks::Split::train), wanted = std::min(examples, size);
   NormStats stats;
-  if (wanted < 1) return stats;
+  if (wanted < 1 || !is_normalised(graph)) return stats;
   const std::int64_t batch = std::min(kBatch, wanted);
   // A last piece much smaller than the rest would count as much as a whole batch.
   const std::int64_t batches = std::min((wanted + batch / 2) / batch, size / batch);
   for (std::int64_t index = 0; index < batches; ++index)
-    forward(task.training_batch(0, index, batch).inputs, &stats);
+    forward(task.batch({.begin = index * batch, .count = batch, .epoch = 0}).inputs, &stats);
   return stats;
 }
 
-Score evaluate(const std::function<at::Tensor(const at::Tensor&)>& forward, const tasks::Task& task,
-               tasks::Split split, std::int64_t images, std::int64_t batch_size) {
+Score evaluate(const std::function<at::Tensor(const NamedTensors&)>& forward,
+               const tasks::Task& task, tasks::Split split, std::int64_t examples,
+               std::int64_t batch_size) {
+  return evaluate_all([&](const NamedTensors& inputs) { return forward(inputs).unsqueeze(0); }, 1,
+                      task, split, examples, batch_size)[0];
+}
+
+std::vector<Score> score_supernets(std::span<Supernet* const> supernets,
+                                   const spaces::Genotype& genotype, const tasks::Task& task,
+                                   const Scoring& scoring) {
   at::NoGradGuard guard;
-  const std::int64_t size = task.size(split);
-  const std::int64_t count = images > 0 ? std::min(images, size) : size;
-  if (count == 0)
-    throw core::Error("task '" + task.name() + "' has no " + tasks::to_string(split) + " images",
-                      "give the task a folder with that split, or another share for validation");
-  Score score;
-  at::Tensor loss;
-  at::Tensor correct;
-  for (std::int64_t begin = 0; begin < count; begin += batch_size) {
-    const auto batch = task.batch(split, begin, std::min(batch_size, count - begin));
-    const at::Tensor logits = forward(batch.inputs).to(at::kFloat);
-    const at::Tensor batch_loss = task.loss(logits, batch.targets, 0.0) * batch.targets.size(0);
-    const at::Tensor batch_correct = task.correct(logits, batch.targets);
-    loss = loss.defined() ? loss + batch_loss : batch_loss;
-    correct = correct.defined() ? correct + batch_correct : batch_correct;
+  const spaces::Graph graph = supernets[0]->space().bind(genotype);
+  std::vector<WeightSource> sources;
+  for (const auto* supernet : supernets) sources.push_back(supernet->weights(genotype, graph));
+  return score({std::vector<const spaces::Graph*>(supernets.size(), &graph), sources},
+               supernets[0]->device(), task, scoring);
+}
+
+std::vector<Score> score_subnets(std::span<Subnet* const> subnets, const tasks::Task& task,
+                                 const Scoring& scoring) {
+  std::vector<const spaces::Graph*> graphs;
+  std::vector<WeightSource> sources;
+  for (const auto* subnet : subnets) {
+    graphs.push_back(&subnet->graph());
+    sources.emplace_back(
+        [subnet](const spaces::WeightRef& ref) { return subnet->weights().at(ref.slot); });
   }
-  score.images = count;
-  score.accuracy = 100 * correct.item<double>() / static_cast<double>(count);
-  score.loss = loss.item<double>() / static_cast<double>(count);
-  return score;
+  return score({graphs, sources}, subnets[0]->device(), task, scoring);
 }
 
 }  // namespace mosaic::supernet

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "engine/channels.hpp"
+#include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
 
 namespace mosaic::supernet {
@@ -83,14 +84,13 @@ void PassResult::add(const PassResult& other, bool more) {
     *this = other;
     if (!more) return;
     loss = loss.clone();
-    correct = correct.clone();
     for (auto& gradient : gradients)
       if (gradient.defined()) gradient = gradient.clone();
     return;
   }
-  errors = other.errors;
+  outputs = other.outputs;
+  norms = other.norms;
   loss = loss + other.loss;
-  correct = correct + other.correct;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!other.gradients[i].defined()) continue;
     gradients[i] = gradients[i].defined() ? gradients[i] + other.gradients[i] : other.gradients[i];
@@ -109,17 +109,26 @@ class RecordedPass {
   RecordedPass(std::shared_ptr<const void> held, const tasks::Batch& batch, Recording::Pool pool,
                const at::Generator& random, const Compute& compute)
       : held_(std::move(held)),
-        batch_{batch.inputs.clone(), batch.targets.clone()},
+        batch_{cloned(batch.inputs), cloned(batch.targets)},
         recording_([&] { result_ = compute(batch_); }, pool, random) {}
 
   PassResult replay(const tasks::Batch& batch) {
-    batch_.inputs.copy_(batch.inputs);
-    batch_.targets.copy_(batch.targets);
+    copy(batch.inputs, batch_.inputs);
+    copy(batch.targets, batch_.targets);
     recording_.replay();
     return result_;
   }
 
  private:
+  static NamedTensors cloned(const NamedTensors& tensors) {
+    NamedTensors result;
+    for (const auto& [name, tensor] : tensors) result.emplace_back(name, tensor.clone());
+    return result;
+  }
+  static void copy(const NamedTensors& from, const NamedTensors& to) {
+    for (std::size_t i = 0; i < from.size(); ++i) to[i].second.copy_(from[i].second);
+  }
+
   std::shared_ptr<const void> held_;
   tasks::Batch batch_;
   PassResult result_;
@@ -136,7 +145,7 @@ GradientSettings gradient_settings(const TrainSettings& settings, const std::str
 
 Gradients::Gradients(Trainee& trainee, const tasks::Task& task, const GradientSettings& settings)
     : trainee_(trainee), task_(task), settings_(settings), random_(make_random(trainee.device())) {
-  for (const auto& observer : trainee.observers()) errors_ = errors_ || observer->asks_for_errors();
+  for (const auto& observer : trainee.observers()) norms_ = norms_ || observer->asks_for_norms();
   seed(0);
 }
 Gradients::~Gradients() { forget(); }
@@ -164,8 +173,10 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
                           double share) {
   constexpr std::size_t kMostRecorded = 128;
   if (!settings_.replay || !can_record(trainee_.device())) return compute(genotype, batch, share);
-  const std::string key = trainee_.key(genotype) + " x " + std::to_string(share) + " x " +
-                          std::to_string(batch.inputs.size(1));
+  std::string key = trainee_.key(genotype) + " x " + std::to_string(share);
+  for (const auto* tensors : {&batch.inputs, &batch.targets})
+    for (const auto& [name, tensor] : *tensors)
+      for (const auto size : tensor.sizes()) key += " " + std::to_string(size);
   if (const auto found = recorded_.find(key); found != recorded_.end())
     return found->second->replay(batch);
   if (recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
@@ -180,27 +191,31 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
 
 PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Batch& batch,
                               double share) {
-  const auto networks = static_cast<double>(trainee_.networks());
   PassResult result;
   at::Tensor loss;
   {
     const Autocast autocast(settings_.bfloat16);
     const auto outputs = trainee_.forward(
-        genotype, {&batch.inputs, 1},
+        genotype, batch.inputs,
         {.norm = NormMode::batch, .stats = nullptr, .training = true, .random = &random_});
+    const at::Tensor values = outputs.values[0].to(at::kFloat);
+    const at::Tensor all = values.flatten(0, 1);
+    const auto targets = flattened(batch.targets);
     // The mean over a network's examples, summed over networks: each has the gradient of its own
     // loss.
-    const at::Tensor logits = outputs.values[0].to(at::kFloat).flatten(0, 1);
-    const at::Tensor targets = batch.targets.flatten();
-    loss = task_.loss(logits, targets, settings_.label_smoothing) * (share * networks);
+    loss = task_.losses(all, targets, settings_.label_smoothing).sum() *
+           (share / static_cast<double>(values.size(1)));
     for (const auto& own : outputs.losses)
       loss = loss + own.value.to(at::kFloat).flatten(1).mean(1).sum() * (share * own.weight);
-    result.correct = task_.correct(logits.detach(), targets);
-    if (errors_) {
+    result.outputs = all.detach();
+    if (norms_) {
       const at::NoGradGuard guard;
-      const at::Tensor shares = at::softmax(logits.detach(), 1);
-      const at::Tensor off = shares - at::one_hot(targets, shares.size(1));
-      result.errors = off.norm(2, {1}).view(batch.targets.sizes());
+      result.norms = task_.output_gradient_norms(result.outputs, targets);
+      if (!result.norms.defined())
+        throw core::UsageError("this sampler weighs examples by their gradients, and task '" +
+                                   task_.name() + "' does not give them",
+                               "use another sampler, such as uniform");
+      result.norms = result.norms.view({values.size(0), values.size(1)});
     }
   }
   result.gradients = gradients_of(loss, trainee_.parameters());
@@ -208,24 +223,36 @@ PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Bat
   return result;
 }
 
+NamedTensors flattened(const NamedTensors& targets) {
+  NamedTensors result;
+  for (const auto& [name, tensor] : targets) result.emplace_back(name, tensor.flatten(0, 1));
+  return result;
+}
+
 tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std::int64_t epoch,
                             std::int64_t index, std::int64_t batch_size) {
-  const auto of_order = [&](std::int64_t order) {
-    const std::int64_t number = order * tasks::kEpochsPerOrder + epoch;
+  std::map<std::int64_t, tasks::Batch> of_order;
+  for (const std::int64_t order : trainee.orders()) {
+    if (of_order.contains(order)) continue;
+    tasks::Selection selection{
+        .begin = index * batch_size, .count = batch_size, .epoch = epoch, .order = order};
     for (const auto& observer : trainee.observers())
       if (const at::Tensor all = observer->examples(epoch, order); all.defined())
-        return task.training_batch(number, index, all.narrow(0, index * batch_size, batch_size));
-    return task.training_batch(number, index, batch_size);
-  };
-  std::map<std::int64_t, tasks::Batch> known;
-  std::vector<at::Tensor> inputs, targets;
-  for (const std::int64_t order : trainee.orders()) {
-    auto& batch = known[order];
-    if (!batch.inputs.defined()) batch = of_order(order);
-    inputs.push_back(batch.inputs.unsqueeze(0));
-    targets.push_back(batch.targets);
+        selection.examples = all.narrow(0, selection.begin, batch_size);
+    of_order[order] = task.batch(selection);
   }
-  return {join_networks(inputs), at::stack(targets)};
+  const auto joined = [&](NamedTensors tasks::Batch::*part) {
+    NamedTensors result;
+    const auto& first = of_order.begin()->second.*part;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      std::vector<at::Tensor> rows;
+      for (const std::int64_t order : trainee.orders())
+        rows.push_back((of_order.at(order).*part)[i].second.unsqueeze(0));
+      result.emplace_back(first[i].first, join_networks(rows));
+    }
+    return result;
+  };
+  return {joined(&tasks::Batch::inputs), joined(&tasks::Batch::targets)};
 }
 
 }  // namespace mosaic::supernet

@@ -14,10 +14,11 @@ namespace mosaic::supernet {
 /// Sums over passes. Gradients are parallel to the trainee's parameters, undefined where a
 /// parameter had no part.
 struct PassResult {
-  at::Tensor loss;     ///< float32 scalar, summed over the trainee's networks
-  at::Tensor correct;  ///< int64 scalar, likewise
+  at::Tensor loss;  ///< float32 scalar, summed over the trainee's networks
   std::vector<at::Tensor> gradients;
-  at::Tensor errors;  ///< Findings::errors, of the last pass; undefined where nobody asked
+  // Of the last pass:
+  at::Tensor outputs;  ///< float32 [networks * batch, ...]
+  at::Tensor norms;    ///< Findings::norms; undefined where nobody asked
 
   /// `more`: others follow; `other` may be overwritten before they come.
   void add(const PassResult& other, bool more);
@@ -63,15 +64,18 @@ class Gradients {
   Trainee& trainee_;
   const tasks::Task& task_;
   GradientSettings settings_;
-  bool errors_ = false;  ///< does an observer ask for them?
+  bool norms_ = false;  ///< does an observer ask for them?
   at::Generator random_;
   std::map<std::string, int> seen_;
   std::map<std::string, std::unique_ptr<RecordedPass>> recorded_;
   Recording::Pool pool_{};
 };
 
-/// A batch for all networks of a trainee, each in its own order: inputs [networks, batch, ...],
-/// targets [networks, batch].
+/// Targets [networks, batch, ...] as [networks * batch, ...], parallel to PassResult::outputs.
+NamedTensors flattened(const NamedTensors& targets);
+
+/// A batch for all networks of a trainee, each in its own order: inputs and targets
+/// [networks, batch, ...].
 tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std::int64_t epoch,
                             std::int64_t index, std::int64_t batch_size);
 

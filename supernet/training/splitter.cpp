@@ -183,7 +183,7 @@ class GradientMatching {
     const std::int64_t size = task.size(tasks::Split::train);
     if (settings.batch_size < 2 || settings.batch_size > size)
       throw core::UsageError("a batch of " + std::to_string(settings.batch_size) +
-                                 " images cannot be made of " + std::to_string(size),
+                                 " examples cannot be made of " + std::to_string(size),
                              "use a batch_size from 2 to " + std::to_string(size));
     if (settings.repeats < 1 || settings.batches < 1)
       throw core::UsageError("gradients of no batch tell nothing",
@@ -225,7 +225,7 @@ class GradientMatching {
     return results;
   }
 
-  double images() const { return images_; }
+  double examples() const { return examples_; }
 
  private:
   /// A random architecture that has the decision; none where a hundred have not.
@@ -254,7 +254,7 @@ class GradientMatching {
         genotype[gene] = static_cast<int>(option);
         rows.push_back(compared_row(gradients_(space_.canonical(genotype), batch)));
       }
-      images_ += static_cast<double>(options) * static_cast<double>(settings_.batch_size);
+      examples_ += static_cast<double>(options) * static_cast<double>(settings_.batch_size);
       const at::Tensor of_members = at::stack(rows, 1);  // [members, options, entries]
       const at::Tensor products = at::matmul(of_members, of_members.transpose(1, 2)).cpu();
       for (std::size_t member = 0; member < members_.size(); ++member) {
@@ -287,7 +287,7 @@ class GradientMatching {
   SlotGradients gradients_;
   std::int64_t per_epoch_ = 1;
   std::vector<int> slots_;
-  double images_ = 0;
+  double examples_ = 0;
 };
 
 // ---- cuts --------------------------------------------------------------------------------------
@@ -430,7 +430,7 @@ std::vector<Split> choose_splits(std::span<Supernet* const> members, Trainee& tr
                                        [](const auto& a, const auto& b) { return a.cut < b.cut; });
     splits[i].text =
         with_groups(genes, cuts[i], static_cast<int>(best - all.begin()), best->groups);
-    splits[i].images = matching.images();
+    splits[i].examples = matching.examples();
   }
   return splits;
 }

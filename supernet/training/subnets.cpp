@@ -50,7 +50,7 @@ class Subnets : public Trainee {
     }
   }
 
-  Outputs forward(const spaces::Genotype& genotype, std::span<const at::Tensor> inputs,
+  Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                   const Mode& mode) override {
     const auto program = programs_.at(genotype, mode.training, [&](const auto& compile) {
       std::vector<const spaces::Graph*> graphs;

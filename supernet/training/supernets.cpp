@@ -33,7 +33,7 @@ class Supernets : public Trainee {
     return sampler_->draw(stream);
   }
 
-  Outputs forward(const spaces::Genotype& genotype, std::span<const at::Tensor> inputs,
+  Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                   const Mode& mode) override {
     const auto program = programs_.at(genotype, mode.training, [&](const auto& compile) {
       const spaces::Graph graph = space().bind(genotype);

@@ -72,13 +72,14 @@ class Training {
         task_(task),
         settings_(settings),
         hooks_(hooks),
-        gradients_settings_(gradient_settings(settings, trainee.device())) {
+        gradients_settings_(gradient_settings(settings, trainee.device())),
+        metrics_(task.metrics()) {
     if (gradients_settings_.bfloat16 && trainee.device() == "cpu")
       throw core::UsageError("precision = \"bfloat16\" needs a GPU",
                              "use precision = \"auto\" or \"float32\"");
     batch_size_ = std::min(settings.batch_size, task.size(tasks::Split::train));
     if (batch_size_ < 2)
-      throw core::UsageError("training needs at least two images a batch",
+      throw core::UsageError("training needs at least two examples a batch",
                              "raise batch_size or the task's limit");
     per_epoch_ = task.size(tasks::Split::train) / batch_size_;
     steps_ = per_epoch_ * settings.epochs;
@@ -87,7 +88,7 @@ class Training {
     for (const auto& observer : trainee.observers())
       if (!observer->restructures_at().empty()) restructuring_ = observer.get();
     if (steps_ < 1)
-      throw core::UsageError("choosing where to share costs more images than the training has",
+      throw core::UsageError("choosing where to share costs more examples than the training has",
                              "train for more epochs");
     begin();
   }
@@ -205,7 +206,7 @@ class Training {
           continue;
         }
         if (pieces_ * 2 > batch_size_)
-          throw core::Error("not even two images fit in memory: " + std::string(error.what()),
+          throw core::Error("not even two examples fit in memory: " + std::string(error.what()),
                             "use a smaller space, or a device with more memory");
         pieces_ *= 2;
         core::log_warning("a batch of " + std::to_string(batch_size_) +
@@ -229,27 +230,26 @@ class Training {
     for (const auto& observer : trainee_.observers()) observer->before_step();
     gradients_->seed(step_);
     PassResult sum;
-    std::vector<at::Tensor> errors;  // of each piece
-    const auto inputs = batch.inputs.chunk(pieces_, 1);
-    const auto targets = batch.targets.chunk(pieces_, 1);
-    for (std::size_t piece = 0; piece < inputs.size(); ++piece) {
-      const double share = static_cast<double>(inputs[piece].size(1)) /
+    std::vector<at::Tensor> norms;  // of each piece
+    const auto pieces = in_pieces(batch);
+    for (const auto& piece : pieces) {
+      const double share = static_cast<double>(piece.inputs.at(0).second.size(1)) /
                            static_cast<double>(batch_size_) /
                            static_cast<double>(architectures.size());
+      const auto targets = flattened(piece.targets);
       for (const auto& genotype : architectures) {
         for (const auto& observer : trainee_.observers()) observer->before_pass(now, genotype);
-        sum.add(gradients_->run(genotype, {inputs[piece], targets[piece]}, share),
-                inputs.size() * architectures.size() > 1);
+        const auto pass = gradients_->run(genotype, piece, share);
+        for (const auto& metric : window_metrics_) metric->add(pass.outputs, targets);
+        sum.add(pass, pieces.size() * architectures.size() > 1);
       }
-      if (sum.errors.defined()) errors.push_back(sum.errors.clone());
+      if (sum.norms.defined()) norms.push_back(sum.norms.clone());
     }
     sum.give(trainee_.parameters());
     for (const auto& observer : trainee_.observers())
       observer->found(trainee_,
-                      {now, architectures, errors.empty() ? at::Tensor() : at::cat(errors, 1)});
+                      {now, architectures, norms.empty() ? at::Tensor() : at::cat(norms, 1)});
     loss_window_ += sum.loss;
-    correct_window_ += sum.correct;
-    passes_window_ += static_cast<std::int64_t>(architectures.size()) * batch_size_;
     ++steps_window_;
   }
 
@@ -262,18 +262,38 @@ class Training {
     now.steps = steps_;
     now.epoch = static_cast<double>(step_) / static_cast<double>(per_epoch_);
     const auto networks = static_cast<double>(trainee_.networks());
-    now.loss = loss_window_.item<double>() / static_cast<double>(steps_window_) / networks;
-    now.accuracy =
-        100 * correct_window_.item<double>() / static_cast<double>(passes_window_) / networks;
+    const double loss = loss_window_.item<double>() / static_cast<double>(steps_window_) / networks;
+    now.metrics["loss"] = loss;
+    char text[64];
+    std::snprintf(text, sizeof text, "loss %.3f", loss);
+    std::string note = text;
+    for (std::size_t i = 0; i < metrics_.size(); ++i) {
+      const double value = window_metrics_[i]->result().value;
+      now.metrics[metrics_[i].name] = value;
+      std::snprintf(text, sizeof text, metrics_[i].unit == "%" ? " %.1f%%" : " %.4g", value);
+      note += ", " + metrics_[i].name + text;
+    }
     now.learning_rate = learning_rate(step_ - 1);
-    now.images_per_second =
+    now.examples_per_second =
         networks * static_cast<double>(steps_window_ * batch_size_) / window_.seconds();
-    if (!std::isfinite(now.loss)) diverged("the training loss is");
+    if (!std::isfinite(loss)) diverged("the training loss is");
     if (hooks_.report) hooks_.report(now);
     reset_window();
-    char note[64];
-    std::snprintf(note, sizeof note, "loss %.3f, accuracy %.1f%%", now.loss, now.accuracy);
     return note;
+  }
+
+  /// Parts of the batch that fit in memory one by one.
+  std::vector<tasks::Batch> in_pieces(const tasks::Batch& batch) const {
+    if (pieces_ == 1) return {batch};
+    std::vector<tasks::Batch> result;
+    for (auto part : {&tasks::Batch::inputs, &tasks::Batch::targets})
+      for (const auto& [name, tensor] : batch.*part) {
+        const auto pieces = tensor.chunk(pieces_, 1);
+        result.resize(pieces.size());
+        for (std::size_t i = 0; i < pieces.size(); ++i)
+          (result[i].*part).emplace_back(name, pieces[i]);
+      }
+    return result;
   }
 
   void check_finite() const {
@@ -294,8 +314,8 @@ class Training {
   void reset_window() {
     const auto options = at::TensorOptions().device(at::Device(trainee_.device()));
     loss_window_ = at::zeros({}, options.dtype(at::kFloat));
-    correct_window_ = at::zeros({}, options.dtype(at::kLong));
-    passes_window_ = 0;
+    window_metrics_.clear();
+    for (const auto& metric : metrics_) window_metrics_.push_back(metric.make());
     steps_window_ = 0;
     window_ = {};
   }
@@ -315,6 +335,7 @@ class Training {
   const TrainSettings& settings_;
   const TrainHooks& hooks_;
   GradientSettings gradients_settings_;
+  std::vector<tasks::MetricType> metrics_;
   Observer* restructuring_ = nullptr;
   NamedTensors state_;  ///< of the observers
   std::unique_ptr<Optimizer> optimizer_;
@@ -325,8 +346,7 @@ class Training {
   std::int64_t step_ = 0;
   std::int64_t pieces_ = 1;
   at::Tensor loss_window_;
-  at::Tensor correct_window_;
-  std::int64_t passes_window_ = 0;
+  std::vector<std::unique_ptr<tasks::Metric>> window_metrics_;  ///< parallel to metrics_
   std::int64_t steps_window_ = 0;
   core::Stopwatch window_;
 };
@@ -377,7 +397,7 @@ TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSet
   double activations = 0;
   for (const auto& node : space.bind(space.largest()).nodes) {
     double bytes = 4;
-    for (const auto& dim : node.shape) bytes *= static_cast<double>(dim.value());
+    for (const auto& dim : node.shape) bytes *= static_cast<double>(dim.value(space.symbols()));
     activations += bytes;
   }
   result.bytes = copies * parameters + activations * static_cast<double>(result.batch_size);

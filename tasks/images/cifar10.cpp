@@ -137,7 +137,7 @@ std::unique_ptr<Task> make(const TaskSettings& settings) {
 const core::Registered kEntry{
     tasks(), "cifar10",
     "things: 50,000 + 10,000 colour images 32x32 in 10 classes (binary files or folders of images)",
-    TaskFactory(make)};
+    TaskType{make, classification_metrics()}};
 
 }  // namespace
 

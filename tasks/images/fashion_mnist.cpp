@@ -55,7 +55,8 @@ std::unique_ptr<Task> make(const TaskSettings& settings) {
 
 const core::Registered kEntry{
     tasks(), "fashion-mnist",
-    "clothes: 60,000 + 10,000 grey images 28x28 in 10 classes (IDX files)", TaskFactory(make)};
+    "clothes: 60,000 + 10,000 grey images 28x28 in 10 classes (IDX files)",
+    TaskType{make, classification_metrics()}};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <stdexcept>
 
@@ -22,6 +23,11 @@
 namespace mosaic::tasks {
 
 namespace {
+
+const std::string kImage = "image", kClass = "class";
+
+/// Streams of the k-th order of the data are numbered from k times this.
+constexpr std::int64_t kEpochsPerOrder = 1'000'000;
 
 /// Of a data set that comes without a test split.
 constexpr double kTestShare = 0.1;
@@ -128,7 +134,9 @@ ImageClassification::ImageClassification(std::string name, const TaskSettings& s
       checksum_(tasks::checksum(data)),
       channels_(data.train.channels),
       height_(data.train.height),
-      width_(data.train.width) {
+      width_(data.train.width),
+      shape_(spaces::image_task({channels_, height_, width_},
+                                static_cast<std::int64_t>(class_names_.size()))) {
   std::vector<std::int64_t> images(static_cast<std::size_t>(data.train.count));
   std::iota(images.begin(), images.end(), 0);
   std::vector<std::int64_t> test;
@@ -158,8 +166,8 @@ ImageClassification::ImageClassification(std::string name, const TaskSettings& s
         "raise limit, add images, or change validation (0: none)");
 
   normalisation_ = normalisation_of(data.train, images);
-  preprocessing_ = data.preprocessing.empty() ? "" : data.preprocessing + "; then ";
-  preprocessing_ += "(pixel / 255 - mean) / deviation as [channels, height, width]";
+  preparation_ = data.preprocessing.empty() ? "" : data.preprocessing + "; then ";
+  preparation_ += "(pixel / 255 - mean) / deviation as [channels, height, width]";
   std::vector<float> mean, inverse_std;
   for (std::size_t c = 0; c < normalisation_.mean.size(); ++c) {
     mean.push_back(static_cast<float>(255 * normalisation_.mean[c]));
@@ -204,17 +212,17 @@ void ImageClassification::to(const std::string& text) {
 
 /// int64 [4, images] on the device: number of the image, row and column where its crop begins (0 to
 /// twice the padding), flipped or not. Without augmentation only the first row.
-at::Tensor ImageClassification::epoch_plan(std::int64_t epoch) const {
+at::Tensor ImageClassification::epoch_plan(std::int64_t epoch, std::int64_t order) const {
   const std::lock_guard lock(plan_mutex_);
-  auto& [planned, plan] = plans_[epoch / kEpochsPerOrder];
+  auto& [planned, plan] = plans_[order];
   if (plan.defined() && planned == epoch) return plan;
   const c10::InferenceMode ordinary_tensors(false);
   const std::int64_t images = size(Split::train);
   std::vector<std::int64_t> positions(static_cast<std::size_t>(images));
   std::iota(positions.begin(), positions.end(), 0);
-  const auto index = static_cast<std::uint64_t>(epoch);
+  const auto index = static_cast<std::uint64_t>(order * kEpochsPerOrder + epoch);
   core::Stream(seed_, "epoch order", index).shuffle(positions);
-  const at::Tensor order =
+  const at::Tensor images_of =
       train_.order.index_select(0, tensor_of(positions).to(train_.order.device()));
   if (augment_) {
     core::Stream stream(seed_, "augmentation", index);
@@ -226,9 +234,9 @@ at::Tensor ImageClassification::epoch_plan(std::int64_t epoch) const {
       drawn[images + i] = static_cast<std::int64_t>(stream.below(starts));
       drawn[2 * images + i] = augmentation_.flip ? static_cast<std::int64_t>(stream.below(2)) : 0;
     }
-    plan = at::cat({order.unsqueeze(0), draws.to(order.device())});
+    plan = at::cat({images_of.unsqueeze(0), draws.to(images_of.device())});
   } else {
-    plan = order.unsqueeze(0);
+    plan = images_of.unsqueeze(0);
   }
   planned = epoch;
   return plan;
@@ -246,7 +254,7 @@ Batch ImageClassification::whole(const Store& store, const at::Tensor& images) c
                                .view({count, height_ * width_ * channels_})
                                .index_select(0, images)
                                .view({images.numel(), height_, width_, channels_});
-  return {normalised(bytes), store.labels.index_select(0, images)};
+  return {{{kImage, normalised(bytes)}}, {{kClass, store.labels.index_select(0, images)}}};
 }
 
 /// Crops and flips by one gather over pixels; pixels outside of the image are the last row of the
@@ -264,7 +272,8 @@ Batch ImageClassification::cropped(const Store& store, const at::Tensor& plan) c
                mean_.const_data_ptr<float>(), inverse_std_.const_data_ptr<float>(),
                inputs.mutable_data_ptr<float>(), c10::cuda::getCurrentCUDAStream());
     C10_CUDA_KERNEL_LAUNCH_CHECK();
-    return {inputs.permute({0, 3, 1, 2}), store.labels.index_select(0, images)};
+    return {{{kImage, inputs.permute({0, 3, 1, 2})}},
+            {{kClass, store.labels.index_select(0, images)}}};
   }
 #endif
   const at::TensorOptions integers = images.options();
@@ -287,59 +296,72 @@ Batch ImageClassification::cropped(const Store& store, const at::Tensor& plan) c
               store.labels.numel() * height_ * width_);
   const at::Tensor bytes =
       store.pixels.index_select(0, source.flatten()).view({batch, height_, width_, channels_});
-  return {normalised(bytes), store.labels.index_select(0, images)};
+  return {{{kImage, normalised(bytes)}}, {{kClass, store.labels.index_select(0, images)}}};
 }
 
-Batch ImageClassification::training_batch(std::int64_t epoch, std::int64_t index,
-                                          std::int64_t batch_size) const {
-  const std::int64_t images = size(Split::train);
-  if (batch_size < 1 || batch_size > images)
+Batch ImageClassification::of_epoch(const Selection& selection) const {
+  const std::int64_t images = size(Split::train), count = selection.count;
+  if (count < 1 || count > images)
     throw core::Error(message("{}: a batch of {} does not fit into a training split of {} images",
-                              name_, batch_size, images),
+                              name_, count, images),
                       "use a smaller batch, or raise [task] limit");
-  if (epoch < 0 || index < 0 || index >= images / batch_size)
-    throw std::out_of_range(message("batch {} of epoch {}: an epoch has {} batches of {}", index,
-                                    epoch, images / batch_size, batch_size));
-  const at::Tensor plan = epoch_plan(epoch).narrow(1, index * batch_size, batch_size);
+  if (selection.begin < 0 || selection.begin + count > images)
+    throw std::out_of_range(message("examples [{}, {}) of epoch {}, which has {}", selection.begin,
+                                    selection.begin + count, selection.epoch, images));
+  at::Tensor plan = epoch_plan(selection.epoch, selection.order).narrow(1, selection.begin, count);
+  if (selection.examples.defined()) {
+    const at::Tensor chosen =
+        train_.order.index_select(0, selection.examples.to(train_.order.device())).unsqueeze(0);
+    plan = augment_ ? at::cat({chosen, plan.narrow(0, 1, plan.size(0) - 1)}) : chosen;
+  }
   return augment_ ? cropped(*train_.store, plan) : whole(*train_.store, plan.select(0, 0));
 }
 
-Batch ImageClassification::training_batch(std::int64_t epoch, std::int64_t index,
-                                          const at::Tensor& examples) const {
-  const std::int64_t images = size(Split::train), batch_size = examples.numel();
-  if (epoch < 0 || index < 0 || batch_size < 1 || index >= images / batch_size)
-    throw std::out_of_range(
-        message("batch {} of epoch {}, of {} chosen examples", index, epoch, batch_size));
-  const at::Tensor chosen =
-      train_.order.index_select(0, examples.to(train_.order.device())).unsqueeze(0);
-  const at::Tensor plan = epoch_plan(epoch).narrow(1, index * batch_size, batch_size);
-  return augment_ ? cropped(*train_.store, at::cat({chosen, plan.narrow(0, 1, plan.size(0) - 1)}))
-                  : whole(*train_.store, chosen[0]);
-}
-
-Batch ImageClassification::batch(Split split, std::int64_t begin, std::int64_t count) const {
-  const Part& wanted = part(split);
+Batch ImageClassification::batch(const Selection& selection) const {
+  if (selection.epoch >= 0) return of_epoch(selection);
+  const Part& wanted = part(selection.split);
   const std::int64_t images = wanted.order.numel();
   if (images == 0)
-    throw core::Error(message("{}: the {} split has no images", name_, to_string(split)),
+    throw core::Error(message("{}: the {} split has no images", name_, to_string(selection.split)),
                       "set [task] validation above 0");
-  if (begin < 0 || count < 0)
-    throw std::out_of_range(message("examples [{}, {} + {}) of a split", begin, begin, count));
-  begin = std::min(begin, images);
-  return whole(*wanted.store, wanted.order.narrow(0, begin, std::min(count, images - begin)));
+  if (selection.begin < 0 || selection.count < 0)
+    throw std::out_of_range(message("examples [{}, {} + {}) of a split", selection.begin,
+                                    selection.begin, selection.count));
+  const std::int64_t begin = std::min(selection.begin, images);
+  return whole(*wanted.store,
+               wanted.order.narrow(0, begin, std::min(selection.count, images - begin)));
 }
 
-at::Tensor ImageClassification::loss(const at::Tensor& outputs, const at::Tensor& targets,
-                                     double label_smoothing) const {
+at::Tensor ImageClassification::losses(const at::Tensor& outputs, const NamedTensors& targets,
+                                       double label_smoothing) const {
   const auto type = outputs.scalar_type();
   const bool narrow = type == at::kHalf || type == at::kBFloat16;
-  return at::cross_entropy_loss(narrow ? outputs.to(at::kFloat) : outputs, targets, {},
-                                at::Reduction::Mean, -100, label_smoothing);
+  return at::cross_entropy_loss(narrow ? outputs.to(at::kFloat) : outputs, tensor(targets, kClass),
+                                {}, at::Reduction::None, -100, label_smoothing);
 }
 
-at::Tensor ImageClassification::correct(const at::Tensor& outputs,
-                                        const at::Tensor& targets) const {
-  return outputs.argmax(1).eq(targets).sum();
+at::Tensor ImageClassification::output_gradient_norms(const at::Tensor& outputs,
+                                                      const NamedTensors& targets) const {
+  const at::Tensor shares = at::softmax(outputs, 1);
+  return (shares - at::one_hot(tensor(targets, kClass), shares.size(1))).norm(2, {1});
+}
+
+nlohmann::json ImageClassification::preprocessing() const {
+  return {{"image",
+           {{"steps", preparation_},
+            {"mean", normalisation_.mean},
+            {"deviation", normalisation_.standard_deviation}}},
+          {"output", {{"class_names", class_names_}}}};
+}
+
+std::vector<MetricType> classification_metrics() {
+  return {{"accuracy", "%", true, [] {
+             return mean_metric(
+                 [](const at::Tensor& outputs, const NamedTensors& targets) {
+                   return outputs.argmax(1).eq(tensor(targets, kClass));
+                 },
+                 100);
+           }}};
 }
 
 void expect_default_image_size(const std::string& task, const TaskSettings& settings) {

@@ -16,6 +16,18 @@ struct Augmentation {
   bool flip = false;
 };
 
+/// What was done to byte values: (x / 255 - mean) / standard_deviation, per channel. A deployed
+/// network needs the same.
+struct Normalisation {
+  std::vector<double> mean;
+  std::vector<double> standard_deviation;
+};
+
+/// Accuracy, in percent.
+std::vector<MetricType> classification_metrics();
+
+/// Input "image", float32 [batch, channels, height, width], and target "class", int64 [batch].
+///
 /// Images stay on the device as bytes. A batch is one gather there, followed by (x - mean) / std
 /// with mean and standard deviation per channel of the training split; inputs are laid out
 /// channels-last.
@@ -32,23 +44,19 @@ class ImageClassification : public Task {
 
   const std::string& name() const override { return name_; }
   const std::string& checksum() const override { return checksum_; }
-  std::vector<std::int64_t> input_shape() const override { return {channels_, height_, width_}; }
-  std::int64_t classes() const override { return static_cast<std::int64_t>(class_names_.size()); }
-  const std::vector<std::string>& class_names() const override { return class_names_; }
+  const spaces::TaskShape& shape() const override { return shape_; }
   std::int64_t size(Split split) const override;
-  Normalisation normalisation() const override { return normalisation_; }
-  std::string preprocessing() const override { return preprocessing_; }
+  nlohmann::json preprocessing() const override;
 
   void to(const std::string& device) override;
-  Batch training_batch(std::int64_t epoch, std::int64_t index,
-                       const at::Tensor& examples) const override;
-  Batch training_batch(std::int64_t epoch, std::int64_t index,
-                       std::int64_t batch_size) const override;
-  Batch batch(Split split, std::int64_t begin, std::int64_t count) const override;
+  Batch batch(const Selection& selection) const override;
 
-  at::Tensor loss(const at::Tensor& outputs, const at::Tensor& targets,
-                  double label_smoothing) const override;
-  at::Tensor correct(const at::Tensor& outputs, const at::Tensor& targets) const override;
+  /// Cross-entropy.
+  at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets,
+                    double label_smoothing) const override;
+  /// ||softmax(z) - onehot(y)||.
+  at::Tensor output_gradient_norms(const at::Tensor& outputs,
+                                   const NamedTensors& targets) const override;
 
  private:
   /// uint8 [count * height * width + 1, channels] (the last row is the black pixel outside of an
@@ -64,7 +72,8 @@ class ImageClassification : public Task {
   };
 
   const Part& part(Split split) const;
-  at::Tensor epoch_plan(std::int64_t epoch) const;
+  Batch of_epoch(const Selection& selection) const;
+  at::Tensor epoch_plan(std::int64_t epoch, std::int64_t order) const;
   at::Tensor normalised(const at::Tensor& bytes) const;
   Batch whole(const Store& store, const at::Tensor& images) const;
   Batch cropped(const Store& store, const at::Tensor& plan) const;
@@ -76,8 +85,9 @@ class ImageClassification : public Task {
   std::vector<std::string> class_names_;
   std::string checksum_;
   std::int64_t channels_, height_, width_;
+  spaces::TaskShape shape_;
   Normalisation normalisation_;
-  std::string preprocessing_;
+  std::string preparation_;  ///< how a file becomes an input, in words
 
   Store training_store_, test_store_;
   Part train_, validation_, test_;

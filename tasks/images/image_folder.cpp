@@ -21,7 +21,7 @@ std::unique_ptr<Task> make(const TaskSettings& settings) {
 
 const core::Registered kEntry{tasks(), "image-folder",
                               "any folder train/<class>/*.{jpg,png}, resized to image_size (RGB)",
-                              TaskFactory(make)};
+                              TaskType{make, classification_metrics()}};
 
 }  // namespace
 

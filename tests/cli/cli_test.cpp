@@ -28,8 +28,8 @@ name = "fashion-mnist"
 limit = 600
 
 [supernet]
-router = "layer-wise"
-experts = 2
+sharing = "layer-wise"
+copies = 2
 router_hidden = 8
 epochs = 1
 batch_size = 60
@@ -91,7 +91,7 @@ TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
   const auto eval = folder.run({"eval", "net", "--split", "test", "--db", "r.db", "--json"});
   INFO(eval.errors);
   REQUIRE(eval.status == 0);
-  REQUIRE(json::parse(eval.output)["images"] == 10000);
+  REQUIRE(json::parse(eval.output)["examples"] == 10000);
   const auto noted =
       folder.run({"query", "--db", "r.db",
                   "SELECT value FROM measurements WHERE metric = 'test_accuracy'", "--json"});
@@ -225,33 +225,33 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
   wrong = kJob;
   wrong.replace(wrong.find("layer-wise"), 10, "layer-wide");
   REQUIRE_THAT(message(wrong), Contains("did you mean 'layer-wise'?"));
-  const auto with_router = [&](const std::string& lines) {
+  const auto with_sharing = [&](const std::string& lines) {
     std::string job = kJob;
     const std::string old = "router = \"layer-wise\"\nexperts = 2\n";
     return job.replace(job.find(old), old.size(), lines);
   };
-  REQUIRE_THAT(message(with_router("router = \"plain\"\nsplit = \"random\"\n")),
+  REQUIRE_THAT(message(with_sharing("router = \"plain\"\nsplit = \"random\"\n")),
                Contains("job.toml:16") && Contains("only sharing = \"partition\" has this key"));
   const std::string partition = "router = \"partition\"\nsplit = \"gene=stage1.width\"\n";
-  REQUIRE_THAT(message(with_router(partition + "experts = 3\n")),
+  REQUIRE_THAT(message(with_sharing(partition + "experts = 3\n")),
                Contains("job.toml:17") && Contains("this split says itself how many"));
-  REQUIRE_THAT(message(with_router("router = \"plain\"\nbudget = 2\n")),
+  REQUIRE_THAT(message(with_sharing("router = \"plain\"\nbudget = 2\n")),
                Contains("only sharing = \"grown\" has this key"));
-  REQUIRE_THAT(message(with_router("router = \"grown\"\nexperts = 2\n")),
+  REQUIRE_THAT(message(with_sharing("router = \"grown\"\nexperts = 2\n")),
                Contains("set budget instead"));
-  REQUIRE_THAT(message(with_router("sharing = \"plain\"\ncopies = 2\n")),
+  REQUIRE_THAT(message(with_sharing("sharing = \"plain\"\ncopies = 2\n")),
                Contains("job.toml:16") && Contains("plain sharing has one copy"));
-  REQUIRE_THAT(message(with_router("router = \"plain\"\nsharing = \"plain\"\n")),
+  REQUIRE_THAT(message(with_sharing("router = \"plain\"\nsharing = \"plain\"\n")),
                Contains("job.toml:15") && Contains("router: is the former name of 'sharing'"));
-  REQUIRE_THAT(message(with_router("router = \"grown\"\ngrow_at = [0.5, 0.3]\n")),
+  REQUIRE_THAT(message(with_sharing("router = \"grown\"\ngrow_at = [0.5, 0.3]\n")),
                Contains("the shares of the training must rise"));
-  REQUIRE_THAT(message(with_router("router = \"grown\"\ngrow_at = [0.5, 2]\n")),
+  REQUIRE_THAT(message(with_sharing("router = \"grown\"\ngrow_at = [0.5, 2]\n")),
                Contains("element 2 must be"));
-  REQUIRE_THAT(message(with_router("router = \"partition\"\nsplit = \"exhaustive\"\n")),
+  REQUIRE_THAT(message(with_sharing("router = \"partition\"\nsplit = \"exhaustive\"\n")),
                Contains("say when: split_at"));
-  REQUIRE_THAT(message(with_router(partition + "split_at = [0.2]\n")),
+  REQUIRE_THAT(message(with_sharing(partition + "split_at = [0.2]\n")),
                Contains("a split that is given holds from the start"));
-  REQUIRE_THAT(message(with_router("router = \"partition\"\nsplit = \"gene=stage1.widht\"\n")),
+  REQUIRE_THAT(message(with_sharing("router = \"partition\"\nsplit = \"gene=stage1.widht\"\n")),
                Contains("did you mean 'stage1.width'?"));
   wrong = kJob;
   wrong.replace(wrong.find("resnet-elastic"), 14, "resnet-elastik");

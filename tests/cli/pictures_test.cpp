@@ -24,7 +24,7 @@ name = "image-folder"
 path = "pictures"
 image_size = 8
 [supernet]
-router = "plain"
+sharing = "plain"
 epochs = 1
 batch_size = 4
 [[objective]]
@@ -60,15 +60,15 @@ TEST_CASE("pictures beside the job file are found, and the network says how they
 
   REQUIRE(folder.run({"extract", "--db", "r.db", "--out", "net"}).status == 0);
   const auto config = nlohmann::json::parse(slurp(folder / "net/config.json"));
-  CHECK_THAT(config.at("input").at("preprocessing").get<std::string>(),
+  CHECK_THAT(config.at("preprocessing").at("image").at("steps").get<std::string>(),
              Contains("ImageOps.exif_transpose(image).convert(\"RGB\")") &&
                  Contains("resize((8, 8), Image.Resampling.BILINEAR)"));
   CHECK_THAT(config.at("task").at("settings").get<std::string>(),
              Contains((folder / "jobs/pictures").string()));
   REQUIRE(folder.run({"finetune", "net", "--epochs", "1", "--batch-size", "4", "--out", "tuned"})
               .status == 0);
-  CHECK(nlohmann::json::parse(slurp(folder / "tuned/config.json")).at("input") ==
-        config.at("input"));
+  const auto tuned = nlohmann::json::parse(slurp(folder / "tuned/config.json"));
+  for (const char* part : {"data", "preprocessing"}) CHECK(tuned.at(part) == config.at(part));
 
   // A path need not be UTF-8.
   fs::create_directory_symlink("jobs", folder / "jobs\xe9");

@@ -1,4 +1,4 @@
-// Runs over every registered metric.
+// Runs over every registered evaluator.
 #include <ATen/ATen.h>
 #include <torch/cuda.h>
 
@@ -6,6 +6,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
+#include "mosaic/evaluators/table.hpp"
 #include "mosaic/supernet/networks/supernet.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
 #include "mosaic/tasks/task.hpp"
@@ -22,56 +23,70 @@ void check(const std::string& device) {
   settings.limit = 200;
   std::unique_ptr<tasks::Task> task;
   try {
-    task = tasks::tasks().at("fashion-mnist")(settings);
+    task = tasks::tasks().at("fashion-mnist").make(settings);
   } catch (const core::Error& error) {
     skip(Need::kData, error.what());
   }
   task->to(device);
-  const auto space =
-      conformance::small_space("resnet-elastic", {task->input_shape(), task->classes()});
+  const auto space = conformance::small_space("resnet-elastic", task->shape());
   supernet::Supernet net(space, {.kind = "layer-wise", .copies = 2, .hidden = 8}, 1);
   net.to(device);
   const std::vector<Candidate> candidates{make_candidate(space, space.smallest()),
                                           make_candidate(space, space.largest())};
-  for (const auto& metric : evaluators::evaluators().names()) {
-    INFO(metric << " on " << device);
-    const auto& type = evaluators::evaluators().at(metric);
-    int references = 0;
-    EvaluatorContext context;
-    context.space = &space;
-    context.supernet = &net;
-    context.task = task.get();
-    context.checkpoint = "test";
-    context.settings.device = device;
-    context.settings.repeats = 5;
-    context.settings.images = 20;
-    context.settings.calibration = 64;
-    context.reference = [&](const Candidate&, const core::Measurement& m) {
-      ++references;
-      REQUIRE(m.metric == "latency_reference_ms");
-    };
-    const auto evaluator = type.make(context);
-    REQUIRE(evaluator->metric() == metric);
-    REQUIRE(evaluator->unit() == type.unit);
-    REQUIRE(evaluator->timed() == type.timed);
+  int references = 0;
+  Workbench::Parts parts;
+  parts.space = &space;
+  parts.supernet = &net;
+  parts.task = task.get();
+  parts.checkpoint = "test";
+  parts.table =
+      std::make_shared<Table>(core::parse_csv("arch,joules\n\"" + candidates[0].arch +
+                                                  "\",1.5\n\"" + candidates[1].arch + "\",2.5\n",
+                                              "t.csv"),
+                              space);
+  parts.reference = [&](const Candidate&, const core::Measurement& m) {
+    ++references;
+    REQUIRE(m.metric == "latency_reference_ms");
+  };
+  const Workbench work(parts);
+  for (const auto& name : evaluators::evaluators().names()) {
+    INFO(name << " on " << device);
+    JobFacts facts{.task = &tasks::tasks().at("fashion-mnist"), .supernet = true};
+    if (name == "table") facts.table = std::make_shared<core::CsvTable>(parts.table->csv());
+    const std::string keys = name == "latency"     ? "device = \"" + device + "\"\nrepeats = 5\n"
+                             : name == "inherited" ? "examples = 20\ncalibration = 64\n"
+                                                   : "";
+    auto section = core::Config::from_text(keys).root();
+    const auto known = evaluators::evaluators().at(name).metrics(facts);
+    REQUIRE_FALSE(known.empty());
+    std::vector<std::string> metrics;
+    for (const auto& info : known) metrics.push_back(info.name);
+    const auto evaluator = read_measuring(name, section, facts).make(work, metrics);
+    REQUIRE(evaluator->metrics().size() == metrics.size());
     std::vector<std::size_t> order;
     const auto results = evaluator->evaluate(
-        candidates, [&](std::size_t index, const core::Measurement&) { order.push_back(index); });
+        candidates, [&](std::size_t index, const Evaluator::Row&) { order.push_back(index); });
     REQUIRE(order == std::vector<std::size_t>{0, 1});
     REQUIRE(results.size() == 2);
-    for (const auto& result : results) {
-      INFO(result.message);
-      REQUIRE(result.ok());
-      REQUIRE(result.metric == metric);
-      REQUIRE(result.unit == type.unit);
-      REQUIRE(result.fidelity == evaluator->fidelity());
-    }
-    if (type.timed) {
+    for (const auto& row : results)
+      for (std::size_t k = 0; k < metrics.size(); ++k) {
+        const auto& result = row.at(k);
+        INFO(metrics[k] << " " << result.message);
+        REQUIRE(result.ok());
+        REQUIRE(result.metric == metrics[k]);
+        REQUIRE(result.unit == known[k].unit);
+        REQUIRE_FALSE(result.fidelity.empty());
+        REQUIRE(result.fidelity == evaluator->metrics()[k].fidelity);
+        REQUIRE(evaluator->metrics()[k].timed == known[k].timed);
+      }
+    if (known[0].timed) {
       REQUIRE(references >= 1);
-      REQUIRE(results[0].device.rfind(device, 0) == 0);
+      REQUIRE(results[0][0].device.rfind(device, 0) == 0);
     } else {
       const auto again = evaluator->evaluate(candidates);
-      for (std::size_t i = 0; i < 2; ++i) REQUIRE(again[i].value == results[i].value);
+      for (std::size_t i = 0; i < 2; ++i)
+        for (std::size_t k = 0; k < metrics.size(); ++k)
+          REQUIRE(again[i][k].value == results[i][k].value);
     }
   }
 }
@@ -96,12 +111,13 @@ TEST_CASE("a network that cannot be measured becomes a recorded failure, and the
   std::vector<Candidate> candidates{make_candidate(space, space.smallest()),
                                     make_candidate(space, space.largest())};
   candidates[0].graph.nodes[1].op = "unknown-op";  // as a space newer than this build would have
-  EvaluatorContext context;
-  context.space = &space;
-  context.settings.repeats = 5;
-  const auto results =
-      evaluators::evaluators().at("latency_ms").make(context)->evaluate(candidates);
-  REQUIRE(results[0].status == core::Status::failed);
-  REQUIRE_THAT(results[0].message, Catch::Contains("unknown-op"));
-  REQUIRE(results[1].ok());
+  Workbench::Parts parts;
+  parts.space = &space;
+  auto section = core::Config::from_text("repeats = 5\n").root();
+  const auto results = read_measuring("latency", section, {})
+                           .make(Workbench(parts), {"latency_ms"})
+                           ->evaluate(candidates);
+  REQUIRE(results[0][0].status == core::Status::failed);
+  REQUIRE_THAT(results[0][0].message, Catch::Contains("unknown-op"));
+  REQUIRE(results[1][0].ok());
 }

@@ -59,8 +59,7 @@ struct Use {
 
   at::Tensor operator()(const at::Tensor& x) const {
     return supernet::execute(
-        graph, "forward", {&x, 1},
-        [this](const spaces::WeightRef& ref) { return weights.at(ref.slot); },
+        graph, "forward", x, [this](const spaces::WeightRef& ref) { return weights.at(ref.slot); },
         supernet::NormMode::batch, nullptr)[0];
   }
 };

@@ -11,7 +11,8 @@ namespace mosaic::conformance {
 /// Options that make a space small enough to train in a test. A space without an entry is used as
 /// it is.
 inline spaces::Space small_space(const std::string& name,
-                                 const spaces::TaskShape& task = {{1, 28, 28}, 10}) {
+                                 const spaces::TaskShape& task = spaces::image_task({1, 28, 28},
+                                                                                    10)) {
   static const std::map<std::string, std::map<std::string, std::string>> options = {
       {"resnet-elastic", {{"width", "8"}, {"blocks", "2"}}},
       {"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "2"}}},

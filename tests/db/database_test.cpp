@@ -266,17 +266,17 @@ TEST_CASE("evaluations are numbered from one, once per network and job") {
 }
 
 TEST_CASE_METHOD(OneJob, "training curve, generations and states are kept, replaced and rewound") {
-  database.add_training_point(job.id, {10, 0.5, 2.0, 40, 0.1, 900});
-  database.add_training_point(job.id, {20, 1.0, 1.5, 50, 0.05, 950});
-  database.add_training_point(job.id, {20, 1.0, 1.25, 55, 0.05, 950});
+  database.add_training_point(job.id, {10, 0.5, 0.1, 900, {{"loss", 2.0}, {"bleu", 40}}});
+  database.add_training_point(job.id,
+                              {20, 1.0, 0.05, 950, {{"loss", 1.5}, {"bleu", 50}, {"odd", 1}}});
+  database.add_training_point(job.id, {20, 1.0, 0.05, 950, {{"loss", 1.25}, {"bleu", 55}}});
   auto curve = database.training_curve(job.id);
   REQUIRE(curve.size() == 2);
   CHECK(curve[0].step == 10);
   CHECK(curve[0].epoch == 0.5);
-  CHECK(curve[1].loss == 1.25);
-  CHECK(curve[1].accuracy == 55);
+  CHECK(curve[1].metrics == std::map<std::string, double>{{"bleu", 55}, {"loss", 1.25}});
   CHECK(curve[1].learning_rate == 0.05);
-  CHECK(curve[1].images_per_second == 950);
+  CHECK(curve[1].examples_per_second == 950);
   database.truncate_training(job.id, 10);
   CHECK(database.training_curve(job.id).size() == 1);
 

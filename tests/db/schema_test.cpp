@@ -73,7 +73,8 @@ void fill_everything(const std::string& path) {
     failed.status = core::Status::failed;
     failed.message = "out of memory";
     database.add_measurement(job.id, front[3], failed);
-    database.add_training_point(job.id, {100, 0.5, 1.25, 60.5, 0.1, 1000});
+    database.add_training_point(job.id,
+                                {100, 0.5, 0.1, 1000, {{"loss", 1.25}, {"accuracy", 60.5}}});
     database.add_generation(job.id, {0, 2, 1.5, {front[1], front[0]}});
     database.add_generation(job.id, {1, 3, 1.75, {front[2], front[0]}});
     database.save_state(job.id, "search", std::string("\0state", 6));
@@ -155,7 +156,10 @@ TEST_CASE("a database of every earlier schema version becomes today's, with all 
     CHECK(origins[0].data_checksum == "da7a");
     CHECK(origins[0].session.has_value() == (version >= 2));
     CHECK(reader.measurements(job.id, "accuracy").back().measurement.message == "out of memory");
-    CHECK(reader.training_curve(job.id).at(0).loss == 1.25);
+    const auto point = reader.training_curve(job.id).at(0);
+    CHECK(point.metrics == std::map<std::string, double>{{"accuracy", 60.5}, {"loss", 1.25}});
+    CHECK(point.examples_per_second == 1000);
+    CHECK(reader.query("SELECT loss, accuracy, images_per_second FROM training").rows.size() == 2);
     CHECK(reader.generations(job.id).at(1).front.size() == 2);
     CHECK(reader.state(job.id, "search") == std::string("\0state", 6));
   }

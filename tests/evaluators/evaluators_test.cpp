@@ -30,13 +30,11 @@ class Counting : public evaluators::Evaluator {
  public:
   using Function = std::function<double(const Candidate&)>;
   Counting(Function function, std::vector<std::string>& log, bool timed)
-      : function_(std::move(function)), log_(log), timed_(timed) {}
-  const std::string& metric() const override { return metric_; }
-  const std::string& unit() const override { return unit_; }
-  std::string fidelity() const override { return "batch=1"; }
-  bool timed() const override { return timed_; }
-  std::vector<core::Measurement> evaluate(std::span<const Candidate> candidates,
-                                          const Sink& sink) override {
+      : metrics_{{.name = "latency_ms", .unit = "ms", .timed = timed, .fidelity = "batch=1"}},
+        function_(std::move(function)),
+        log_(log) {}
+  const std::vector<evaluators::MetricInfo>& metrics() const override { return metrics_; }
+  std::vector<Row> evaluate(std::span<const Candidate> candidates, const Sink& sink) override {
     return evaluators::evaluate_each(*this, candidates, sink, [&](const Candidate& candidate) {
       log_.push_back(candidate.arch);
       core::Measurement result;
@@ -46,11 +44,9 @@ class Counting : public evaluators::Evaluator {
   }
 
  private:
-  std::string metric_ = "latency_ms";
-  std::string unit_ = "ms";
+  std::vector<evaluators::MetricInfo> metrics_;
   Function function_;
   std::vector<std::string>& log_;
-  bool timed_;
 };
 
 /// A database with two jobs over one space.
@@ -109,31 +105,36 @@ TEST_CASE("every metric of the graph is what the graph says, and knows that it i
       {"params", [](const auto& graph) { return spaces::count_parameters(graph); }},
       {"flops", [](const auto& graph) { return spaces::count_flops(graph); }},
       {"activation_bytes", [](const auto& graph) { return spaces::activation_bytes(graph); }}};
-  CHECK(evaluators::graph_metrics() ==
-        std::vector<std::string>{"activation_bytes", "flops", "params"});
-  for (const auto& metric : evaluators::graph_metrics()) {
-    const auto evaluator = evaluators::graph_evaluator(metric);
-    CHECK(evaluator->metric() == metric);
-    CHECK(evaluator->exact());
-    CHECK_FALSE(evaluator->timed());
-    std::vector<std::size_t> announced;
-    const auto results = evaluator->evaluate(
-        candidates, [&](std::size_t i, const core::Measurement&) { announced.push_back(i); });
-    REQUIRE(results.size() == candidates.size());
-    CHECK(announced == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6});
+  std::vector<std::string> names;
+  for (const auto& info : evaluators::graph_metrics()) names.push_back(info.name);
+  CHECK(names == std::vector<std::string>{"activation_bytes", "flops", "params"});
+  const auto evaluator = evaluators::graph_evaluator(names);
+  std::vector<std::size_t> announced;
+  const auto results = evaluator->evaluate(
+      candidates,
+      [&](std::size_t i, const evaluators::Evaluator::Row&) { announced.push_back(i); });
+  REQUIRE(results.size() == candidates.size());
+  CHECK(announced == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6});
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    const auto& info = evaluator->metrics().at(k);
+    CHECK(info.name == names[k]);
+    CHECK(info.exact);
+    CHECK_FALSE(info.timed);
+    CHECK(evaluator->column(names[k]) == k);
     for (std::size_t i = 0; i < results.size(); ++i) {
-      CHECK(results[i].ok());
-      CHECK(results[i].value == expected.at(metric)(candidates[i].graph));
-      CHECK(results[i].metric == metric);
-      CHECK(results[i].unit == evaluator->unit());
-      CHECK(results[i].fidelity == evaluator->fidelity());
+      const auto& result = results[i].at(k);
+      CHECK(result.ok());
+      CHECK(result.value == expected.at(names[k])(candidates[i].graph));
+      CHECK(result.metric == names[k]);
+      CHECK(result.unit == info.unit);
+      CHECK(result.fidelity == info.fidelity);
     }
   }
 }
 
 TEST_CASE("an unknown metric of the graph lists the known ones") {
   try {
-    evaluators::graph_evaluator("flop");
+    evaluators::graph_evaluator({"flop"});
     FAIL("no error");
   } catch (const core::UsageError& error) {
     CHECK(std::string(error.what()) ==
@@ -159,16 +160,16 @@ TEST_CASE("a candidate that fails becomes a recorded failure, and the rest go on
   });
   const auto candidates = some_candidates(f.space, 5);
   const auto results = evaluator.evaluate(candidates);
-  CHECK(results[0].ok());
-  CHECK(results[1].message == "CUDA error: an illegal memory access");
-  CHECK(results[2].message == "out of memory");
-  CHECK(results[3].message == "the value is nan, not a finite number");
-  CHECK(results[4].ok());
+  CHECK(results[0][0].ok());
+  CHECK(results[1][0].message == "CUDA error: an illegal memory access");
+  CHECK(results[2][0].message == "out of memory");
+  CHECK(results[3][0].message == "the value is nan, not a finite number");
+  CHECK(results[4][0].ok());
   for (int i : {1, 2, 3})
-    CHECK(results[static_cast<std::size_t>(i)].status == core::Status::failed);
+    CHECK(results[static_cast<std::size_t>(i)][0].status == core::Status::failed);
   CHECK(f.database->measurements(f.first.id, "latency_ms").size() == 5);
   // A failure stands within the job: a search that is gone on with takes the same way.
-  CHECK(evaluator.evaluate(candidates)[2].message == "out of memory");
+  CHECK(evaluator.evaluate(candidates)[2][0].message == "out of memory");
   CHECK(call == 5);
 }
 
@@ -189,17 +190,19 @@ TEST_CASE("a network is measured once, also when it is asked for twice in one ba
   auto candidates = some_candidates(f.space, 3);
   candidates.push_back(candidates[1]);
   std::vector<std::size_t> announced;
-  const auto sink = [&](std::size_t i, const core::Measurement&) { announced.push_back(i); };
+  const auto sink = [&](std::size_t i, const evaluators::Evaluator::Row&) {
+    announced.push_back(i);
+  };
   const auto once = evaluator.evaluate(candidates, sink);
   CHECK(f.log ==
         std::vector<std::string>{candidates[0].arch, candidates[1].arch, candidates[2].arch});
-  CHECK(once[3].value == once[1].value);
+  CHECK(once[3][0].value == once[1][0].value);
   CHECK(announced == std::vector<std::size_t>{0, 1, 3, 2});
 
   const auto more = some_candidates(f.space, 5);
   const auto again = evaluator.evaluate(more);
   CHECK(f.log.size() == 5);
-  for (std::size_t i = 0; i < more.size(); ++i) CHECK(again[i].value == flops(more[i]));
+  for (std::size_t i = 0; i < more.size(); ++i) CHECK(again[i][0].value == flops(more[i]));
   CHECK(f.database->measurements(f.first.id, "latency_ms").size() == 5);
 }
 
@@ -219,24 +222,47 @@ TEST_CASE("another job's measurement is used unless it is a timing or a failure"
   fail = false;
   const auto results = second.evaluate(candidates);
   CHECK(f.log.size() == (timed ? 4 : 3));
-  CHECK(results[0].value == flops(candidates[0]));
-  CHECK(results[1].value == flops(candidates[1]));
+  CHECK(results[0][0].value == flops(candidates[0]));
+  CHECK(results[1][0].value == flops(candidates[1]));
   // The second job has them as its own, once.
   second.evaluate(candidates);
   CHECK(f.database->measurements(f.second.id, "latency_ms").size() == 2);
 }
 
-TEST_CASE("the cache answers for the evaluator it decorates") {
+TEST_CASE("of several metrics those that a network lacks are measured, and the others kept") {
+  /// The second call would give other numbers.
+  class Both : public evaluators::Evaluator {
+   public:
+    explicit Both(std::vector<std::string> names, int& calls) : calls_(calls) {
+      for (auto& name : names) metrics_.push_back({.name = std::move(name), .fidelity = "seen"});
+    }
+    const std::vector<evaluators::MetricInfo>& metrics() const override { return metrics_; }
+    std::vector<Row> evaluate(std::span<const Candidate> candidates, const Sink& sink) override {
+      ++calls_;
+      return evaluators::evaluate_each(*this, candidates, sink, [&](const Candidate&) {
+        Row row(metrics_.size());
+        for (auto& one : row) one.value = calls_;
+        return row;
+      });
+    }
+
+   private:
+    std::vector<evaluators::MetricInfo> metrics_;
+    int& calls_;
+  };
   Fixture f;
-  for (const bool timed : {false, true}) {
-    const auto evaluator = f.cached(f.first, flops, timed);
-    CHECK(evaluator.metric() == "latency_ms");
-    CHECK(evaluator.unit() == "ms");
-    CHECK(evaluator.fidelity() == "batch=1");
-    CHECK(evaluator.timed() == timed);
-    CHECK_FALSE(evaluator.exact());
-  }
-  const evaluators::Cached params(evaluators::graph_evaluator("params"), *f.database, f.first.id,
-                                  f.space.hash());
-  CHECK(params.exact());
+  int calls = 0;
+  const auto cached = [&](const std::vector<std::string>& names) {
+    return evaluators::Cached(std::make_unique<Both>(names, calls), *f.database, f.first.id,
+                              f.space.hash());
+  };
+  const auto candidates = some_candidates(f.space, 2);
+  CHECK(cached({"a"}).evaluate(candidates)[1][0].value == 1);
+  const auto both = cached({"a", "b"}).evaluate(candidates);
+  CHECK(both[1][0].value == 1);
+  CHECK(both[1][1].value == 2);
+  cached({"b", "a"}).evaluate(candidates);
+  CHECK(calls == 2);
+  CHECK(f.database->measurements(f.first.id, "a").size() == 2);
+  CHECK(f.database->measurements(f.first.id, "b").size() == 2);
 }

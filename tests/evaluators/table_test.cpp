@@ -25,7 +25,10 @@ std::vector<core::Measurement> look_up(const spaces::Space& space, const std::st
   const auto table = std::make_shared<Table>(core::parse_csv(csv, "t.csv"), space);
   std::vector<Candidate> candidates;
   for (const auto& arch : archs) candidates.push_back(make_candidate(space, space.parse(arch)));
-  return table_evaluator(table, metric)->evaluate(candidates);
+  std::vector<core::Measurement> result;
+  for (auto& row : table_evaluator(table, {metric})->evaluate(candidates))
+    result.push_back(std::move(row.at(0)));
+  return result;
 }
 
 template <class Body>
@@ -89,7 +92,7 @@ TEST_CASE("a network in several rows has the mean of them, and the log tells how
                                   "they differ by up to 50% (ms of " +
                                   kConv + ": 2 in line 3, 4 in line 4, soon in line 6)"));
   const auto shared = std::make_shared<Table>(core::parse_csv(csv, "t.csv"), space);
-  CHECK(table_evaluator(shared, "ms")->fidelity() ==
+  CHECK(table_evaluator(shared, {"ms"})->metrics()[0].fidelity ==
         "table(" + shared->checksum().substr(0, 12) + ", mean of repeats)");
 }
 
@@ -150,6 +153,7 @@ TEST_CASE("a table's checksum tells tables apart, and the fidelity carries it") 
   const auto a = std::make_shared<Table>(core::parse_csv("arch,ms\n" + kConv + ",2\n", "a"), space);
   const auto b = std::make_shared<Table>(core::parse_csv("arch,ms\n" + kConv + ",3\n", "b"), space);
   CHECK(a->checksum() != b->checksum());
-  CHECK(table_evaluator(a, "ms")->fidelity() == "table(" + a->checksum().substr(0, 12) + ")");
-  CHECK_THROWS_AS(table_evaluator(a, "seconds"), core::UsageError);
+  CHECK(table_evaluator(a, {"ms"})->metrics()[0].fidelity ==
+        "table(" + a->checksum().substr(0, 12) + ")");
+  CHECK_THROWS_AS(table_evaluator(a, {"seconds"}), core::UsageError);
 }

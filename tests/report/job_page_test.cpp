@@ -59,7 +59,11 @@ void fill(Filled& filled) {
   database.add_measurement(job.id, add_network(database, job, "guessed"), failed);
   for (int step = 0; step < 5; ++step)
     database.add_training_point(
-        job.id, {step, 0.5 * step, step == 3 ? kNaN : 2.0 / (1 + step), 20.0 * step, 0.1, 1000});
+        job.id, {step,
+                 0.5 * step,
+                 0.1,
+                 1000,
+                 {{"loss", step == 3 ? kNaN : 2.0 / (1 + step)}, {"accuracy", 20.0 * step}}});
   database.add_generation(job.id, {0, 2, 0.25, {1, 2}});
   database.add_generation(job.id, {1, 4, 0.75, {1, 2}});
 }

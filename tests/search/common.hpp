@@ -47,13 +47,14 @@ class FunctionEvaluator : public evaluators::Evaluator {
  public:
   using Function = std::function<double(const evaluators::Candidate&)>;
   FunctionEvaluator(std::string metric, Function function, bool timed = false)
-      : metric_(std::move(metric)), function_(std::move(function)), timed_(timed) {}
-  const std::string& metric() const override { return metric_; }
-  const std::string& unit() const override { return unit_; }
-  std::string fidelity() const override { return "by a formula"; }
-  bool timed() const override { return timed_; }
-  std::vector<core::Measurement> evaluate(std::span<const evaluators::Candidate> candidates,
-                                          const Sink& sink) override {
+      : metrics_{{.name = std::move(metric),
+                  .unit = "unit",
+                  .timed = timed,
+                  .fidelity = "by a formula"}},
+        function_(std::move(function)) {}
+  const std::vector<evaluators::MetricInfo>& metrics() const override { return metrics_; }
+  std::vector<Row> evaluate(std::span<const evaluators::Candidate> candidates,
+                            const Sink& sink) override {
     return evaluators::evaluate_each(*this, candidates, sink, [&](const auto& candidate) {
       core::Measurement result;
       result.value = function_(candidate);
@@ -62,10 +63,8 @@ class FunctionEvaluator : public evaluators::Evaluator {
   }
 
  private:
-  std::string metric_;
-  std::string unit_ = "unit";
+  std::vector<evaluators::MetricInfo> metrics_;
   Function function_;
-  bool timed_;
 };
 
 inline db::Job new_job(const spaces::Space& space, const std::string& name,
@@ -104,7 +103,7 @@ struct Fixture {
     return std::make_shared<evaluators::Cached>(std::move(inner), database, job.id, space.hash());
   }
   search::SearchObjective measured(const std::string& metric, bool maximise) {
-    return {metric, maximise, cached(evaluators::graph_evaluator(metric)), {}, ""};
+    return {metric, maximise, cached(evaluators::graph_evaluator({metric})), {}, ""};
   }
   /// Most parameters in the least memory.
   std::vector<search::SearchObjective> counts() {

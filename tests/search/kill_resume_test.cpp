@@ -50,7 +50,7 @@ void work(const std::string& path, const std::string& log) {
         },
         true));
   };
-  objectives[0] = {"params", true, cached(evaluators::graph_evaluator("params")), {}, ""};
+  objectives[0] = {"params", true, cached(evaluators::graph_evaluator({"params"})), {}, ""};
   objectives[1] = {"step_ms", false, timed("step_ms"), {}, ""};
   objectives[2] = {"latency_ms", false, timed("latency_ms"),
                    [](std::span<const evaluators::Candidate> candidates) {
@@ -64,7 +64,7 @@ void work(const std::string& path, const std::string& log) {
                      return result;
                    },
                    "a formula"};
-  search::run_search(space, objectives, {cached(evaluators::graph_evaluator("flops"))},
+  search::run_search(space, objectives, {cached(evaluators::graph_evaluator({"flops"}))},
                      {environment("MOSAIC_TEST_ALGORITHM"), 8, 44, 20}, 7, database, job);
   search::remeasure_front(space, objectives, database, job);
 }

@@ -24,11 +24,9 @@ search::SearchSettings settings(const std::string& algorithm, std::int64_t evalu
 class InterruptedEvaluator : public evaluators::Evaluator {
  public:
   explicit InterruptedEvaluator(int& calls) : calls_(calls) {}
-  const std::string& metric() const override { return inner_->metric(); }
-  const std::string& unit() const override { return inner_->unit(); }
-  std::string fidelity() const override { return inner_->fidelity(); }
-  std::vector<core::Measurement> evaluate(std::span<const evaluators::Candidate> candidates,
-                                          const Sink& sink) override {
+  const std::vector<evaluators::MetricInfo>& metrics() const override { return inner_->metrics(); }
+  std::vector<Row> evaluate(std::span<const evaluators::Candidate> candidates,
+                            const Sink& sink) override {
     return evaluators::evaluate_each(*this, candidates, sink, [&](const auto& candidate) {
       if (++calls_ % 11 == 0) throw core::Interrupted("stopped by Ctrl-C");
       core::Measurement result;
@@ -39,7 +37,7 @@ class InterruptedEvaluator : public evaluators::Evaluator {
 
  private:
   int& calls_;
-  std::unique_ptr<evaluators::Evaluator> inner_ = evaluators::graph_evaluator("activation_bytes");
+  std::unique_ptr<evaluators::Evaluator> inner_ = evaluators::graph_evaluator({"activation_bytes"});
 };
 
 }  // namespace
@@ -214,7 +212,7 @@ TEST_CASE("an interrupted search loses nothing, and goes on to the same end") {
 
 TEST_CASE("extra metrics are measured of every network") {
   Fixture f(small_nasbench());
-  search::run_search(f.space, f.counts(), {f.cached(evaluators::graph_evaluator("flops"))},
+  search::run_search(f.space, f.counts(), {f.cached(evaluators::graph_evaluator({"flops"}))},
                      settings("random", 20), 7, f.database, f.job);
   CHECK(f.database.measurements(f.job.id, "flops").size() == 20);
 }

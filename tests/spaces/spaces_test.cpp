@@ -128,7 +128,7 @@ TEST_CASE("small space: exact size by enumeration agrees with counting by hand")
 }
 
 TEST_CASE("smallest and largest bound the FLOPs of a space") {
-  const Space space = Space::make("resnet-elastic", {{1, 28, 28}, 10});
+  const Space space = Space::make("resnet-elastic", spaces::image_task({1, 28, 28}, 10));
   const double low = count_flops(space.bind(space.smallest()));
   const double high = count_flops(space.bind(space.largest()));
   core::Stream stream(3, "bounds");

@@ -15,7 +15,7 @@ using namespace mosaic::supernet;
 namespace {
 
 spaces::Space pooling_space() {  // 4 placements
-  return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
+  return spaces::Space::make("resnet-pooling", spaces::image_task({1, 28, 28}, 10),
                              {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}});
 }
 
@@ -26,7 +26,7 @@ std::unique_ptr<tasks::Task> task_with_validation(double share = 0.5) {
   settings.limit = 600;
   settings.validation = share;
   try {
-    return tasks::tasks().at("fashion-mnist")(settings);
+    return tasks::tasks().at("fashion-mnist").make(settings);
   } catch (const core::Error& error) {
     skip(Need::kData, error.what());
   }
@@ -192,7 +192,8 @@ TEST_CASE("recorded passes of a balanced mixture train what was drawn", "[gpu]")
 }
 
 TEST_CASE("a balanced mixture says what it needs") {
-  const auto big = spaces::Space::make("resnet-elastic", {{1, 28, 28}, 10}, {{"blocks", "4"}});
+  const auto big =
+      spaces::Space::make("resnet-elastic", spaces::image_task({1, 28, 28}, 10), {{"blocks", "4"}});
   REQUIRE_THROWS_WITH(
       Supernet(big, balanced(2), 1),
       Catch::Contains("use another way of sharing for spaces of more than 100,000"));

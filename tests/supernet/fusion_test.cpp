@@ -74,7 +74,7 @@ TEST_CASE("a fused graph computes what the graph does, in fewer nodes") {
           {{"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}}, 13},
            {"resnet-elastic", {}, 1},
            {"nasbench201", {{"channels", "4"}, {"cells", "1"}}, 1}}));
-  const auto space = spaces::Space::make(name, {{3, 16, 16}, 10}, options);
+  const auto space = spaces::Space::make(name, spaces::image_task({3, 16, 16}, 10), options);
   const Supernet supernet(space, {.kind = "plain", .copies = 1}, 1);
   const at::Tensor images = at::randn({4, 3, 16, 16});
   core::Stream stream(1, "architectures");

@@ -19,7 +19,7 @@ using mosaic::supernet::test::small_task;
 namespace {
 
 spaces::Space pooling_space() {  // 6 placements
-  return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
+  return spaces::Space::make("resnet-pooling", spaces::image_task({1, 28, 28}, 10),
                              {{"width", "4"}, {"layers", "5"}, {"poolings", "2"}});
 }
 
@@ -28,7 +28,7 @@ SharingSettings grown(GrowthSettings growth = {}) {
 }
 
 spaces::Space small_space() {  // 3 placements
-  return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
+  return spaces::Space::make("resnet-pooling", spaces::image_task({1, 28, 28}, 10),
                              {{"width", "2"}, {"layers", "4"}, {"poolings", "1"}});
 }
 
@@ -118,8 +118,8 @@ TEST_CASE("trees send architectures where their answers say, and read their own 
 }
 
 TEST_CASE("questions are of ordered thresholds, of divisions up to five options, and of widths") {
-  const auto elastic =
-      spaces::Space::make("resnet-elastic", {{1, 12, 12}, 10}, {{"width", "8"}, {"blocks", "2"}});
+  const auto elastic = spaces::Space::make("resnet-elastic", spaces::image_task({1, 12, 12}, 10),
+                                           {{"width", "8"}, {"blocks", "2"}});
   GrowthTrees trees(elastic.graph(), "");
   std::vector<Respondent> all;
   core::Stream stream(1, "test");
@@ -193,7 +193,7 @@ TEST_CASE("growing changes no output, and copies weights exactly") {
       REQUIRE(heritage.size() == net.parameters().size());
       for (const auto& genotype : everything(space)) {
         const auto graph = space.bind(genotype);
-        const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu")[0];
+        const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu")[0].second;
         REQUIRE(relative_difference(net.forward(graph, genotype, x, NormMode::batch, nullptr),
                                     plain.forward(graph, genotype, x, NormMode::batch, nullptr)) <
                 1e-5);
@@ -271,7 +271,7 @@ TEST_CASE("training grows within its budget, and goes on from checkpoints bit fo
 TEST_CASE("growth finds the layer whose architectures disagree, and by which decision") {
   const auto task = small_task();
   // Of splitter_test.cpp: `mix` disagrees between options 0, 2 and 1, 3; `same` does not matter.
-  const auto space = spaces::Space::make("disagreement", {{1, 28, 28}, 10});
+  const auto space = spaces::Space::make("disagreement", spaces::image_task({1, 28, 28}, 10));
   Supernet net(space, {.kind = "grown", .split_at = {0.5}, .growth = {.budget = 2}}, 3);
   auto settings = training();
   settings.epochs = 70;

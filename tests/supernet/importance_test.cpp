@@ -19,7 +19,8 @@ using mosaic::supernet::test::small_task;
 namespace {
 
 spaces::Space cell_space() {
-  return spaces::Space::make("nasbench201", {{1, 28, 28}, 10}, {{"channels", "2"}, {"cells", "1"}});
+  return spaces::Space::make("nasbench201", spaces::image_task({1, 28, 28}, 10),
+                             {{"channels", "2"}, {"cells", "1"}});
 }
 
 TrainSettings training(const std::string& sampler) {
@@ -118,9 +119,10 @@ TEST_CASE("errors of a step are those of its images") {
   const auto genotype = trainee->draw(1)[0];
   const auto found = gradients.run(genotype, batch, 1);
   at::NoGradGuard guard;
-  const at::Tensor logits = trainee->forward(genotype, {&batch.inputs, 1}, {}).values[0];
-  const at::Tensor off = at::softmax(logits, -1) - at::one_hot(batch.targets, 10);
-  REQUIRE(at::allclose(found.errors, off.square().sum(-1).sqrt(), 1e-4, 1e-5));
+  const at::Tensor logits = trainee->forward(genotype, batch.inputs, {}).values[0];
+  const at::Tensor off =
+      at::softmax(logits, -1) - at::one_hot(tasks::tensor(batch.targets, "class"), 10);
+  REQUIRE(at::allclose(found.norms, off.square().sum(-1).sqrt(), 1e-4, 1e-5));
 }
 
 TEST_CASE("errors of a batch that is taken in pieces are those of all its images") {
@@ -145,8 +147,8 @@ TEST_CASE("errors of a batch that is taken in pieces are those of all its images
                                         found.now.step % found.now.per_epoch, 40);
       REQUIRE(logits.size() == 4);
       const at::Tensor shares = at::softmax(at::cat(logits, 1).detach(), -1);
-      const at::Tensor off = shares - at::one_hot(batch.targets, 10);
-      REQUIRE(at::allclose(found.errors, off.square().sum(-1).sqrt(), 1e-4, 1e-5));
+      const at::Tensor off = shares - at::one_hot(tasks::tensor(batch.targets, "class"), 10);
+      REQUIRE(at::allclose(found.norms, off.square().sum(-1).sqrt(), 1e-4, 1e-5));
       logits.clear();
       ++steps;
     }));

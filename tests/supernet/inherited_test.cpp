@@ -22,30 +22,26 @@ class OtherLoss : public tasks::Task {
   explicit OtherLoss(const tasks::Task& inner) : inner_(inner) {}
   const std::string& name() const override { return inner_.name(); }
   const std::string& checksum() const override { return inner_.checksum(); }
-  std::vector<std::int64_t> input_shape() const override { return inner_.input_shape(); }
-  std::int64_t classes() const override { return inner_.classes(); }
-  const std::vector<std::string>& class_names() const override { return inner_.class_names(); }
+  const spaces::TaskShape& shape() const override { return inner_.shape(); }
   std::int64_t size(tasks::Split split) const override { return inner_.size(split); }
   void to(const std::string&) override {}
-  tasks::Batch training_batch(std::int64_t epoch, std::int64_t index,
-                              std::int64_t batch_size) const override {
+  tasks::Batch batch(const tasks::Selection& selection) const override {
     ++batches;
-    return inner_.training_batch(epoch, index, batch_size);
+    return inner_.batch(selection);
   }
-  tasks::Batch training_batch(std::int64_t epoch, std::int64_t index,
-                              const at::Tensor& examples) const override {
-    ++batches;
-    return inner_.training_batch(epoch, index, examples);
+  at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets, double) const override {
+    const at::Tensor wanted = at::one_hot(tasks::tensor(targets, "class"), outputs.size(1));
+    return (at::softmax(outputs, 1) - wanted).square().sum(1);
   }
-  tasks::Batch batch(tasks::Split split, std::int64_t begin, std::int64_t count) const override {
-    ++batches;
-    return inner_.batch(split, begin, count);
-  }
-  at::Tensor loss(const at::Tensor& outputs, const at::Tensor& targets, double) const override {
-    return (at::softmax(outputs, 1) - at::one_hot(targets, outputs.size(1))).square().sum(1).mean();
-  }
-  at::Tensor correct(const at::Tensor& outputs, const at::Tensor& targets) const override {
-    return std::get<1>(outputs.topk(2, 1)).eq(targets.unsqueeze(1)).any(1).sum();
+  std::vector<tasks::MetricType> metrics() const override {
+    return {{"accuracy", "%", true, [] {
+               return tasks::mean_metric(
+                   [](const at::Tensor& outputs, const NamedTensors& targets) {
+                     const at::Tensor best = std::get<1>(outputs.topk(2, 1));
+                     return best.eq(tasks::tensor(targets, "class").unsqueeze(1)).any(1);
+                   },
+                   100);
+             }}};
   }
 
   mutable int batches = 0;
@@ -55,7 +51,7 @@ class OtherLoss : public tasks::Task {
 };
 
 spaces::Space pooling_space() {
-  return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
+  return spaces::Space::make("resnet-pooling", spaces::image_task({1, 28, 28}, 10),
                              {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}});
 }
 
@@ -71,57 +67,60 @@ TEST_CASE("networks scored together are judged by the task's own loss and rule")
     subnets.push_back(fresh_subnet(space, genotypes[i], i));
   std::vector<Subnet*> members;
   for (auto& subnet : subnets) members.push_back(&subnet);
-  const JointScoring scoring{.split = tasks::Split::train, .images = 300, .calibration = 256};
+  const Scoring scoring{.split = tasks::Split::train, .examples = 300, .calibration = 256};
   const auto scores = score_subnets(members, task, scoring);
   for (std::size_t i = 0; i < subnets.size(); ++i) {
     NormStats stats = calibrate(
-        [&](const at::Tensor& inputs, NormStats* recorded) {
-          return subnets[i].forward(inputs, NormMode::calibrate, recorded);
+        [&](const NamedTensors& inputs, NormStats* recorded) {
+          subnets[i].forward(inputs, NormMode::calibrate, recorded);
         },
-        task, scoring.calibration);
+        subnets[i].graph(), task, scoring.calibration);
     const auto alone = evaluate(
-        [&](const at::Tensor& inputs) {
+        [&](const NamedTensors& inputs) {
           return subnets[i].forward(inputs, NormMode::stored, &stats);
         },
-        task, scoring.split, scoring.images);
-    CHECK(scores[i].score.accuracy == Approx(alone.accuracy).margin(0.4));  // at most one image
-    CHECK(scores[i].score.loss == Approx(alone.loss).epsilon(1e-4));
-    CHECK(scores[i].score.loss < 1.2);  // a cross-entropy of ten classes begins at 2.3
+        task, scoring.split, scoring.examples);
+    CHECK(scores[i].at("accuracy").value ==
+          Approx(alone.at("accuracy").value).margin(0.4));  // at most one image
+    CHECK(scores[i].at("loss").value == Approx(alone.at("loss").value).epsilon(1e-4));
+    CHECK(scores[i].at("loss").value < 1.2);  // a cross-entropy of ten classes begins at 2.3
   }
 }
 
-TEST_CASE("accuracy and loss of a network come from one calibration and one look at the images") {
+TEST_CASE("accuracy and loss of a network cost one calibration and one pass over the images") {
   const auto images = small_task();
   const OtherLoss task(*images);
   const auto space = pooling_space();
   Supernet net(space, {.kind = "plain", .copies = 1}, 1);
-  evaluators::EvaluatorContext context;
-  context.space = &space;
-  context.supernet = &net;
-  context.task = &task;
-  context.settings.images = 30;
-  context.settings.calibration = 64;
+  evaluators::Workbench::Parts parts;
+  parts.space = &space;
+  parts.supernet = &net;
+  parts.task = &task;
+  const evaluators::Workbench work(parts);
   std::vector<evaluators::Candidate> candidates;
   const auto genotypes = *space.enumerate();
   for (const auto& genotype : genotypes)
     candidates.push_back(evaluators::make_candidate(space, genotype));
 
-  const auto values = [&](const std::string& metric) {
-    std::vector<double> result;
-    for (const auto& measured :
-         evaluators::evaluators().at(metric).make(context)->evaluate(candidates))
-      result.push_back(measured.value);
-    return result;
+  const auto rows = [&](const std::string& keys, const std::vector<std::string>& metrics) {
+    auto section = core::Config::from_text(keys).root();
+    const evaluators::JobFacts facts{.task = &tasks::tasks().at("fashion-mnist"), .supernet = true};
+    const auto measuring = evaluators::read_measuring("inherited", section, facts);
+    return measuring.make(work, metrics)->evaluate(candidates);
   };
-  const auto accuracy = values("accuracy"), loss = values("loss");
-  const int apart = task.batches;
-  context.inherited = std::make_shared<evaluators::InheritedScores>();
-  CHECK(values("accuracy") == accuracy);
-  const int once = task.batches - apart;
-  CHECK(2 * once == apart);
-  CHECK(values("loss") == loss);
-  CHECK(task.batches == apart + once);
-  context.settings.calibration = 128;  // other settings are another score
-  CHECK(values("loss") != loss);
-  CHECK(task.batches > apart + once);
+  const std::string keys = "examples = 30\ncalibration = 64\n";
+  const auto accuracy = rows(keys, {"accuracy"});
+  const int once = task.batches;
+  CHECK(once == static_cast<int>(candidates.size()) * 2);  // a batch each of both kinds
+  const auto both = rows(keys, {"accuracy", "loss"});
+  CHECK(task.batches == 2 * once);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    CHECK(both[i][0].value == accuracy[i][0].value);
+    CHECK(both[i][1].metric == "loss");
+    CHECK(both[i][1].value < 1.2);
+    CHECK(both[i][1].standard_error > 0);
+  }
+  const auto other = rows("examples = 30\ncalibration = 128\n", {"loss"});
+  CHECK(other[0][0].value != both[0][1].value);
+  CHECK(other[0][0].fidelity != both[0][1].fidelity);
 }

@@ -19,7 +19,7 @@ using mosaic::supernet::test::small_task;
 namespace {
 
 spaces::Space pooling_space() {
-  return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
+  return spaces::Space::make("resnet-pooling", spaces::image_task({1, 28, 28}, 10),
                              {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}});
 }
 
@@ -91,8 +91,8 @@ TEST_CASE("networks of different poolings train together as each would alone") {
 }
 
 TEST_CASE("NAS-Bench-201 cells of different ops train together as each would alone") {
-  const auto space =
-      spaces::Space::make("nasbench201", {{1, 28, 28}, 10}, {{"channels", "4"}, {"cells", "1"}});
+  const auto space = spaces::Space::make("nasbench201", spaces::image_task({1, 28, 28}, 10),
+                                         {{"channels", "4"}, {"cells", "1"}});
   core::Stream stream(3, "cells");
   std::vector<spaces::Genotype> genotypes;
   for (int i = 0; i < 5; ++i) genotypes.push_back(space.random(stream));
@@ -157,22 +157,23 @@ TEST_CASE("networks are scored together as each would be alone") {
     subnets.push_back(fresh_subnet(space, genotypes[i], i));
   std::vector<Subnet*> members;
   for (auto& subnet : subnets) members.push_back(&subnet);
-  const JointScoring scoring{.images = 30, .calibration = 256};
+  const Scoring scoring{.examples = 30, .calibration = 256};
   const auto scores = score_subnets(members, *task, scoring);
   for (std::size_t i = 0; i < subnets.size(); ++i) {
     NormStats stats = calibrate(
-        [&](const at::Tensor& inputs, NormStats* recorded) {
-          return subnets[i].forward(inputs, NormMode::calibrate, recorded);
+        [&](const NamedTensors& inputs, NormStats* recorded) {
+          subnets[i].forward(inputs, NormMode::calibrate, recorded);
         },
-        *task, scoring.calibration);
+        subnets[i].graph(), *task, scoring.calibration);
     const auto alone = evaluate(
-        [&](const at::Tensor& inputs) {
+        [&](const NamedTensors& inputs) {
           return subnets[i].forward(inputs, NormMode::stored, &stats);
         },
-        *task, scoring.split, scoring.images);
-    CHECK(scores[i].score.accuracy == Approx(alone.accuracy).margin(3.5));  // at most one image
-    CHECK(scores[i].score.loss == Approx(alone.loss).epsilon(1e-4));
-    CHECK(scores[i].answers.sizes() == at::IntArrayRef{30});
+        *task, scoring.split, scoring.examples);
+    CHECK(scores[i].at("accuracy").value ==
+          Approx(alone.at("accuracy").value).margin(3.5));  // at most one image
+    CHECK(scores[i].at("loss").value == Approx(alone.at("loss").value).epsilon(1e-4));
+    CHECK(scores[i].at("loss").examples == 30);
   }
 }
 
@@ -235,7 +236,7 @@ TEST_CASE("replayed passes have the gradients of launched ones", "[gpu]") {
     const auto expected = launched.run(pass, batch, 1);
     const auto found = replayed.run(pass, batch, 1);
     CHECK(difference(found.loss, expected.loss) < 1e-4);
-    CHECK(at::equal(found.correct, expected.correct));
+    CHECK(at::equal(found.outputs.argmax(1), expected.outputs.argmax(1)));
     for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
       REQUIRE(found.gradients[i].defined() == expected.gradients[i].defined());
       if (found.gradients[i].defined())
@@ -262,11 +263,12 @@ TEST_CASE("scores in TF32 are those in float32 but for the last digits", "[gpu]"
   for (auto* member : members) member->to("cuda");
   const auto genotype = space.enumerate()->front();
   at::globalContext().setAllowTF32CuDNN(false);
-  JointScoring scoring{tasks::Split::validation, 0, 64};
+  Scoring scoring{tasks::Split::validation, 0, 64};
   const auto exact = score_supernets(members, genotype, *task, scoring);
   scoring.tf32 = true;
   const auto rounded = score_supernets(members, genotype, *task, scoring);
   CHECK_FALSE(at::globalContext().allowTF32CuDNN());
   for (std::size_t i = 0; i < members.size(); ++i)
-    CHECK(std::abs(rounded[i].score.loss - exact[i].score.loss) < 1e-2 * exact[i].score.loss);
+    CHECK(std::abs(rounded[i].at("loss").value - exact[i].at("loss").value) <
+          1e-2 * exact[i].at("loss").value);
 }

@@ -19,17 +19,18 @@ using mosaic::supernet::test::small_task;
 namespace {
 
 spaces::Space pooling_space() {  // one decision of four options
-  return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
+  return spaces::Space::make("resnet-pooling", spaces::image_task({1, 28, 28}, 10),
                              {{"width", "4"}, {"layers", "5"}, {"poolings", "1"}});
 }
 
 spaces::Space elastic_space() {
-  return spaces::Space::make("resnet-elastic", {{1, 12, 12}, 10},
+  return spaces::Space::make("resnet-elastic", spaces::image_task({1, 12, 12}, 10),
                              {{"width", "8"}, {"blocks", "2"}});
 }
 
 spaces::Space cell_space() {
-  return spaces::Space::make("nasbench201", {{1, 28, 28}, 10}, {{"channels", "4"}, {"cells", "1"}});
+  return spaces::Space::make("nasbench201", spaces::image_task({1, 28, 28}, 10),
+                             {{"channels", "4"}, {"cells", "1"}});
 }
 
 SharingSettings partition(const std::string& split, std::int64_t copies = 2) {
@@ -177,11 +178,15 @@ TEST_CASE("each part trains as a supernet of its own would on its share of the s
   struct PartOne : test::Wrapped {
     PartOne(std::unique_ptr<Trainee> inner, const Supernet& net)
         : Wrapped(std::move(inner)), net_(net) {}
-    Outputs forward(const spaces::Genotype& genotype, std::span<const at::Tensor> inputs,
+    Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                     const Mode& mode) override {
       if (net_.part(genotype) == 1) return Wrapped::forward(genotype, inputs, mode);
+      const auto shape = [&] {
+        const at::NoGradGuard guard;
+        return Wrapped::forward(genotype, inputs, mode).values[0].sizes().vec();
+      }();
       Outputs nothing;
-      nothing.values = {at::zeros({1, inputs[0].size(1), 10}).requires_grad_()};
+      nothing.values = {at::zeros(shape).requires_grad_()};
       return nothing;
     }
     const Supernet& net_;
@@ -228,7 +233,7 @@ TEST_CASE("the children of a split inherit: every architecture computes what it 
   const auto computes_the_same = [&] {
     for (const auto& genotype : everything(space)) {
       const auto graph = space.bind(genotype);
-      const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu")[0];
+      const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu")[0].second;
       REQUIRE(at::equal(child.forward(graph, genotype, x, NormMode::batch, nullptr),
                         parent.forward(graph, genotype, x, NormMode::batch, nullptr)));
     }

@@ -32,12 +32,12 @@ const core::Registered kDropsKernel{
 /// read; `memory`, an entry point "step" whose state is added to and passed through a linear layer;
 /// `drops`, dropout before the classifier.
 void build(spaces::SpaceBuilder& b) {
-  const auto& [input, classes] = b.task();
-  const auto images = b.input("image", {input[0], input[1], input[2]});
+  const auto task = spaces::image_shape(b.task());
+  const auto images = b.input("image", task.image());
   const auto x = b.conv("conv", images, {.out = b.choice("width", {2, 4}), .kernel = 3});
   auto pooled = b.global_avg_pool("pool", x);
   if (b.option("drops", 0, 0, 1) == 1) pooled = b.node("drops", "test-drops", {pooled});
-  b.entry("forward", {images}, {b.linear("classifier", pooled, {.out = classes})});
+  b.entry("forward", {images}, {b.linear("classifier", pooled, {.out = task.classes})});
   if (const auto weight = b.option("balance", 0, 0, 100); weight > 0)
     b.auxiliary_loss("balance", pooled, static_cast<double>(weight) / 100);
   if (b.option("lost", 0, 0, 1) == 1)
@@ -55,7 +55,8 @@ const core::Registered kEntry{spaces::space_types(), "test-program", "for the te
                               spaces::SpaceType{.build = build, .text = nullptr, .parse = nullptr}};
 
 spaces::Space space_with(std::map<std::string, std::string> options) {
-  return spaces::Space::make("test-program", {{1, 28, 28}, 10}, std::move(options));
+  return spaces::Space::make("test-program", spaces::image_task({1, 28, 28}, 10),
+                             std::move(options));
 }
 
 /// Gradients of a batch by parameter name, summed over networks.
@@ -147,7 +148,7 @@ TEST_CASE("an entry point's state is what the former call left, side by side as 
     at::Tensor memory = at::zeros({5, 4}), answer;
     for (int call = 0; call < 3; ++call) {
       const at::Tensor word = words[call].unsqueeze(0);
-      const auto outputs = run(program, {&word, 1}, weights_of(program, {i}), {}, states);
+      const auto outputs = run(program, word, weights_of(program, {i}), {}, states);
       states = outputs.states;
       memory = at::linear(memory + words[call], weights.at("next.weight"), weights.at("next.bias"));
       answer = outputs.values[0];
@@ -162,7 +163,7 @@ TEST_CASE("an entry point's state is what the former call left, side by side as 
   Outputs outputs;
   for (int call = 0; call < 3; ++call) {
     const at::Tensor word = at::stack({words[call], words[call]});
-    outputs = run(program, {&word, 1}, weights_of(program, {0, 1}), {}, states);
+    outputs = run(program, word, weights_of(program, {0, 1}), {}, states);
     states = outputs.states;
   }
   CHECK(states.at(0).first == "memory");
@@ -186,6 +187,6 @@ TEST_CASE("ops know whether they train, and draw what the seed and the step say"
   CHECK(loss(1) == first);
   // Outside of training nothing is dropped.
   const at::NoGradGuard guard;
-  const auto a = trainee->forward({1}, {&batch.inputs, 1}, {}).values[0];
-  CHECK(at::equal(a, trainee->forward({1}, {&batch.inputs, 1}, {}).values[0]));
+  const auto a = trainee->forward({1}, batch.inputs, {}).values[0];
+  CHECK(at::equal(a, trainee->forward({1}, batch.inputs, {}).values[0]));
 }

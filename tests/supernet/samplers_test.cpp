@@ -13,16 +13,17 @@ using namespace mosaic::supernet;
 namespace {
 
 spaces::Space elastic_space() {
-  return spaces::Space::make("resnet-elastic", {{1, 12, 12}, 10},
+  return spaces::Space::make("resnet-elastic", spaces::image_task({1, 12, 12}, 10),
                              {{"width", "8"}, {"blocks", "2"}});
 }
 
 spaces::Space cell_space() {
-  return spaces::Space::make("nasbench201", {{1, 12, 12}, 10}, {{"channels", "4"}, {"cells", "1"}});
+  return spaces::Space::make("nasbench201", spaces::image_task({1, 12, 12}, 10),
+                             {{"channels", "4"}, {"cells", "1"}});
 }
 
 spaces::Space pooling_space() {
-  return spaces::Space::make("resnet-pooling", {{1, 28, 28}, 10},
+  return spaces::Space::make("resnet-pooling", spaces::image_task({1, 28, 28}, 10),
                              {{"width", "4"}, {"layers", "6"}, {"poolings", "2"}});
 }
 

@@ -20,7 +20,7 @@ inline std::unique_ptr<tasks::Task> small_task(std::int64_t limit = 360,
   tasks::TaskSettings settings;
   settings.limit = limit;
   try {
-    auto task = tasks::tasks().at("fashion-mnist")(settings);
+    auto task = tasks::tasks().at("fashion-mnist").make(settings);
     task->to(device);
     return task;
   } catch (const core::Error& error) {
@@ -38,7 +38,7 @@ class Wrapped : public Trainee {
     return inner_->observers();
   }
   std::vector<spaces::Genotype> draw(std::int64_t step) override { return inner_->draw(step); }
-  Outputs forward(const spaces::Genotype& genotype, std::span<const at::Tensor> inputs,
+  Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                   const Mode& mode) override {
     return inner_->forward(genotype, inputs, mode);
   }
@@ -59,10 +59,10 @@ class OfLittleMemory : public Wrapped {
   OfLittleMemory(std::unique_ptr<Trainee> inner, std::int64_t most,
                  std::function<void(const at::Tensor& logits)> seen)
       : Wrapped(std::move(inner)), most_(most), seen_(std::move(seen)) {}
-  Outputs forward(const spaces::Genotype& genotype, std::span<const at::Tensor> inputs,
+  Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                   const Mode& mode) override {
-    if (inputs[0].size(1) > most_) throw std::bad_alloc();
     auto outputs = Wrapped::forward(genotype, inputs, mode);
+    if (outputs.values[0].size(1) > most_) throw std::bad_alloc();
     seen_(outputs.values[0]);
     return outputs;
   }

@@ -18,8 +18,8 @@ namespace {
 /// Two decisions: `mix`, whose options 0 and 2 are one function and 1 and 3 another, and `same`,
 /// whose options are one function.
 void build(spaces::SpaceBuilder& b) {
-  const auto& [input, classes] = b.task();
-  const spaces::Value images = b.input("image", {input[0], input[1], input[2]});
+  const auto task = spaces::image_shape(b.task());
+  const spaces::Value images = b.input("image", task.image());
   spaces::Value x = b.conv("stem", images, {.out = 6, .kernel = 3, .stride = 2});
   x = b.relu("stem.relu", b.batch_norm("stem.bn", x));
   x = b.select("mix", {{"left", [&] { return b.identity("left", x); }},
@@ -30,14 +30,16 @@ void build(spaces::SpaceBuilder& b) {
   x = b.select("same", {{"one", [&] { return b.identity("one", x); }},
                         {"two", [&] { return b.identity("two", x); }}});
   x = b.global_avg_pool("mean", x);
-  b.entry("forward", {images}, {b.linear("classifier", x, {.out = classes})});
+  b.entry("forward", {images}, {b.linear("classifier", x, {.out = task.classes})});
 }
 
 const core::Registered kSpace{spaces::space_types(), "disagreement",
                               "one decision disagrees, another does not",
                               spaces::SpaceType{.build = build, .text = {}, .parse = {}}};
 
-spaces::Space disagreement() { return spaces::Space::make("disagreement", {{1, 28, 28}, 10}); }
+spaces::Space disagreement() {
+  return spaces::Space::make("disagreement", spaces::image_task({1, 28, 28}, 10));
+}
 
 /// Gradient of one architecture's loss in the named parameters, by the ordinary backward pass.
 std::vector<float> gradient(const Supernet& net, const spaces::Genotype& genotype,
@@ -45,7 +47,7 @@ std::vector<float> gradient(const Supernet& net, const spaces::Genotype& genotyp
   for (const auto& [name, tensor] : net.parameters()) at::Tensor(tensor).mutable_grad().reset();
   const auto logits =
       net.forward(net.space().bind(genotype), genotype, batch.inputs, NormMode::batch, nullptr);
-  at::cross_entropy_loss(logits, batch.targets).backward();
+  at::cross_entropy_loss(logits, tasks::tensor(batch.targets, "class")).backward();
   std::vector<float> result;
   std::size_t found = 0;
   for (const auto& [name, tensor] : net.parameters()) {
@@ -137,7 +139,7 @@ TEST_CASE("gradient matching splits the decision whose options disagree, where t
   const auto split = choose_split(net, *task, settings);
   REQUIRE(split.text == "mix:0,2|1,3");
   REQUIRE(split.genes.size() == 2);
-  REQUIRE(split.images == 3 * 2 * 32 * (4 + 2));
+  REQUIRE(split.examples == 3 * 2 * 32 * (4 + 2));
   REQUIRE(split.genes[1].gene == "same");
   REQUIRE(split.genes[1].cut == Approx(0).margin(1e-6));
 
@@ -147,7 +149,7 @@ TEST_CASE("gradient matching splits the decision whose options disagree, where t
                                        "bank.middle.bn.bias"};
   std::vector<std::vector<double>> repeats(3, std::vector<double>(16, 0.0));
   for (int number = 0; number < 6; ++number) {
-    const auto batch = task->training_batch(0, number, 32);
+    const auto batch = task->batch({.begin = number * 32, .count = 32, .epoch = 0});
     std::vector<std::vector<float>> gradients;
     for (int option = 0; option < 4; ++option)
       gradients.push_back(gradient(net, {option, 0}, batch, compared));
@@ -181,8 +183,8 @@ TEST_CASE("gradient matching splits the decision whose options disagree, where t
 TEST_CASE(
     "gradient matching changes nothing, repeats itself, and leaves a decision's own weights out") {
   const auto task = small_task();
-  const auto space =
-      spaces::Space::make("nasbench201", {{1, 28, 28}, 10}, {{"channels", "4"}, {"cells", "1"}});
+  const auto space = spaces::Space::make("nasbench201", spaces::image_task({1, 28, 28}, 10),
+                                         {{"channels", "4"}, {"cells", "1"}});
   Supernet net(space, {.kind = "plain", .copies = 1}, 3);
   std::vector<at::Tensor> before;
   for (const auto& [name, tensor] : net.parameters()) before.push_back(tensor.detach().clone());
@@ -218,7 +220,7 @@ TEST_CASE("the baselines of splitting: random halves, and every option for itsel
   std::set<std::string> seen;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const auto split = choose_split(net, *task, {.method = "random", .seed = seed});
-    REQUIRE(split.images == 0);
+    REQUIRE(split.examples == 0);
     const Supernet parts(space, {.kind = "partition", .split = split.text}, 3);
     REQUIRE(parts.sharing().parts() == 2);
     seen.insert(split.text);
@@ -229,5 +231,5 @@ TEST_CASE("the baselines of splitting: random halves, and every option for itsel
   REQUIRE_THROWS_WITH(choose_split(net, *task, {.method = "gradients"}),
                       Catch::Contains("known: exhaustive, gradient, random"));
   REQUIRE_THROWS_WITH(choose_split(net, *task, {.batch_size = 5000}),
-                      Catch::Contains("a batch of 5000 images cannot be made of"));
+                      Catch::Contains("a batch of 5000 examples cannot be made of"));
 }

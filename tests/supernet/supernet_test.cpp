@@ -22,7 +22,7 @@ using namespace mosaic::supernet;
 namespace {
 
 spaces::Space small_space() {
-  return spaces::Space::make("resnet-elastic", {{1, 12, 12}, 10},
+  return spaces::Space::make("resnet-elastic", spaces::image_task({1, 12, 12}, 10),
                              {{"width", "8"}, {"blocks", "2"}});
 }
 
@@ -63,8 +63,8 @@ TEST_CASE("mixed weights agree with the formulas of the mixture-of-supernets, wr
 }
 
 TEST_CASE("the initial copies differ, and their even mixture has the intended variance") {
-  const auto space =
-      spaces::Space::make("resnet-elastic", {{3, 32, 32}, 10}, {{"width", "64"}, {"blocks", "1"}});
+  const auto space = spaces::Space::make("resnet-elastic", spaces::image_task({3, 32, 32}, 10),
+                                         {{"width", "64"}, {"blocks", "1"}});
   for (const std::int64_t copies : {2, 4}) {
     const Supernet net(space, {.kind = "layer-wise", .copies = copies, .hidden = 8}, 1);
     for (const auto& [name, tensor] : net.parameters()) {

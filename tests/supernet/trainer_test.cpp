@@ -20,7 +20,7 @@ using mosaic::supernet::test::small_task;
 namespace {
 
 spaces::Space small_space() {
-  return spaces::Space::make("resnet-elastic", {{1, 28, 28}, 10},
+  return spaces::Space::make("resnet-elastic", spaces::image_task({1, 28, 28}, 10),
                              {{"width", "8"}, {"blocks", "2"}});
 }
 
@@ -100,24 +100,26 @@ TEST_CASE("training lowers the loss of real images, and calibrated inherited sco
   Run run("sgd");
   run.settings.epochs = 5;
   std::vector<double> losses;
-  run.hooks.report = [&](const TrainProgress& progress) { losses.push_back(progress.loss); };
+  run.hooks.report = [&](const TrainProgress& progress) {
+    losses.push_back(progress.metrics.at("loss"));
+  };
   run.train(*task);
   REQUIRE(losses.back() < 0.7 * losses.front());
   const auto genotype = run.space.largest();
   const auto graph = run.space.bind(genotype);
   const auto weights = run.net.weights(genotype, graph);
   auto stats = calibrate(
-      [&](const at::Tensor& x, NormStats* s) {
-        return execute(graph, "forward", {&x, 1}, weights, NormMode::calibrate, s)[0];
+      [&](const NamedTensors& x, NormStats* s) {
+        execute(graph, "forward", x, weights, NormMode::calibrate, s);
       },
-      *task, 256);
+      graph, *task, 256);
   const auto score = evaluate(
-      [&](const at::Tensor& x) {
-        return execute(graph, "forward", {&x, 1}, weights, NormMode::stored, &stats)[0];
+      [&](const NamedTensors& x) {
+        return execute(graph, "forward", x, weights, NormMode::stored, &stats)[0];
       },
       *task, tasks::Split::validation, 0);
-  REQUIRE(score.accuracy > 40);
-  REQUIRE(score.images == task->size(tasks::Split::validation));
+  REQUIRE(score.at("accuracy").value > 40);
+  REQUIRE(score.at("accuracy").examples == task->size(tasks::Split::validation));
 }
 
 TEST_CASE("a batch that does not fit in memory is halved and accumulated") {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
+#include "batches.hpp"
 #include "files.hpp"
 #include "images.hpp"
 #include "mosaic/core/log.hpp"
@@ -38,7 +39,7 @@ void write_binary(const TemporaryFolder& folder, const std::string& below = "") 
 
 std::unique_ptr<Task> make(const std::string& path) {
   core::set_log_level(core::LogLevel::error);  // the files are smaller than the original ones
-  return tasks::tasks().at("cifar10")({.path = path});
+  return tasks::tasks().at("cifar10").make({.path = path});
 }
 
 const std::vector<std::string> kClasses{"airplane", "automobile", "bird",  "cat",  "deer",
@@ -51,17 +52,17 @@ TEST_CASE("CIFAR-10's binary files are read") {
   write_binary(folder);
   const auto task = make(folder.path());
   CHECK(task->name() == "cifar10");
-  CHECK(task->class_names() == kClasses);
-  CHECK(task->input_shape() == std::vector<std::int64_t>{3, 32, 32});
+  CHECK(class_names(*task) == kClasses);
+  CHECK(task->shape() == spaces::image_task({3, 32, 32}, 10));
   CHECK(task->size(Split::train) == 18);
   CHECK(task->size(Split::validation) == 2);
   CHECK(task->size(Split::test) == 2);
-  const Batch test = task->batch(Split::test, 0, 2);
-  CHECK(test.targets.equal(at::tensor({3, 9}, at::kLong)));
-  const Normalisation n = task->normalisation();
-  const auto byte = [&](int image, int channel, int y, int x) {
+  const Batch test = stored(*task, Split::test, 0, 2);
+  CHECK(label(test).equal(at::tensor({3, 9}, at::kLong)));
+  const Normalisation n = normalisation(*task);
+  const auto byte = [&](int number, int channel, int y, int x) {
     const auto c = static_cast<std::size_t>(channel);
-    const double value = test.inputs[image][channel][y][x].item<double>();
+    const double value = image(test)[number][channel][y][x].item<double>();
     return std::lround(255 * (value * n.standard_deviation[c] + n.mean[c]));
   };
   for (int channel = 0; channel < 3; ++channel) {
@@ -86,7 +87,7 @@ TEST_CASE("CIFAR-10 as a folder of images is read with the same classes") {
       folder.write(path, plain_png(32, 32, 9, 99, 199));
     }
   const auto task = make(folder.path());
-  CHECK(task->class_names() == kClasses);
+  CHECK(class_names(*task) == kClasses);
   CHECK(task->size(Split::train) == 18);
   CHECK(task->size(Split::test) == 10);
 }
@@ -101,7 +102,7 @@ TEST_CASE("what is not CIFAR-10 is refused with what to do") {
                         "data_batch_1.bin"));
   }
   SECTION("an image size") {
-    CHECK_THAT(refusal([] { tasks::tasks().at("cifar10")({.path = "x", .image_size = 64}); }),
+    CHECK_THAT(refusal([] { tasks::tasks().at("cifar10").make({.path = "x", .image_size = 64}); }),
                Contains("the images of cifar10 have a size of their own"));
   }
   SECTION("missing folder") {
@@ -195,6 +196,6 @@ TEST_CASE("a few images of the CIFAR-10 JPEG archive are read") {
   const auto task = make(folder.path());
   CHECK(task->size(Split::train) + task->size(Split::validation) == 100);
   CHECK(task->size(Split::test) == 100);
-  CHECK(task->batch(Split::test, 0, 100).targets.bincount().eq(10).all().item<bool>());
-  for (const double mean : task->normalisation().mean) CHECK(mean == Approx(0.47).margin(0.06));
+  CHECK(label(stored(*task, Split::test, 0, 100)).bincount().eq(10).all().item<bool>());
+  for (const double mean : normalisation(*task).mean) CHECK(mean == Approx(0.47).margin(0.06));
 }

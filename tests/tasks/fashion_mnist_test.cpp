@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "batches.hpp"
 #include "files.hpp"
 #include "mosaic/tasks/task.hpp"
 #include "needs.hpp"
@@ -28,7 +29,7 @@ void write_small(const TemporaryFolder& folder) {
 }
 
 std::unique_ptr<Task> make(TaskSettings settings) {
-  return tasks::tasks().at("fashion-mnist")(settings);
+  return tasks::tasks().at("fashion-mnist").make(settings);
 }
 
 }  // namespace
@@ -58,7 +59,8 @@ TEST_CASE("fashion-mnist's files may have a dot in their names") {
   }
   const auto task = make({.path = folder.path()});
   CHECK(task->size(Split::train) == 36);
-  CHECK(task->preprocessing() == "(pixel / 255 - mean) / deviation as [channels, height, width]");
+  CHECK(task->preprocessing().at("image").at("steps") ==
+        "(pixel / 255 - mean) / deviation as [channels, height, width]");
 }
 
 TEST_CASE("fashion-mnist refuses an image size") {
@@ -81,9 +83,8 @@ TEST_CASE("fashion-mnist reads small files of its own format") {
   write_small(folder);
   const auto task = make({.path = folder.path()});
   CHECK(task->name() == "fashion-mnist");
-  CHECK(task->input_shape() == std::vector<std::int64_t>{1, 28, 28});
-  CHECK(task->classes() == 10);
-  CHECK(task->class_names()[9] == "ankle boot");
+  CHECK(task->shape() == spaces::image_task({1, 28, 28}, 10));
+  CHECK(class_names(*task)[9] == "ankle boot");
   CHECK(task->size(Split::train) == 36);
   CHECK(task->size(Split::validation) == 4);
   CHECK(task->size(Split::test) == 10);
@@ -95,15 +96,15 @@ TEST_CASE("the real Fashion-MNIST has the sizes, statistics and balance that its
   const auto task = make({.validation = 0});
   CHECK(task->size(Split::train) == 60000);
   CHECK(task->size(Split::test) == 10000);
-  REQUIRE(task->normalisation().mean.size() == 1);
-  CHECK(task->normalisation().mean[0] == Approx(0.2860).margin(1e-4));
-  CHECK(task->normalisation().standard_deviation[0] == Approx(0.3530).margin(1e-4));
-  const Batch train = task->batch(Split::train, 0, 60000);
-  CHECK(train.inputs.sizes() == at::IntArrayRef({60000, 1, 28, 28}));
-  CHECK(train.inputs.mean().item<double>() == Approx(0).margin(1e-4));
-  CHECK(train.inputs.var().item<double>() == Approx(1).margin(1e-4));
-  CHECK(train.targets.bincount().eq(6000).all().item<bool>());
-  const Batch test = task->batch(Split::test, 0, 20000);
-  CHECK(test.targets.bincount().eq(1000).all().item<bool>());
-  CHECK(test.targets[0].item<int>() == 9);  // the first test image is an ankle boot
+  REQUIRE(normalisation(*task).mean.size() == 1);
+  CHECK(normalisation(*task).mean[0] == Approx(0.2860).margin(1e-4));
+  CHECK(normalisation(*task).standard_deviation[0] == Approx(0.3530).margin(1e-4));
+  const Batch train = stored(*task, Split::train, 0, 60000);
+  CHECK(image(train).sizes() == at::IntArrayRef({60000, 1, 28, 28}));
+  CHECK(image(train).mean().item<double>() == Approx(0).margin(1e-4));
+  CHECK(image(train).var().item<double>() == Approx(1).margin(1e-4));
+  CHECK(label(train).bincount().eq(6000).all().item<bool>());
+  const Batch test = stored(*task, Split::test, 0, 20000);
+  CHECK(label(test).bincount().eq(1000).all().item<bool>());
+  CHECK(label(test)[0].item<int>() == 9);  // the first test image is an ankle boot
 }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <set>
 
+#include "batches.hpp"
 #include "files.hpp"
 #include "needs.hpp"
 
@@ -50,11 +51,11 @@ ImageClassification make(TaskSettings settings, std::int64_t train = 100, std::i
 
 /// Byte values [batch, height, width, channels] that a batch was made of.
 at::Tensor bytes_of(const ImageClassification& task, const Batch& batch) {
-  const Normalisation n = task.normalisation();
+  const Normalisation n = normalisation(task);
   const auto options = at::TensorOptions().dtype(at::kDouble);
   const at::Tensor mean = at::tensor(n.mean, options).view({1, kChannels, 1, 1});
   const at::Tensor std = at::tensor(n.standard_deviation, options).view({1, kChannels, 1, 1});
-  return (batch.inputs.to(at::kDouble) * std + mean)
+  return (image(batch).to(at::kDouble) * std + mean)
       .mul(255)
       .round()
       .to(at::kLong)
@@ -68,7 +69,7 @@ std::vector<std::int64_t> numbers_of(const ImageClassification& task, const Batc
 }
 
 std::vector<std::int64_t> members(const ImageClassification& task, Split split) {
-  return numbers_of(task, task.batch(split, 0, 1000));
+  return numbers_of(task, stored(task, split, 0, 1000));
 }
 
 }  // namespace
@@ -131,26 +132,26 @@ TEST_CASE("the checksum names the data, not the settings") {
 
 TEST_CASE("inputs are normalised with mean and deviation of the training split only") {
   const ImageClassification task = make({.validation = 0.25});
-  const Batch batch = task.batch(Split::train, 0, 75);
-  CHECK(batch.inputs.scalar_type() == at::kFloat);
-  CHECK(batch.inputs.sizes() == at::IntArrayRef({75, kChannels, kHeight, kWidth}));
-  CHECK(batch.inputs.is_contiguous(at::MemoryFormat::ChannelsLast));
-  CHECK(batch.targets.scalar_type() == at::kLong);
+  const Batch batch = stored(task, Split::train, 0, 75);
+  CHECK(image(batch).scalar_type() == at::kFloat);
+  CHECK(image(batch).sizes() == at::IntArrayRef({75, kChannels, kHeight, kWidth}));
+  CHECK(image(batch).is_contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(label(batch).scalar_type() == at::kLong);
   for (std::int64_t c = 0; c < kChannels; ++c) {
-    const at::Tensor channel = batch.inputs.select(1, c);
+    const at::Tensor channel = image(batch).select(1, c);
     CHECK(channel.mean().item<double>() == Approx(0).margin(1e-5));
     CHECK(channel.var(/*unbiased=*/false).item<double>() == Approx(1).margin(1e-5));
   }
   // Independent of the library: every byte of the first image of the test split.
   const ImageSet set = numbered(20);
-  const Batch test = task.batch(Split::test, 0, 1);
-  const Normalisation n = task.normalisation();
+  const Batch test = stored(task, Split::test, 0, 1);
+  const Normalisation n = normalisation(task);
   for (std::int64_t y = 0; y < kHeight; ++y)
     for (std::int64_t x = 0; x < kWidth; ++x)
       for (std::int64_t c = 0; c < kChannels; ++c) {
         const double byte = set.pixels[static_cast<std::size_t>((y * kWidth + x) * kChannels + c)];
         const auto channel = static_cast<std::size_t>(c);
-        CHECK(test.inputs[0][c][y][x].item<double>() ==
+        CHECK(image(test)[0][c][y][x].item<double>() ==
               Approx((byte / 255 - n.mean[channel]) / n.standard_deviation[channel]).margin(1e-5));
       }
 }
@@ -159,24 +160,25 @@ TEST_CASE("a constant channel is shifted to zero, not divided by zero") {
   ImageData constant = data(20, 5);
   std::fill(constant.train.pixels.begin(), constant.train.pixels.end(), std::uint8_t{7});
   const ImageClassification task("constant", {}, constant, {});
-  CHECK(task.batch(Split::train, 0, 5).inputs.abs().max().item<double>() < 1e-6);
+  CHECK(image(stored(task, Split::train, 0, 5)).abs().max().item<double>() < 1e-6);
 }
 
 TEST_CASE("labels stay with their images") {
   const ImageClassification task = make({.augment = false});
-  for (const Batch& batch : {task.batch(Split::train, 3, 9), task.batch(Split::validation, 0, 5),
-                             task.batch(Split::test, 2, 7), task.training_batch(2, 1, 16)}) {
+  for (const Batch& batch :
+       {stored(task, Split::train, 3, 9), stored(task, Split::validation, 0, 5),
+        stored(task, Split::test, 2, 7), training(task, 2, 1, 16)}) {
     const auto numbers = numbers_of(task, batch);
     for (std::size_t i = 0; i < numbers.size(); ++i)
-      CHECK(batch.targets[static_cast<std::int64_t>(i)].item<std::int64_t>() == numbers[i] % 4);
+      CHECK(label(batch)[static_cast<std::int64_t>(i)].item<std::int64_t>() == numbers[i] % 4);
   }
 }
 
 TEST_CASE("a range of examples is clipped to its split") {
   const ImageClassification task = make({});
-  CHECK(task.batch(Split::test, 15, 10).targets.numel() == 5);
-  CHECK(task.batch(Split::test, 20, 10).targets.numel() == 0);
-  CHECK(task.batch(Split::test, 500, 10).inputs.size(0) == 0);
+  CHECK(label(stored(task, Split::test, 15, 10)).numel() == 5);
+  CHECK(label(stored(task, Split::test, 20, 10)).numel() == 0);
+  CHECK(image(stored(task, Split::test, 500, 10)).size(0) == 0);
 }
 
 TEST_CASE("an epoch visits every training image once, in an order of its own") {
@@ -184,7 +186,7 @@ TEST_CASE("an epoch visits every training image once, in an order of its own") {
   const auto epoch = [&](std::int64_t number) {
     std::vector<std::int64_t> seen;
     for (std::int64_t index = 0; index < 90 / 15; ++index)
-      for (const std::int64_t i : numbers_of(task, task.training_batch(number, index, 15)))
+      for (const std::int64_t i : numbers_of(task, training(task, number, index, 15)))
         seen.push_back(i);
     return seen;
   };
@@ -199,14 +201,14 @@ TEST_CASE("an epoch visits every training image once, in an order of its own") {
 
 TEST_CASE("a training batch does not depend on what was asked for before") {
   const ImageClassification one = make({.seed = 3}), other = make({.seed = 3});
-  one.training_batch(5, 2, 10);
-  one.batch(Split::test, 0, 5);
-  const Batch a = one.training_batch(1, 4, 10);
-  const Batch b = other.training_batch(1, 4, 10);
-  CHECK(at::equal(a.inputs, b.inputs));
-  CHECK(at::equal(a.targets, b.targets));
+  training(one, 5, 2, 10);
+  stored(one, Split::test, 0, 5);
+  const Batch a = training(one, 1, 4, 10);
+  const Batch b = training(other, 1, 4, 10);
+  CHECK(at::equal(image(a), image(b)));
+  CHECK(at::equal(label(a), label(b)));
   // Batches of another size hold the same augmented images.
-  CHECK(at::equal(other.training_batch(1, 2, 20).inputs.narrow(0, 0, 10), a.inputs));
+  CHECK(at::equal(image(training(other, 1, 2, 20)).narrow(0, 0, 10), image(a)));
 }
 
 TEST_CASE("augmentation crops out of a black frame and flips, as computed pixel by pixel") {
@@ -216,8 +218,8 @@ TEST_CASE("augmentation crops out of a black frame and flips, as computed pixel 
   const ImageSet set = numbered(64);
   const auto numbers =
       numbers_of(make({.validation = 0, .augment = false}, 64),  // same order, unaugmented
-                 make({.validation = 0, .augment = false}, 64).training_batch(3, 0, 64));
-  const at::Tensor found = bytes_of(task, task.training_batch(3, 0, 64)).contiguous();
+                 training(make({.validation = 0, .augment = false}, 64), 3, 0, 64));
+  const at::Tensor found = bytes_of(task, training(task, 3, 0, 64)).contiguous();
   const auto* values = found.data_ptr<std::int64_t>();
   std::set<std::int64_t> variants;
   for (std::size_t i = 0; i < numbers.size(); ++i) {
@@ -253,7 +255,7 @@ TEST_CASE("augmentation crops out of a black frame and flips, as computed pixel 
 
 TEST_CASE("augment = false leaves the images as they are") {
   const ImageClassification task = make({.validation = 0, .augment = false});
-  const auto numbers = numbers_of(task, task.training_batch(0, 0, 100));
+  const auto numbers = numbers_of(task, training(task, 0, 0, 100));
   CHECK(std::set<std::int64_t>(numbers.begin(), numbers.end()).size() == 100);
 }
 
@@ -265,17 +267,17 @@ TEST_CASE("splits that would be left without images are refused") {
              Contains("of 1 images leaves 0 for training and 1 for validation"));
   CHECK_THAT(refusal([] { make({}, 4, 0); }),
              Contains("4 images are too few to take a test split from"));
-  CHECK(refusal([] { make({.validation = 0}).batch(Split::validation, 0, 1); }) ==
+  CHECK(refusal([] { stored(make({.validation = 0}), Split::validation, 0, 1); }) ==
         "numbers: the validation split has no images: set [task] validation above 0");
 }
 
 TEST_CASE("a batch that cannot be is refused") {
   const ImageClassification task = make({});
-  CHECK(refusal([&] { task.training_batch(0, 0, 91); }) ==
+  CHECK(refusal([&] { training(task, 0, 0, 91); }) ==
         "numbers: a batch of 91 does not fit into a training split of 90 images: use a smaller "
         "batch, or raise [task] limit");
-  CHECK_THROWS_AS(task.training_batch(0, 9, 10), std::out_of_range);
-  CHECK_NOTHROW(task.training_batch(0, 8, 10));
+  CHECK_THROWS_AS(training(task, 0, 9, 10), std::out_of_range);
+  CHECK_NOTHROW(training(task, 0, 8, 10));
 }
 
 TEST_CASE("an unknown or missing device is refused") {
@@ -288,47 +290,58 @@ TEST_CASE("an unknown or missing device is refused") {
   CHECK_NOTHROW(task.to("cpu"));
 }
 
-TEST_CASE("the loss is the mean cross entropy with label smoothing") {
+TEST_CASE("the losses of examples are cross entropies with label smoothing") {
   const ImageClassification task = make({});
   const at::Tensor outputs =
       at::tensor({2.0, 0.5, -1.0, 0.0, 0.0, 1.0, 0.0, 3.0}).view({2, 4}).set_requires_grad(true);
-  const at::Tensor targets = at::tensor({0, 1}, at::kLong);
+  const NamedTensors targets{{"class", at::tensor({0, 1}, at::kLong)}};
   const double smoothing = 0.1;
-  double expected = 0;
+  double expected[2] = {0, 0};
   const double rows[2][4] = {{2.0, 0.5, -1.0, 0.0}, {0.0, 1.0, 0.0, 3.0}};
   for (int i = 0; i < 2; ++i) {
     double sum = 0;
     for (const double value : rows[i]) sum += std::exp(value);
     for (int k = 0; k < 4; ++k) {
       const double target = (k == i ? 1 - smoothing : 0) + smoothing / 4;
-      expected -= target * (rows[i][k] - std::log(sum)) / 2;
+      expected[i] -= target * (rows[i][k] - std::log(sum));
     }
   }
-  const at::Tensor loss = task.loss(outputs, targets, smoothing);
-  CHECK(loss.item<double>() == Approx(expected).epsilon(1e-5));
-  loss.backward();
-  CHECK(outputs.grad().defined());
-  CHECK(task.loss(outputs.detach().to(at::kBFloat16), targets, 0).scalar_type() == at::kFloat);
+  const at::Tensor losses = task.losses(outputs, targets, smoothing);
+  REQUIRE(losses.sizes() == at::IntArrayRef{2});
+  for (int i = 0; i < 2; ++i) CHECK(losses[i].item<double>() == Approx(expected[i]).epsilon(1e-5));
+  // The norm of each one's gradient is what output_gradient_norms() says.
+  const at::Tensor norms = task.output_gradient_norms(outputs.detach(), targets);
+  task.losses(outputs, targets, 0).sum().backward();
+  CHECK(at::allclose(outputs.grad().norm(2, {1}), norms));
+  CHECK(task.losses(outputs.detach().to(at::kBFloat16), targets, 0).scalar_type() == at::kFloat);
 }
 
-TEST_CASE("correct counts the outputs whose largest entry is the target") {
-  const ImageClassification task = make({});
+TEST_CASE(
+    "accuracy is the share of outputs whose largest entry is the target, and knows its error") {
+  const auto metric = classification_metrics().at(0);
+  CHECK(metric.name == "accuracy");
+  CHECK(metric.unit == "%");
+  CHECK(metric.maximise);
   const at::Tensor outputs =
       at::tensor({1.f, 0.f, 0.f, 0.f, 0.f, 0.f, 9.f, 0.f, 0.f, 1.f, 0.f, 0.f}).view({3, 4});
-  const at::Tensor correct = task.correct(outputs, at::tensor({0, 2, 3}, at::kLong));
-  CHECK(correct.dim() == 0);
-  CHECK(correct.scalar_type() == at::kLong);
-  CHECK(correct.item<std::int64_t>() == 2);
+  const auto accuracy = metric.make();
+  CHECK(std::isnan(accuracy->result().value));
+  accuracy->add(outputs.narrow(0, 0, 1), {{"class", at::tensor({0}, at::kLong)}});
+  accuracy->add(outputs.narrow(0, 1, 2), {{"class", at::tensor({2, 3}, at::kLong)}});
+  const Estimate found = accuracy->result();
+  CHECK(found.value == Approx(200.0 / 3));
+  CHECK(found.error == Approx(100 * std::sqrt(2.0 / 3 * 1 / 3 / 3)));
+  CHECK(found.examples == 3);
 }
 
 TEST_CASE("batches can be made while gradients and inference mode come and go") {
   const ImageClassification task = make({});
   {
     const c10::InferenceMode guard;
-    CHECK(task.training_batch(0, 0, 10).inputs.size(0) == 10);
+    CHECK(image(training(task, 0, 0, 10)).size(0) == 10);
   }
   const at::Tensor weight = at::ones({1}).set_requires_grad(true);
-  const at::Tensor sum = (task.training_batch(0, 1, 10).inputs * weight).sum();
+  const at::Tensor sum = (image(training(task, 0, 1, 10)) * weight).sum();
   CHECK_NOTHROW(sum.backward());
 }
 
@@ -338,15 +351,15 @@ TEST_CASE("batches on CUDA equal those on the CPU", "[gpu]") {
   ImageClassification cuda = make({});
   cuda.to("cuda");
   const auto same = [](const Batch& a, const Batch& b) {
-    REQUIRE(b.inputs.is_cuda());
-    REQUIRE(b.targets.is_cuda());
-    CHECK(at::equal(a.inputs, b.inputs.cpu()));
-    CHECK(at::equal(a.targets, b.targets.cpu()));
+    REQUIRE(image(b).is_cuda());
+    REQUIRE(label(b).is_cuda());
+    CHECK(at::equal(image(a), image(b).cpu()));
+    CHECK(at::equal(label(a), label(b).cpu()));
   };
   for (std::int64_t epoch = 0; epoch < 3; ++epoch)
-    same(cpu.training_batch(epoch, 1, 30), cuda.training_batch(epoch, 1, 30));
+    same(training(cpu, epoch, 1, 30), training(cuda, epoch, 1, 30));
   for (const Split split : {Split::train, Split::validation, Split::test})
-    same(cpu.batch(split, 2, 50), cuda.batch(split, 2, 50));
-  const Batch batch = cuda.batch(Split::test, 0, 20);
-  CHECK(cuda.correct(at::one_hot(batch.targets, 4).to(at::kFloat), batch.targets).is_cuda());
+    same(stored(cpu, split, 2, 50), stored(cuda, split, 2, 50));
+  const Batch batch = stored(cuda, Split::test, 0, 20);
+  CHECK(cuda.losses(at::one_hot(label(batch), 4).to(at::kFloat), batch.targets, 0).is_cuda());
 }

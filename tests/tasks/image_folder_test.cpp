@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "batches.hpp"
 #include "files.hpp"
 #include "images.hpp"
 #include "images/image_tree.hpp"
@@ -20,8 +21,9 @@ using Catch::Contains;
 namespace {
 
 std::unique_ptr<Task> make(const TemporaryFolder& folder, double validation = 0.2) {
-  return tasks::tasks().at("image-folder")(
-      {.path = folder.path(), .validation = validation, .image_size = 8});
+  return tasks::tasks()
+      .at("image-folder")
+      .make({.path = folder.path(), .validation = validation, .image_size = 8});
 }
 
 /// `count` plain images a class, PNG and JPEG by turns, dark for cats and bright for dogs.
@@ -46,14 +48,14 @@ TEST_CASE("a folder of images becomes a task") {
   folder.write("train/dog/notes.txt", "not an image");
   const auto task = make(folder);
   CHECK(task->name() == "image-folder");
-  CHECK(task->class_names() == std::vector<std::string>{"cat", "dog"});
-  CHECK(task->input_shape() == std::vector<std::int64_t>{3, 8, 8});
+  CHECK(class_names(*task) == std::vector<std::string>{"cat", "dog"});
+  CHECK(task->shape() == spaces::image_task({3, 8, 8}, 2));
   CHECK(task->size(Split::train) == 16);
   CHECK(task->size(Split::validation) == 4);
   CHECK(task->size(Split::test) == 6);
   for (const Split split : {Split::train, Split::validation, Split::test}) {
-    const Batch batch = task->batch(split, 0, 100);
-    CHECK(batch.inputs.mean({1, 2, 3}).gt(0).to(at::kLong).equal(batch.targets));
+    const Batch batch = stored(*task, split, 0, 100);
+    CHECK(image(batch).mean({1, 2, 3}).gt(0).to(at::kLong).equal(label(batch)));
   }
   CHECK(make(folder)->checksum() == task->checksum());
 }
@@ -78,18 +80,18 @@ TEST_CASE("folders that are no data set are refused with what is missing") {
   const auto message = [&] { return refusal([&] { make(folder); }); };
 
   SECTION("no path") {
-    CHECK(refusal([] { tasks::tasks().at("image-folder")({}); }) ==
+    CHECK(refusal([] { tasks::tasks().at("image-folder").make({}); }) ==
           "the task image-folder needs a folder: set [task] path to one that holds "
           "train/<class>/*.jpg");
   }
   SECTION("no folder") {
-    CHECK(refusal([] { tasks::tasks().at("image-folder")({.path = "none/such"}); }) ==
+    CHECK(refusal([] { tasks::tasks().at("image-folder").make({.path = "none/such"}); }) ==
           "none/such (" + std::filesystem::current_path().string() +
               "/none/such) does not exist: set [task] path to a folder with train/<class>/*.jpg");
   }
   SECTION("an archive") {
     const std::string archive = folder.write("pets.zip", "");
-    CHECK_THAT(refusal([&] { tasks::tasks().at("image-folder")({.path = archive}); }),
+    CHECK_THAT(refusal([&] { tasks::tasks().at("image-folder").make({.path = archive}); }),
                Contains("pets.zip is a file, not a folder: unpack it"));
   }
   SECTION("Train with a capital") {
@@ -292,7 +294,7 @@ TEST_CASE("a task says how its files become inputs") {
   const TemporaryFolder folder;
   write_pets(folder, "train", 10);
   CHECK(
-      make(folder)->preprocessing() ==
+      make(folder)->preprocessing().at("image").at("steps") ==
       "Pillow: ImageOps.exif_transpose(image).convert(\"RGB\") (alpha is dropped; 16-bit grey is "
       "to be divided by 257 before); resize((8, 8), Image.Resampling.BILINEAR); then (pixel / 255 "
       "- mean) / deviation as [channels, height, width]");
@@ -303,7 +305,7 @@ TEST_CASE("names in UTF-8 are kept as they are") {
   for (const char* name : {"größe", "猫", "big dog"})
     for (const char* file : {"0.png", "1.png", "ä.png", "3.png"})
       folder.write("train/" + std::string(name) + "/" + file, plain_png(8, 8, 1, 2, 3));
-  CHECK(make(folder)->class_names() == std::vector<std::string>{"big dog", "größe", "猫"});
+  CHECK(class_names(*make(folder)) == std::vector<std::string>{"big dog", "größe", "猫"});
 }
 
 TEST_CASE("images are read where no second thread may be started") {

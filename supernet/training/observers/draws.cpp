@@ -44,22 +44,24 @@ class Draws : public Observer {
     const std::int64_t size = next.task.size(tasks::Split::validation);
     if (size == 0)
       throw core::UsageError(
-          "this way of sharing learns from validation images, and the task keeps none",
+          "this way of sharing learns from validation examples, and the task keeps none",
           "set [task] validation to a share, such as 0.5");
     const std::int64_t count = std::min(next.batch_size, size);
     const std::int64_t first = next.step % std::max<std::int64_t>(1, size / count) * count;
-    const auto batch = next.task.batch(tasks::Split::validation, first, count);
-    const at::Tensor inputs =
-        join_networks(std::vector<at::Tensor>(members_.size(), batch.inputs.unsqueeze(0)));
+    const auto batch =
+        next.task.batch({.split = tasks::Split::validation, .begin = first, .count = count});
+    const NamedTensors inputs = repeated(batch.inputs, members_.size());
+    const auto leading = next.task.metrics().at(0);
+    // A share of what is right where the metric is one, else the metric as it is.
+    const double scale = (leading.maximise ? 1 : -1) * (leading.unit == "%" ? 0.01 : 1);
     for (const auto& genotype : architectures) {
-      const at::Tensor logits =
-          trainee.forward(genotype, {&inputs, 1}, {.norm = NormMode::batch, .training = true})
-              .values[0];
-      const at::Tensor right =
-          logits.argmax(2).eq(batch.targets).to(at::kDouble).mean(1).cpu().contiguous();
-      for (std::size_t i = 0; i < members_.size(); ++i)
-        members_[i]->sharing().observe(genotype,
-                                       right[static_cast<std::int64_t>(i)].item<double>());
+      const at::Tensor outputs =
+          trainee.forward(genotype, inputs, {.norm = NormMode::batch, .training = true}).values[0];
+      for (std::size_t i = 0; i < members_.size(); ++i) {
+        const auto metric = leading.make();
+        metric->add(outputs[static_cast<std::int64_t>(i)].to(at::kFloat), batch.targets);
+        members_[i]->sharing().observe(genotype, scale * metric->result().value);
+      }
     }
     if (next.ends_epoch())
       for (auto* member : members_) member->sharing().end_epoch(next.done());

@@ -41,19 +41,19 @@ class Learning : public Observer {
     return result;
   }
 
-  bool asks_for_errors() const override { return true; }
+  bool asks_for_norms() const override { return true; }
 
   void found(const Trainee& trainee, const Findings& found) override {
     at::NoGradGuard guard;
     const auto norms = slot_norms(trainee.parameters(), slots_);
     for (const auto& genotype : found.architectures) sampler_->observe(genotype, norms);
     const Moment& now = found.now;
-    const at::Tensor errors = found.errors.detach().cpu();
+    const at::Tensor norms_of_examples = found.norms.cpu();
     for (std::size_t i = 0; i < trainee.networks(); ++i) {
       const at::Tensor all = sampler_->examples(now.step / now.per_epoch, trainee.orders()[i]);
       if (!all.defined()) continue;
       sampler_->observe(all.narrow(0, now.step % now.per_epoch * now.batch_size, now.batch_size),
-                        errors[static_cast<std::int64_t>(i)]);
+                        norms_of_examples[static_cast<std::int64_t>(i)]);
     }
   }
 

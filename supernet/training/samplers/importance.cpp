@@ -26,9 +26,9 @@ bool read_by(const spaces::Node& node, int gene) {
 /// / options, where t is the share of the training that is done. Options without weights of their
 /// own (a skip connection), or not drawn yet, count as the mean of the others. Data: g_i =
 /// ||softmax(z_i)
-/// - onehot(y_i)||, the mean over the visits of an image, and images of the next epoch are drawn
-/// with replacement by t g_i / sum(g) + (1 - t) / N; in the first epoch each comes once. As in the
-/// paper, gradients are not weighted by the inverse of what was drawn.
+/// - onehot(y_i)||, the mean over the visits of an example, and examples of the next epoch are
+/// drawn with replacement by t g_i / sum(g) + (1 - t) / N; in the first epoch each comes once. As
+/// in the paper, gradients are not weighted by the inverse of what was drawn.
 class Importance : public Sampler {
  public:
   Importance(const spaces::Space& space, bool paths, bool data)
@@ -56,11 +56,11 @@ class Importance : public Sampler {
     return {space_.canonical(std::move(genotype))};
   }
 
-  std::vector<std::pair<std::string, at::Tensor>> begin(std::int64_t images) override {
-    if (!errors_.defined() || errors_.numel() != images) {
-      errors_ = at::zeros({images}, at::kFloat);
-      visits_ = at::zeros({images}, at::kFloat);
-      shares_ = at::full({images}, 1.0 / static_cast<double>(images), at::kFloat);
+  std::vector<std::pair<std::string, at::Tensor>> begin(std::int64_t examples) override {
+    if (!errors_.defined() || errors_.numel() != examples) {
+      errors_ = at::zeros({examples}, at::kFloat);
+      visits_ = at::zeros({examples}, at::kFloat);
+      shares_ = at::full({examples}, 1.0 / static_cast<double>(examples), at::kFloat);
     }
     return {{"norms", norms_},
             {"errors", errors_},
@@ -93,13 +93,13 @@ class Importance : public Sampler {
   void end_epoch(double done) override {
     done_.fill_(done);
     norms_.zero_();
-    const auto images = static_cast<double>(errors_.numel());
+    const auto examples = static_cast<double>(errors_.numel());
     at::Tensor mean = errors_ / visits_.clamp_min(1);
-    const at::Tensor seen = visits_ > 0;  // images that never came count as the others do
+    const at::Tensor seen = visits_ > 0;  // examples that never came count as the others do
     mean = at::where(seen, mean, mean.sum() / seen.sum().clamp_min(1));
     const at::Tensor sum = mean.sum();
-    shares_.copy_(sum.item<double>() > 0 ? done * mean / sum + (1 - done) / images
-                                         : at::full_like(mean, 1 / images));
+    shares_.copy_(sum.item<double>() > 0 ? done * mean / sum + (1 - done) / examples
+                                         : at::full_like(mean, 1 / examples));
     drawn_.clear();
   }
 
@@ -108,10 +108,10 @@ class Importance : public Sampler {
     auto& [number, drawn] = drawn_[order];
     if (drawn.defined() && number == epoch) return drawn;
     number = epoch;
-    const std::int64_t images = errors_.numel();
+    const std::int64_t examples = errors_.numel();
     core::Stream stream(static_cast<std::uint64_t>(order), "examples",
                         static_cast<std::uint64_t>(epoch));
-    std::vector<std::int64_t> result(static_cast<std::size_t>(images));
+    std::vector<std::int64_t> result(static_cast<std::size_t>(examples));
     if (epoch == 0) {
       std::iota(result.begin(), result.end(), 0);
       stream.shuffle(result);
@@ -120,8 +120,8 @@ class Importance : public Sampler {
       const double* upto = sums.data_ptr<double>();
       for (auto& example : result)
         example = std::min(
-            images - 1,
-            std::upper_bound(upto, upto + images, stream.uniform() * upto[images - 1]) - upto);
+            examples - 1,
+            std::upper_bound(upto, upto + examples, stream.uniform() * upto[examples - 1]) - upto);
     }
     return drawn = at::tensor(result, at::kLong);
   }
@@ -152,14 +152,14 @@ class Importance : public Sampler {
   bool paths_, data_;
   std::vector<std::vector<const spaces::Node*>> nodes_;  ///< with weights, by the gene they read
   at::Tensor norms_;                                     ///< G: [genes, most options]
-  at::Tensor errors_, visits_, shares_;                  ///< of images
+  at::Tensor errors_, visits_, shares_;                  ///< of examples
   at::Tensor done_ = at::zeros({1});
   mutable std::map<std::int64_t, std::pair<std::int64_t, at::Tensor>> drawn_;  ///< by order
 };
 
 const core::Registered kEntry{
     samplers(), "importance",
-    "PA&DA: options and images with larger gradients more often (paths=1, data=1: 0 is uniform)",
+    "PA&DA: options and examples with larger gradients more often (paths=1, data=1: 0 is uniform)",
     SamplerFactory([](const core::Call& call, const spaces::Space& space) {
       const std::vector<std::string> known{"paths", "data"};
       call.expect_only(known);

@@ -7,13 +7,13 @@
 namespace mosaic::supernet {
 namespace {
 
-double relus(const spaces::Graph& graph) {
+double relus(const spaces::Graph& graph, const spaces::Symbols&) {
   return static_cast<double>(std::count_if(graph.nodes.begin(), graph.nodes.end(),
                                            [](const auto& node) { return node.op == "relu"; }));
 }
 
 /// Weighted layers (convolutions, linear layers) on the longest path.
-double depth(const spaces::Graph& graph) {
+double depth(const spaces::Graph& graph, const spaces::Symbols&) {
   std::vector<int> longest;
   for (const auto& node : graph.nodes) {
     const bool weighted = std::any_of(node.weights.begin(), node.weights.end(),
@@ -26,12 +26,12 @@ double depth(const spaces::Graph& graph) {
   return longest.empty() ? 0 : *std::max_element(longest.begin(), longest.end());
 }
 
-using Statistic = double (*)(const spaces::Graph&);
+using Statistic = double (*)(const spaces::Graph&, const spaces::Symbols&);
 const std::map<std::string, Statistic> kStatistics = {
     {"relu", relus},
     {"depth", depth},
-    {"params", spaces::count_parameters},
-    {"flops", [](const spaces::Graph& graph) { return spaces::count_flops(graph); }}};
+    {"params", [](const auto& graph, const auto&) { return spaces::count_parameters(graph); }},
+    {"flops", spaces::count_flops}};
 
 /// Architectures of all strata equally often, whatever their numbers: uniform sampling hardly ever
 /// trains the extremes of a space, where the best networks stand. A stratum is drawn uniformly,
@@ -45,7 +45,7 @@ class Stratified : public Sampler {
       : space_(space), statistic_(statistic), whole_(space.genotypes() <= kWhole) {
     std::vector<std::pair<double, spaces::Genotype>> known;
     for (auto& genotype : architectures(space))
-      known.emplace_back(statistic(space.bind(genotype)), std::move(genotype));
+      known.emplace_back(statistic(space.bind(genotype), space.symbols()), std::move(genotype));
     std::stable_sort(known.begin(), known.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<double> values;
@@ -62,7 +62,7 @@ class Stratified : public Sampler {
     const auto wanted = static_cast<std::size_t>(stream.below(members_.size()));
     for (int i = 0; !whole_ && i < kTries; ++i) {
       auto genotype = space_.random(stream);
-      if (stratum(statistic_(space_.bind(genotype))) == wanted) return {genotype};
+      if (stratum(statistic_(space_.bind(genotype), space_.symbols())) == wanted) return {genotype};
     }
     const auto& members = members_[wanted];
     return {members[static_cast<std::size_t>(stream.below(members.size()))]};

@@ -121,10 +121,10 @@ struct Origin {
 struct TrainingPoint {
   std::int64_t step = 0;
   double epoch = 0;
-  double loss = 0;
-  double accuracy = 0;  ///< training accuracy of the sampled subnets, percent
   double learning_rate = 0;
-  double images_per_second = 0;
+  double examples_per_second = 0;
+  /// By name, of the sampled subnets on their training batches: "loss", and the task's own.
+  std::map<std::string, double> metrics;
 };
 
 /// One generation (or round) of a search.

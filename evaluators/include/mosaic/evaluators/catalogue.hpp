@@ -1,11 +1,14 @@
-/// Evaluators by the name of the metric they measure.
+/// Evaluators by name: what each can measure, what keys it has, and how it is made.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "mosaic/core/config.hpp"
+#include "mosaic/core/csv.hpp"
 #include "mosaic/core/registry.hpp"
 #include "mosaic/core/settings.hpp"
 #include "mosaic/evaluators/evaluator.hpp"
@@ -15,63 +18,85 @@ class Supernet;
 }
 namespace mosaic::tasks {
 class Task;
-}
+struct TaskType;
+}  // namespace mosaic::tasks
 
 namespace mosaic::evaluators {
 
-/// The keys of an [[objective]] that say how its metric is measured.
-struct MeasureSettings {
-  std::string device = "cpu";         ///< "cpu" or "cuda"
-  std::int64_t batch = 1;             ///< examples a timed forward pass
-  std::int64_t threads = 1;           ///< CPU threads of a timed forward pass
-  std::int64_t warmup = 5;            ///< forward passes before timing
-  std::int64_t repeats = 30;          ///< timed forward passes
-  std::int64_t reference_every = 10;  ///< measurements between two timings of the reference network
-  std::int64_t images = 2000;      ///< validation images an inherited score is taken over; 0: all
-  std::int64_t calibration = 512;  ///< training images that calibrate batch norm
+class Table;
 
-  void visit_timing(core::Visitor& v);   ///< the keys of metrics that are timed
-  void visit_scoring(core::Visitor& v);  ///< of those that need a supernet
+/// What a job file says, before data are read and networks are there.
+struct JobFacts {
+  const tasks::TaskType* task = nullptr;  ///< null: none
+  bool supernet = false;
+  std::shared_ptr<const core::CsvTable> table = nullptr;  ///< behind the job; null: none
+  bool fresh = true;  ///< it begins on this machine, whose devices must be there
 };
 
-/// What networks scored with inherited weights, by network and settings: accuracy and loss come
-/// from one pass over the images.
-struct InheritedScore {
-  double accuracy = 0;
-  double loss = 0;
-  std::int64_t images = 0;
-};
-using InheritedScores = std::map<std::string, InheritedScore>;
+/// What evaluators work with. What is asked for and not there is a core::UsageError with advice.
+class Workbench {
+ public:
+  struct Parts {
+    const spaces::Space* space = nullptr;
+    supernet::Supernet* supernet = nullptr;
+    const tasks::Task* task = nullptr;
+    std::shared_ptr<const Table> table = nullptr;
+    /// Identity of the supernet's weights, part of the fidelity of inherited scores.
+    std::string checkpoint = {};
+    std::uint64_t seed = 1;
+    /// Least time of the reference network that is known for a fidelity (infinity: none), so that a
+    /// device that is slow from the start of this process is noticed too. May be empty.
+    std::function<double(const std::string& fidelity)> best_reference = {};
+    /// Receives every timing of the reference network. May be empty.
+    std::function<void(const Candidate&, const core::Measurement&)> reference = {};
+  };
+  explicit Workbench(Parts parts) : parts_(std::move(parts)) {}
 
-/// What an evaluator may need; what a metric does without may be null.
-struct EvaluatorContext {
-  const spaces::Space* space = nullptr;
-  supernet::Supernet* supernet = nullptr;
-  const tasks::Task* task = nullptr;
-  std::string
-      checkpoint;  ///< identity of the supernet's weights, part of the fidelity of inherited scores
-  /// Shared by the evaluators of one supernet, while its weights stay as they are; null: each
-  /// scores for itself.
-  std::shared_ptr<InheritedScores> inherited = nullptr;
-  MeasureSettings settings;
-  std::uint64_t seed = 1;
-  /// Least time of the reference network that is known for a fidelity (infinity: none), so that a
-  /// device that is slow from the start of this process is noticed too. May be empty.
-  std::function<double(const std::string& fidelity)> best_reference;
-  /// Receives every timing of the reference network.
-  std::function<void(const Candidate&, const core::Measurement&)> reference;
+  const spaces::Space& space() const;
+  supernet::Supernet& supernet() const;
+  const tasks::Task& task() const;
+  std::shared_ptr<const Table> table() const;
+  const std::string& checkpoint() const { return parts_.checkpoint; }
+  std::uint64_t seed() const { return parts_.seed; }
+  double best_reference(const std::string& fidelity) const;
+  void reference(const Candidate& candidate, const core::Measurement& measurement) const;
+
+ private:
+  Parts parts_;
 };
 
-/// How a metric is made and what it means.
+/// An evaluator whose keys were read.
+struct Measuring {
+  std::string evaluator = {};  ///< its name
+  /// The keys as a JSON object: metrics of one evaluator with equal keys are measured together.
+  std::string keys = "{}";
+  std::function<std::unique_ptr<Evaluator>(const Workbench&,
+                                           const std::vector<std::string>& metrics)>
+      make;
+};
+
+/// How an evaluator is made and what it gives.
 struct EvaluatorType {
-  std::function<std::unique_ptr<Evaluator>(const EvaluatorContext&)> make;
-  std::string unit;
-  bool maximise = false;        ///< its natural direction
-  bool needs_supernet = false;  ///< trained weights and a task
-  bool timed = false;           ///< predicted while searching, re-measured on the front
+  /// What it could give such a job; without a task, of all tasks.
+  std::function<std::vector<MetricInfo>(const JobFacts&)> metrics;
+  /// Reads its keys of an [[objective]]. Throws core::UsageError, at the line of the key, where the
+  /// job lacks what it needs.
+  std::function<Measuring(core::Section&, const JobFacts&)> read;
 };
 
-/// `const core::Registered kEntry{evaluators(), "params", "what it is", EvaluatorType{...}};`
+/// `const core::Registered kEntry{evaluators(), "latency", "what it is", EvaluatorType{...}};`
 core::Registry<EvaluatorType>& evaluators();
+
+/// A metric and the evaluator that gives it.
+struct KnownMetric {
+  std::string evaluator;
+  MetricInfo info;
+};
+/// Metrics that such a job can have, by name. Columns of its table come before all others.
+std::map<std::string, KnownMetric> known_metrics(const JobFacts& facts);
+
+/// Reads the keys of an evaluator by name.
+Measuring read_measuring(const std::string& evaluator, core::Section& section,
+                         const JobFacts& facts);
 
 }  // namespace mosaic::evaluators

@@ -24,17 +24,12 @@ class Table {
   Table(const core::CsvTable& csv, const spaces::Space& space,
         const std::vector<std::string>& metrics = {});
 
-  /// Whether a metric is a column of the file.
-  static bool has_metric(const core::CsvTable& csv, const std::string& metric);
-
   const core::CsvTable& csv() const { return csv_; }
   /// Of the file's content.
   const std::string& checksum() const { return checksum_; }
   std::size_t networks() const { return networks_.size(); }
   /// Whether some network has several rows.
   bool repeats() const { return repeats_; }
-  /// Whether a column has a number anywhere.
-  bool has_numbers(const std::string& metric) const;
   /// Networks that have a value of every metric that the table was made for, in the order of rows.
   std::vector<spaces::Genotype> complete() const;
   /// A metric of a network; failed where the table lacks the network, or it has no number (the
@@ -60,8 +55,8 @@ class Table {
   bool repeats_ = false;
 };
 
-/// A column of the table as a metric. Throws core::UsageError for an unknown column.
+/// Columns of the table as metrics. Throws core::UsageError for an unknown column.
 std::unique_ptr<Evaluator> table_evaluator(std::shared_ptr<const Table> table,
-                                           const std::string& metric);
+                                           const std::vector<std::string>& metrics);
 
 }  // namespace mosaic::evaluators

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mosaic/db/database.hpp"
 #include "mosaic/jobs/selection.hpp"
@@ -35,15 +36,17 @@ struct EvalOptions {
   std::string path;  ///< of the data, where it lies elsewhere than when the network was made
   std::string device = "auto";
   std::string db;       ///< database to note the result in; empty: none
-  std::string outputs;  ///< safetensors file for the first inputs "x" and what the network makes of
-                        ///< them "y"; empty: none
+  std::string outputs;  ///< safetensors file for the first inputs, by name, and what the network
+                        ///< makes of them, "y"; empty: none
 };
 struct Evaluated {
   std::string arch, task, passes;
-  std::int64_t images = 0;
-  double accuracy = 0;        ///< %
-  double standard_error = 0;  ///< of it
-  double loss = 0;            ///< cross-entropy, nats
+  struct Figure {
+    std::string metric, unit;
+    double value = 0, error = 0;  ///< standard error
+    std::int64_t examples = 0;
+  };
+  std::vector<Figure> figures;  ///< the task's leading metric first, the loss last
 };
 Evaluated eval_subnet(const EvalOptions& options);
 
@@ -57,7 +60,8 @@ struct FinetuneOptions {
   double learning_rate = 0.02;
 };
 struct Finetuned {
-  double before = 0, after = 0;  ///< validation accuracy, %
+  std::string metric, unit;      ///< the task's leading one
+  double before = 0, after = 0;  ///< on validation examples
 };
 Finetuned finetune_subnet(const FinetuneOptions& options);
 

@@ -21,7 +21,7 @@ struct ObjectiveFile {
   std::string metric;
   bool maximise = false;
   bool optimise = true;  ///< false: only constrained (goal = "none")
-  evaluators::MeasureSettings measure;
+  evaluators::Measuring measuring;
   bool predicted = false;      ///< searched by prediction, re-measured on the front
   std::string predictor;       ///< "ridge", "mlp(...)"
   std::int64_t samples = 120;  ///< networks measured to fit the predictor
@@ -41,7 +41,7 @@ struct RankFile {
   std::int64_t networks = 0;   ///< drawn from the space; 0: all of it
   std::int64_t supernets = 3;  ///< seeds: the job's, and those after it
   std::int64_t together = 0;   ///< networks trained at the same time; 0: as suits the device
-  std::int64_t images = 0;     ///< of the validation split; 0: all
+  std::int64_t examples = 0;   ///< of the validation split; 0: all
   std::int64_t calibration = 1024;
   std::string precision = "float32";  ///< of scores, on a GPU: float32 or tf32
   // The truth: a column of a table ...
@@ -51,7 +51,7 @@ struct RankFile {
   // ... or networks trained alone.
   std::int64_t truth_seeds = 3;
   tasks::Split truth_split = tasks::Split::test;
-  bool all_images = true;  ///< train them on the training and the validation images
+  bool all_examples = true;  ///< train them on the training and the validation examples
   supernet::TrainSettings truth;
 
   void visit(core::Visitor& v);  ///< the keys of [rank] itself

@@ -18,7 +18,7 @@ namespace mosaic::jobs {
 /// A network and what it reaches when trained alone.
 struct RankedNetwork {
   std::string arch;
-  double truth = 0;  ///< mean over seeds of the truth, higher is better
+  double truth = 0;  ///< mean over seeds of the truth
   /// Standard deviation over these seeds; NaN where unknown.
   double truth_deviation = std::numeric_limits<double>::quiet_NaN();
 };
@@ -49,8 +49,9 @@ struct RankedScore {
 
 struct RankResult {
   std::string job, space, task;
-  std::string truth;                 ///< "test accuracy after 60 epochs alone, 3 seeds"
-  std::string truth_unit = "%";      ///< of the truth, and of errors and regrets
+  std::string truth;             ///< "test accuracy after 60 epochs alone, 3 seeds"
+  std::string truth_unit = "%";  ///< of the truth, and of errors and regrets
+  bool truth_higher_is_better = true;
   std::vector<std::uint64_t> seeds;  ///< of the supernet, in the order of RankedScore::values
   std::vector<RankedNetwork> networks;
   std::vector<RankedScore> scores;

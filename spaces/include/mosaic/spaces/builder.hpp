@@ -7,19 +7,13 @@
 #include <vector>
 
 #include "mosaic/spaces/supergraph.hpp"
+#include "mosaic/spaces/task_shape.hpp"
 
 namespace mosaic::spaces {
 
 /// A tensor of the supernet: the output of a node.
 struct Value {
   int node = -1;
-};
-
-/// What the task feeds and expects.
-struct TaskShape {
-  std::vector<std::int64_t> input = {3, 32, 32};  ///< channels, height, width
-  std::int64_t classes = 10;
-  bool operator==(const TaskShape&) const = default;
 };
 
 struct ConvOptions {
@@ -69,6 +63,7 @@ class SpaceBuilder {
 
   // ---- nodes ------------------------------------------------------------------------------------
   Value input(const std::string& name, Shape shape, DataType type = DataType::float32);
+  Value input(const Port& port);
   Value conv(const std::string& name, Value x, const ConvOptions& options);
   Value linear(const std::string& name, Value x, const LinearOptions& options);
   Value batch_norm(const std::string& name, Value x);

@@ -41,7 +41,10 @@ class Space {
 
   const std::string& name() const { return name_; }
   const std::map<std::string, std::string>& options() const { return options_; }
+  /// What its networks are fed and give; where it was made for no task, what it usually takes.
   const TaskShape& task() const { return task_; }
+  /// Lengths that costs are counted at: those that are typical of the task, 32 for others.
+  const Symbols& symbols() const { return task_.typical; }
   const SuperGraph& graph() const { return graph_; }
   const std::vector<Gene>& genes() const { return graph_.genes; }
   /// Identity of the space: name, options, task shape and SuperGraph. Checkpoints and databases
@@ -65,8 +68,8 @@ class Space {
 
   /// Every gene uniform, then canonical.
   Genotype random(core::Stream& stream) const;
-  /// The architectures of fewest and of most FLOPs (parameters where those tie), by coordinate
-  /// descent.
+  /// The architectures of fewest and of most FLOPs at symbols() (parameters where those tie), by
+  /// coordinate descent.
   Genotype smallest() const;
   Genotype largest() const;
 

@@ -14,12 +14,28 @@
 #include "mosaic/core/registry.hpp"
 #include "mosaic/spaces/graph.hpp"
 #include "mosaic/supernet/engine/program.hpp"
+#include "mosaic/tasks/batch.hpp"
 
 namespace at {
 struct Generator;
 }
 
 namespace mosaic::supernet {
+
+using tasks::NamedTensors;
+
+/// Inputs of an entry point, by the names that they have there; of a single one the tensor alone
+/// will do.
+class Inputs {
+ public:
+  Inputs(at::Tensor only);       // NOLINT(google-explicit-constructor)
+  Inputs(NamedTensors by_name);  // NOLINT(google-explicit-constructor)
+  /// In the order of these nodes; others are left out. Throws core::Error where one is missing.
+  std::vector<at::Tensor> of(std::span<const spaces::GraphNode> nodes) const;
+
+ private:
+  NamedTensors tensors_;  ///< an only one has no name
+};
 
 /// Where normalisation layers take their statistics from.
 enum class NormMode {
@@ -89,18 +105,17 @@ struct Outputs {
     at::Tensor value;           ///< [networks that have it, batch, ...]
     std::vector<int> networks;  ///< of each row
   };
-  std::vector<at::Tensor> values;                          ///< in the entry point's order
-  std::vector<std::pair<std::string, at::Tensor>> states;  ///< after this call
-  std::vector<Loss> losses;                                ///< of programs for training
+  std::vector<at::Tensor> values;  ///< in the entry point's order
+  NamedTensors states;             ///< after this call
+  std::vector<Loss> losses;        ///< of programs for training
 };
 
 /// The eager engine: runs the steps one by one, and frees values after their last use. `inputs`:
-/// of the entry point, [networks, batch, ...node shape]; `weights`: parallel to program.weights(),
-/// [networks of it, ...active]; `states`: by name, what the former call gave; absent: zeros. Throws
-/// core::Error for an input whose shape the program does not take.
-Outputs run(const Program& program, std::span<const at::Tensor> inputs,
-            std::span<const at::Tensor> weights, const Mode& mode,
-            const std::vector<std::pair<std::string, at::Tensor>>& states = {});
+/// of the entry point, each [networks, batch, ...node shape]; `weights`: parallel to
+/// program.weights(), [networks of it, ...active]; `states`: by name, what the former call gave;
+/// absent: zeros. Throws core::Error for an input whose shape the program does not take.
+Outputs run(const Program& program, const Inputs& inputs, std::span<const at::Tensor> weights,
+            const Mode& mode, const NamedTensors& states = {});
 
 /// Gives the tensor behind a weight reference, of shape `ref.active`.
 using WeightSource = std::function<at::Tensor(const spaces::WeightRef& ref)>;
@@ -108,12 +123,13 @@ using WeightSource = std::function<at::Tensor(const spaces::WeightRef& ref)>;
 /// One network, compiled here and now, not for training: inputs and outputs are [batch, ...]. For
 /// entry points without states.
 std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& entry,
-                                std::span<const at::Tensor> inputs, const WeightSource& weights,
-                                NormMode mode, NormStats* stats);
+                                const Inputs& inputs, const WeightSource& weights, NormMode mode,
+                                NormStats* stats);
 
-/// A random input of the entry point's shapes (for timing and tests).
-std::vector<at::Tensor> random_inputs(const spaces::Graph& graph, const std::string& entry,
-                                      std::int64_t batch, std::uint64_t seed,
-                                      const std::string& device);
+/// Random inputs of the entry point's shapes and types, at these lengths (for timing and tests):
+/// normal, or below the input's range.
+NamedTensors random_inputs(const spaces::Graph& graph, const std::string& entry, std::int64_t batch,
+                           std::uint64_t seed, const std::string& device,
+                           const spaces::Symbols& symbols = {});
 
 }  // namespace mosaic::supernet

@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "mosaic/spaces/graph.hpp"
+#include "mosaic/spaces/task_shape.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
 
 namespace mosaic::supernet {
@@ -19,18 +19,13 @@ struct SubnetInfo {
   std::string arch;  ///< text form
   std::string hash;
   std::string job;
-  std::string task;                       ///< name
-  std::string task_settings;              ///< of the task (path, split, seed) as JSON text
-  std::vector<std::int64_t> input_shape;  ///< channels, height, width
-  std::int64_t classes = 0;
-  std::vector<std::string> class_names;
-  std::vector<double>
-      mean;  ///< per channel, of pixels in [0, 1]: inputs are (x - mean) / deviation
-  std::vector<double> deviation;
-  std::string preprocessing;  ///< how a file becomes an input, in words
-  std::string passes;         ///< what was done to it after training: "extract, calibrate(512)"
-  std::string checkpoint;     ///< hash of the supernet's checkpoint
-  std::string provenance;     ///< version, revision, seed, device as JSON text
+  std::string task;           ///< name
+  std::string task_settings;  ///< of the task (path, split, seed) as JSON text
+  spaces::TaskShape shape;
+  std::string preprocessing = "{}";  ///< Task::preprocessing() as JSON text
+  std::string passes;      ///< what was done to it after training: "extract, calibrate(512)"
+  std::string checkpoint;  ///< hash of the supernet's checkpoint
+  std::string provenance;  ///< version, revision, seed, device as JSON text
 };
 
 /// Graph, weights (each slot's active part only) and normalisation statistics.
@@ -39,7 +34,7 @@ class Subnet {
   Subnet(spaces::Graph graph, std::map<std::string, at::Tensor> weights, NormStats stats,
          SubnetInfo info = {});
 
-  at::Tensor forward(const at::Tensor& inputs, NormMode mode = NormMode::stored,
+  at::Tensor forward(const Inputs& inputs, NormMode mode = NormMode::stored,
                      NormStats* stats = nullptr) const;
   void to(const std::string& device);
   const std::string& device() const { return device_; }
@@ -51,7 +46,8 @@ class Subnet {
   SubnetInfo& info() { return info_; }
   const SubnetInfo& info() const { return info_; }
 
-  /// Writes DIR/model.safetensors (slots by name, statistics as "<node>.running_mean" and
+  /// Of format 2; format 1, of image classifiers, is read as well. Writes DIR/model.safetensors
+  /// (slots by name, statistics as "<node>.running_mean" and
   /// ".running_var") and DIR/config.json (the graph and SubnetInfo), each atomically, the config
   /// last.
   void save(const std::string& folder) const;

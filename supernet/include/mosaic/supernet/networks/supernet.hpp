@@ -16,8 +16,6 @@
 
 namespace mosaic::supernet {
 
-using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
-
 /// Where a tensor comes from when what is trained changes its structure.
 struct Origin {
   std::string name;  ///< of the former tensor
@@ -81,9 +79,9 @@ class Supernet {
   /// Weights that this architecture computes with, for the nodes of its graph; mixed here and now.
   WeightSource weights(const spaces::Genotype& genotype, const spaces::Graph& graph,
                        bool training = false) const;
-  /// Logits [batch, classes] of one architecture; as in training with NormMode::batch.
+  /// Outputs [batch, ...] of one architecture; as in training with NormMode::batch.
   at::Tensor forward(const spaces::Graph& graph, const spaces::Genotype& genotype,
-                     const at::Tensor& inputs, NormMode mode, NormStats* stats) const;
+                     const Inputs& inputs, NormMode mode, NormStats* stats) const;
   /// A stand-alone network with its own weights and the given statistics: computes what the
   /// supernet computes.
   Subnet extract(const spaces::Genotype& genotype, const NormStats& stats) const;

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "mosaic/supernet/networks/supernet.hpp"
@@ -11,45 +13,40 @@
 
 namespace mosaic::supernet {
 
-/// Statistics of every normalisation layer from `images` training images in batches of 256, cropped
-/// and flipped as the first epoch has them: what the weights were trained on. (Plain images have
-/// other statistics, and cost points of accuracy: bench/README.md.) Inherited weights see other
+/// Statistics of every normalisation layer from so many training examples in batches of 256, varied
+/// as the first epoch has them: what the weights were trained on. (Plain images have other
+/// statistics, and cost points of accuracy: bench/README.md.) Inherited weights see other
 /// activations in every architecture, so statistics accumulated while training mean nothing for one
 /// of them: each architecture is calibrated before it is scored or extracted (as in Yu & Huang
-/// 2019, "Universally slimmable networks", and Once-for-All).
-NormStats calibrate(const std::function<at::Tensor(const at::Tensor&, NormStats*)>& forward,
-                    const tasks::Task& task, std::int64_t images);
+/// 2019, "Universally slimmable networks", and Once-for-All). Without normalisation layers there is
+/// nothing to do, and `forward` is not called.
+NormStats calibrate(const std::function<void(const NamedTensors&, NormStats*)>& forward,
+                    const spaces::Graph& graph, const tasks::Task& task, std::int64_t examples);
 
-struct Score {
-  double accuracy = 0;  ///< percent
-  double loss = 0;      ///< cross-entropy
-  std::int64_t images = 0;
-};
-/// Accuracy and loss over the first `images` of a split (0: all).
-Score evaluate(const std::function<at::Tensor(const at::Tensor&)>& forward, const tasks::Task& task,
-               tasks::Split split, std::int64_t images, std::int64_t batch_size = 500);
+/// tasks::all_metrics() by name.
+using Score = std::map<std::string, tasks::Estimate>;
+
+/// Over the first `examples` of a split (0: all); `forward` gives outputs [batch, ...]. Throws
+/// core::Error where the split has none.
+Score evaluate(const std::function<at::Tensor(const NamedTensors&)>& forward,
+               const tasks::Task& task, tasks::Split split, std::int64_t examples,
+               std::int64_t batch_size = 500);
 
 /// What to score networks on.
-struct JointScoring {
+struct Scoring {
   tasks::Split split = tasks::Split::validation;
-  std::int64_t images = 0;         ///< of the split; 0: all
-  std::int64_t calibration = 512;  ///< training images for statistics of normalisation
+  std::int64_t examples = 0;       ///< of the split; 0: all
+  std::int64_t calibration = 512;  ///< training examples for statistics of normalisation
   /// A GPU may round what convolutions multiply to 10 bits of mantissa: narrow networks are scored
   /// several times as fast, and scores differ in the third digit.
   bool tf32 = false;
 };
 
-/// A network's score, and what it answered.
-struct JointScore {
-  Score score;
-  at::Tensor answers;  ///< uint8 [images] on the CPU: the class of the highest logit
-};
-
-/// Calibrates and scores several networks at once, each as calibrate() and evaluate() would.
-std::vector<JointScore> score_supernets(std::span<Supernet* const> supernets,
-                                        const spaces::Genotype& genotype, const tasks::Task& task,
-                                        const JointScoring& scoring);
-std::vector<JointScore> score_subnets(std::span<Subnet* const> subnets, const tasks::Task& task,
-                                      const JointScoring& scoring);
+/// Calibrates and scores several networks side by side, each as calibrate() and evaluate() would.
+std::vector<Score> score_supernets(std::span<Supernet* const> supernets,
+                                   const spaces::Genotype& genotype, const tasks::Task& task,
+                                   const Scoring& scoring);
+std::vector<Score> score_subnets(std::span<Subnet* const> subnets, const tasks::Task& task,
+                                 const Scoring& scoring);
 
 }  // namespace mosaic::supernet

@@ -51,9 +51,6 @@ struct Ancestry {
 };
 
 /// How the architectures of a space share weights.
-/// How the architectures of a space share weights.
-/// How the architectures of a space share weights.
-/// How the architectures of a space share weights.
 class Sharing {
  public:
   virtual ~Sharing() = default;
@@ -83,9 +80,9 @@ class Sharing {
   /// The copy that was drawn last, as one-hot float32 [m] on the device of the encodings, always
   /// the same tensor; undefined where nothing is drawn. Only what was drawn is trained by a step.
   virtual at::Tensor drawn(const std::string& /*device*/) const { return {}; }
-  /// After the step of a draw: the accuracy in [0, 1] that the drawn copy had with this
-  /// architecture on images that it was not trained on.
-  virtual void observe(const spaces::Genotype&, double /*accuracy*/) {}
+  /// After the step of a draw: how good the drawn copy was with this
+  /// architecture on examples that it was not trained on.
+  virtual void observe(const spaces::Genotype&, double /*quality*/) {}
   /// At the end of an epoch; `done`: share of the training.
   virtual void end_epoch(double /*done*/) {}
   /// The learning rate of the sharing's own parameters, as a share of the weights'.

@@ -26,19 +26,20 @@ class Sampler {
 
   /// Does it learn from training?
   virtual bool learns() const { return false; }
-  /// Before training on a split of so many images. Returns what it will learn, by name, for
+  /// Before training on a split of so many examples. Returns what it will learn, by name, for
   /// checkpoints; on the CPU.
-  virtual std::vector<std::pair<std::string, at::Tensor>> begin(std::int64_t /*images*/) {
+  virtual std::vector<std::pair<std::string, at::Tensor>> begin(std::int64_t /*examples*/) {
     return {};
   }
   /// After a step: an architecture, and the norm of its gradient in each slot of the SuperGraph (0
   /// where it lacks the slot).
   virtual void observe(const spaces::Genotype&, const std::vector<double>& /*norms*/) {}
-  /// After a step: which examples it saw (int64 [n]), and ||softmax(z) - onehot(y)|| of each.
+  /// After a step: which examples it saw (int64 [n]), and tasks::Task::output_gradient_norms() of
+  /// each.
   virtual void observe(const at::Tensor& /*examples*/, const at::Tensor& /*errors*/) {}
   /// `done`: share of the training.
   virtual void end_epoch(double /*done*/) {}
-  /// Examples that an epoch trains in the given order (tasks::kEpochsPerOrder), int64 [images];
+  /// Examples that an epoch trains in the given order (tasks::Selection::order), int64 [examples];
   /// undefined: each once.
   virtual at::Tensor examples(std::int64_t /*epoch*/, std::int64_t /*order*/) const { return {}; }
 };

@@ -18,7 +18,7 @@ struct SplitSettings {
   std::string method = "gradient";
   std::int64_t repeats = 100;    ///< random architectures around each decision
   std::int64_t batches = 1;      ///< training batches for each of them
-  std::int64_t batch_size = 64;  ///< images of a batch
+  std::int64_t batch_size = 64;  ///< examples of a batch
   std::uint64_t seed = 1;
 };
 
@@ -40,8 +40,8 @@ struct Split {
   std::string text;  ///< for SharingSettings::split: "NAME:0,2|1,3,4"
   /// By the method "gradient": every decision, in the order of the space.
   std::vector<GeneDistances> genes;
-  /// Image passes spent, each forward and backward.
-  double images = 0;
+  /// Passes of an example spent, each forward and backward.
+  double examples = 0;
 };
 
 /// Gradient matching (Hu et al. 2022, "Generalizing few-shot NAS with gradient matching"): options

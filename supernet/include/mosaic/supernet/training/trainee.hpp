@@ -51,9 +51,9 @@ struct Moment {
 struct Findings {
   const Moment& now;
   std::span<const spaces::Genotype> architectures;
-  /// ||softmax(z) - onehot(y)|| of every example: float32 [networks, batch]; undefined where nobody
-  /// asked.
-  at::Tensor errors;
+  /// tasks::Task::output_gradient_norms() of every example: float32 [networks, batch]; undefined
+  /// where nobody asked.
+  at::Tensor norms;
 };
 
 /// Takes part in a training, from what its sampler or its way of sharing weights needs: balanced
@@ -66,8 +66,8 @@ class Observer {
   /// Before a step, and before each of its passes.
   virtual void before_step() {}
   virtual void before_pass(const Moment&, const spaces::Genotype&) {}
-  /// Are Findings::errors needed?
-  virtual bool asks_for_errors() const { return false; }
+  /// Are Findings::norms needed?
+  virtual bool asks_for_norms() const { return false; }
   virtual void found(const Trainee&, const Findings&) {}
   /// The copies that this step trains, as a mask of their axis [networks, m]; the others keep
   /// weights and optimiser state. Undefined: all.
@@ -111,8 +111,8 @@ class Trainee {
 
   /// Architectures of a step; its gradient is the mean over them. A fixed network has one.
   virtual std::vector<spaces::Genotype> draw(std::int64_t /*step*/) { return {{}}; }
-  /// Inputs [networks, batch, ...], one for each of the entry point "forward".
-  virtual Outputs forward(const spaces::Genotype& genotype, std::span<const at::Tensor> inputs,
+  /// Inputs [networks, batch, ...] of the entry point "forward".
+  virtual Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                           const Mode& mode) = 0;
   /// Passes of one key run the same kernels on the same tensors: a GPU records them once and
   /// replays them.

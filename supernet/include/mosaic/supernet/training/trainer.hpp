@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 
 #include "mosaic/supernet/training/trainee.hpp"
@@ -13,10 +14,10 @@ struct TrainProgress {
   std::int64_t step = 0;
   std::int64_t steps = 0;
   double epoch = 0;
-  double loss = 0;      ///< mean since the last report
-  double accuracy = 0;  ///< percent, of the training batches, since the last report
   double learning_rate = 0;
-  double images_per_second = 0;
+  double examples_per_second = 0;
+  /// Of the training batches since the last report: "loss", as it is trained, and the task's own.
+  std::map<std::string, double> metrics;
 };
 
 struct TrainHooks {

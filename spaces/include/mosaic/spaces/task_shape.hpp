@@ -1,0 +1,55 @@
+/// What a task feeds and expects, in names, types and shapes: where tasks and spaces meet.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mosaic/spaces/graph.hpp"
+
+namespace mosaic::spaces {
+
+/// An input of a task, of one example: `{"tokens", {{1, {"length"}}}, DataType::int64, 8000}`.
+struct Port {
+  std::string name;
+  std::vector<Dim> shape;
+  DataType type = DataType::float32;
+  std::int64_t range = 0;  ///< of integers: they are below it (the size of a vocabulary)
+  bool operator==(const Port&) const = default;
+};
+
+/// Without inputs it stands for "no task": a space then takes what it usually takes.
+struct TaskShape {
+  std::vector<Port> inputs;
+  std::vector<Dim> output;  ///< of one example
+  /// Lengths that are usual, of the symbols in those shapes: what costs are counted at.
+  Symbols typical;
+  bool operator==(const TaskShape&) const = default;
+};
+
+/// "image 3x32x32 -> 10", "tokens length -> length x 8000".
+std::string to_string(const TaskShape& task);
+/// "3x32x32"; symbols by name.
+std::string to_string(const std::vector<Dim>& shape);
+/// ", length=32" for each, as a part of a fidelity; empty where there is none.
+std::string text_of(const Symbols& symbols);
+
+/// `{"inputs": [{"name", "shape", "type", "range"}], "output": shape, "lengths": {symbol:
+/// length}}`.
+nlohmann::json to_json(const TaskShape& task);
+/// Throws nlohmann::json::exception on anything malformed.
+TaskShape task_shape_from_json(const nlohmann::json& json);
+
+/// Image classification: one input "image", and a logit for each class.
+TaskShape image_task(const std::vector<std::int64_t>& channels_height_width = {3, 32, 32},
+                     std::int64_t classes = 10);
+
+/// What spaces of image classifiers need to know of a task.
+struct ImageShape {
+  std::int64_t channels = 0, height = 0, width = 0, classes = 0;
+  Shape image() const { return {channels, height, width}; }
+};
+/// Of image_task() where there is no task. Throws core::UsageError for a task of another kind.
+ImageShape image_shape(const TaskShape& task);
+
+}  // namespace mosaic::spaces

@@ -1,0 +1,62 @@
+// Where tasks and spaces meet: named inputs, types, lengths that are symbols.
+#include <catch2/catch.hpp>
+
+#include "mosaic/core/error.hpp"
+#include "mosaic/spaces/space.hpp"
+
+using namespace mosaic;
+using namespace mosaic::spaces;
+
+namespace {
+
+const TaskShape kTask = {.inputs = {{"features", {{1, {"length"}}, {3, {}}}},
+                                    {"tokens", {{2, {"length"}}}, DataType::int64, 50}},
+                         .output = {{1, {"length"}}, {4, {}}},
+                         .typical = {{"length", 7}}};
+
+/// Reads the features alone; the width of its inner layer is a decision.
+void build(SpaceBuilder& b) {
+  const TaskShape& task = b.task().inputs.empty() ? kTask : b.task();
+  const Value features = b.input(task.inputs.at(0)), tokens = b.input(task.inputs.at(1));
+  const Value inner = b.linear("inner", features, {.out = b.choice("width", {8, 2, 5})});
+  b.entry("forward", {features, tokens}, {b.linear("outer", inner, {.out = 4})});
+}
+
+const core::Registered kEntry{space_types(), "test-lengths", "a layer at every place of a sequence",
+                              SpaceType{.build = build, .text = {}, .parse = {}}};
+
+}  // namespace
+
+TEST_CASE("a space with a symbolic length has a smallest and a largest network, counted at it") {
+  const Space space = Space::make("test-lengths", kTask);
+  CHECK(space.task() == kTask);
+  CHECK(space.symbols() == Symbols{{"length", 7}});
+  CHECK(space.text(space.smallest()) == "width=2");
+  CHECK(space.text(space.largest()) == "width=8");
+  CHECK(count_flops(space.bind(space.largest()), space.symbols()) == 7 * 8 * (3 + 4));
+}
+
+TEST_CASE("a space that is made for no task says what it takes, at a usual length") {
+  const Space space = Space::make("test-lengths");
+  CHECK(space.task().inputs == kTask.inputs);
+  CHECK(space.task().output == kTask.output);
+  CHECK(space.symbols() == Symbols{{"length", 32}});
+  CHECK(space.hash() == Space::make("test-lengths", kTask).hash());
+  CHECK(Space::make("resnet-elastic").task() == image_task());
+}
+
+TEST_CASE("ports reach the graph with their names, types and ranges") {
+  const Graph graph = Space::make("test-lengths", kTask).bind({0});
+  const GraphNode& tokens = graph.nodes.at(static_cast<std::size_t>(graph.find("tokens")));
+  CHECK(tokens.type == DataType::int64);
+  CHECK(tokens.attribute("range") == 50);
+  CHECK(tokens.shape == std::vector<Dim>{{2, {"length"}}});
+}
+
+TEST_CASE("a space for images says what it takes where the task has something else") {
+  CHECK(to_string(kTask) == "features lengthx3, tokens 2*length -> lengthx4");
+  CHECK_THROWS_WITH(Space::make("nasbench201", kTask),
+                    "space 'nasbench201': it takes images [channels, height, width] and gives a "
+                    "logit a class, and the task has features lengthx3, tokens 2*length -> "
+                    "lengthx4: choose a space for this task (mosaic spaces lists them)");
+}
