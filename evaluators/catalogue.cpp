@@ -1,3 +1,4 @@
+// Evaluators by name, and what they work with.
 #include "mosaic/evaluators/catalogue.hpp"
 
 #include <limits>

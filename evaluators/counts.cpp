@@ -1,4 +1,4 @@
-// Counts over the Graph of a network.
+// What is counted over the Graph of a network.
 #include <algorithm>
 
 #include "mosaic/core/error.hpp"

@@ -1,3 +1,4 @@
+// Rows of measurements, and what becomes of failures.
 #include "mosaic/evaluators/evaluator.hpp"
 
 #include <algorithm>

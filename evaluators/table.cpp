@@ -1,3 +1,4 @@
+// Tables: what was measured before.
 #include "mosaic/evaluators/table.hpp"
 
 #include <algorithm>

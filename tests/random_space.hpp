@@ -19,21 +19,18 @@ class Program {
         stream_(static_cast<std::uint64_t>(b.option("seed", 0, 0, 1'000'000)), "random space") {}
 
   void build() {
-    const auto image = b_.input("image", b_shape(b_.task().input));
+    const auto task = spaces::image_shape(b_.task());
+    const auto image = b_.input("image", task.image());
     width_ = b_.choice("width", {4, 8});
     auto x = conv("stem", image, width_, 1 + static_cast<std::int64_t>(stream_.below(2)));
     const int layers = 1 + static_cast<int>(stream_.below(4));
     for (int i = 0; i < layers; ++i)
       x = b_.scope("layer" + std::to_string(i), [&] { return piece(x, 2); });
     b_.entry("forward", {image},
-             {b_.linear("head", b_.global_avg_pool("pool", x), {.out = b_.task().classes})});
+             {b_.linear("head", b_.global_avg_pool("pool", x), {.out = task.classes})});
   }
 
  private:
-  static spaces::Shape b_shape(const std::vector<std::int64_t>& sizes) {
-    return {sizes.begin(), sizes.end()};
-  }
-
   spaces::Extent kernel(const std::string& name) {
     return stream_.below(2) == 0 ? spaces::Extent(3) : b_.choice(name + ".kernel", {1, 3, 5});
   }
@@ -95,7 +92,8 @@ inline const core::Registered kEntry{
     spaces::SpaceType{
         .build = [](spaces::SpaceBuilder& b) { Program(b).build(); }, .text = {}, .parse = {}}};
 
-inline spaces::Space make(int seed, const spaces::TaskShape& task = {{3, 8, 8}, 5}) {
+inline spaces::Space make(int seed,
+                          const spaces::TaskShape& task = spaces::image_task({3, 8, 8}, 5)) {
   return spaces::Space::make("random-program", task, {{"seed", std::to_string(seed)}});
 }
 

@@ -4,7 +4,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numbers>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -41,40 +43,48 @@ class Stripes : public tasks::Task {
 
   const std::string& name() const override { return name_; }
   const std::string& checksum() const override { return name_; }
-  std::vector<std::int64_t> input_shape() const override { return {1, 12, 12}; }
-  std::int64_t classes() const override { return 4; }
-  const std::vector<std::string>& class_names() const override { return names_; }
+  const spaces::TaskShape& shape() const override { return shape_; }
   std::int64_t size(tasks::Split split) const override { return sizes_[static_cast<int>(split)]; }
   void to(const std::string&) override {}
 
-  tasks::Batch training_batch(std::int64_t epoch, std::int64_t index,
-                              std::int64_t batch_size) const override {
-    std::vector<std::int64_t> order(static_cast<std::size_t>(sizes_[0]));
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-    core::Stream(1, "stripes.order", static_cast<std::uint64_t>(epoch)).shuffle(order);
-    return training_batch(epoch, index,
-                          at::tensor(order).narrow(0, index * batch_size, batch_size));
+  tasks::Batch batch(const tasks::Selection& selection) const override {
+    const auto split = static_cast<std::size_t>(selection.split);
+    const std::int64_t begin = selection.begin;
+    const std::int64_t count = std::min(selection.count, sizes_[split] - begin);
+    at::Tensor examples = selection.examples;
+    if (!examples.defined() && selection.epoch >= 0) {
+      std::vector<std::int64_t> order(static_cast<std::size_t>(sizes_[split]));
+      std::iota(order.begin(), order.end(), 0);
+      core::Stream(1, "stripes.order",
+                   static_cast<std::uint64_t>(selection.order * 1'000'000 + selection.epoch))
+          .shuffle(order);
+      examples = at::tensor(order).narrow(0, begin, count);
+    }
+    if (!examples.defined()) examples = at::arange(begin, begin + count);
+    return {{{"image", inputs_[split].index_select(0, examples)}},
+            {{"class", targets_[split].index_select(0, examples)}}};
   }
-  tasks::Batch training_batch(std::int64_t, std::int64_t,
-                              const at::Tensor& examples) const override {
-    return {inputs_[0].index_select(0, examples), targets_[0].index_select(0, examples)};
+  at::Tensor losses(const at::Tensor& outputs, const tasks::NamedTensors& targets,
+                    double label_smoothing) const override {
+    return at::cross_entropy_loss(outputs, tasks::tensor(targets, "class"), {}, at::Reduction::None,
+                                  -100, label_smoothing);
   }
-  tasks::Batch batch(tasks::Split split, std::int64_t begin, std::int64_t count) const override {
-    const auto all = static_cast<std::size_t>(split);
-    count = std::min(count, sizes_[all] - begin);
-    return {inputs_[all].narrow(0, begin, count), targets_[all].narrow(0, begin, count)};
-  }
-  at::Tensor loss(const at::Tensor& outputs, const at::Tensor& targets,
-                  double label_smoothing) const override {
-    return at::cross_entropy_loss(outputs, targets, {}, at::Reduction::Mean, -100, label_smoothing);
-  }
-  at::Tensor correct(const at::Tensor& outputs, const at::Tensor& targets) const override {
-    return outputs.argmax(1).eq(targets).sum();
+  std::vector<tasks::MetricType> metrics() const override { return type_metrics(); }
+
+  /// "accuracy".
+  static std::vector<tasks::MetricType> type_metrics() {
+    return {{"accuracy", "%", true, [] {
+               return tasks::mean_metric(
+                   [](const at::Tensor& outputs, const tasks::NamedTensors& targets) {
+                     return outputs.argmax(1).eq(tasks::tensor(targets, "class"));
+                   },
+                   100);
+             }}};
   }
 
  private:
   std::string name_ = "stripes";
-  std::vector<std::string> names_ = {"down", "across", "rising", "falling"};
+  spaces::TaskShape shape_ = spaces::image_task({1, 12, 12}, 4);
   std::int64_t sizes_[3];
   std::vector<at::Tensor> inputs_, targets_;  // of each split
 };

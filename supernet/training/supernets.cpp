@@ -1,4 +1,4 @@
-// Supernets that are trained side by side.
+// Supernets that are trained side by side, one or several.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 

@@ -30,7 +30,7 @@ bool is_out_of_memory(const std::exception& error) {
          what.find("out of memory") != std::string::npos;
 }
 
-/// Linear warm-up, then cosine to zero.
+/// A linear warm-up, then a cosine to zero.
 double learning_rate_at(std::int64_t step, std::int64_t steps, const TrainSettings& settings) {
   const auto warm =
       static_cast<std::int64_t>(std::ceil(settings.warmup * static_cast<double>(steps)));

@@ -46,6 +46,7 @@ TEST_CASE("a search that an earlier version began goes on to the end that it wou
   supernet::set_threads(1);  // as the job
   execute(path, "UPDATE jobs SET config_path = '" + (folder / "former.toml").string() +
                     "', device = '" + supernet::describe_device("cpu") + "'");
+  { const db::Database brought_up_to_date(path); }
   const auto begun = evaluated(path);
 
   const auto run = jobs::resume_job(path, "former");

@@ -13,7 +13,8 @@ namespace {
 
 const core::Registered kEntry{
     tasks::tasks(), "stripes", "for tests: needs no files",
-    tasks::TaskFactory([](const tasks::TaskSettings&) { return std::make_unique<Stripes>(); })};
+    tasks::TaskType{[](const tasks::TaskSettings&) { return std::make_unique<Stripes>(); },
+                    Stripes::type_metrics()}};
 
 constexpr const char* kJob = R"([job]
 name = "golden"

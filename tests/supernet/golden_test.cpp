@@ -17,7 +17,7 @@ using namespace mosaic::supernet;
 namespace {
 
 spaces::Space small_space() {
-  return spaces::Space::make("resnet-pooling", {{1, 12, 12}, 4},
+  return spaces::Space::make("resnet-pooling", spaces::image_task({1, 12, 12}, 4),
                              {{"layers", "5"}, {"poolings", "2"}, {"width", "4"}});
 }
 
@@ -78,9 +78,10 @@ TEST_CASE("every way of sharing trains as it did before") {
     double early = 0, late = 0;
     train_stripes(way, [&](const TrainProgress& now) {
       char line[64];
-      std::snprintf(line, sizeof line, "%3d  %.4f\n", static_cast<int>(now.step), now.loss);
+      std::snprintf(line, sizeof line, "%3d  %.4f\n", static_cast<int>(now.step),
+                    now.metrics.at("loss"));
       text += line;
-      (now.step <= 10 ? early : late) += now.loss / 10;
+      (now.step <= 10 ? early : late) += now.metrics.at("loss") / 10;
     });
     CHECK(late < early);
   }
