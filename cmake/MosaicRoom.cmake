@@ -4,6 +4,7 @@
 #   mosaic_NAME          its .cpp files
 #   mosaic_NAME_torch    those called *_torch.cpp (with TORCH: all), which see torch
 #   mosaic_NAME_cuda     its .cu files, where MOSAIC_CUDA is on
+# *_cuda.cpp files are C++ of builds with MOSAIC_CUDA alone.
 # They see the headers of this room and of the rooms in USES, no others. A new file needs no line
 # anywhere. Without MOSAIC_TORCH the *_torch.cpp files, and rooms marked TORCH, are left out.
 
@@ -25,6 +26,9 @@ function(mosaic_room name)
   file(GLOB_RECURSE plain CONFIGURE_DEPENDS "${folder}/*.cpp")
   file(GLOB_RECURSE kernels CONFIGURE_DEPENDS "${folder}/*.cu")
   list(REMOVE_ITEM plain "${folder}/main.cpp") # belongs to the executable
+  if(NOT MOSAIC_CUDA_ON)
+    list(FILTER plain EXCLUDE REGEX "_cuda\\.cpp$")
+  endif()
   set(torch ${plain})
   if(room_TORCH)
     set(plain "")

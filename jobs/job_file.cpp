@@ -279,6 +279,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
 const core::FormerKeys& former_keys() {
   static const core::FormerKeys keys{{"supernet.sharing", "router"},
                                      {"supernet.copies", "experts"},
+                                     {"supernet.hidden", "router_hidden"},
                                      {"objective.examples", "images"},
                                      {"rank.examples", "images"},
                                      {"rank.truth.all_examples", "all_images"}};

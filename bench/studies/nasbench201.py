@@ -26,14 +26,14 @@ from ranking import (GRID, SPARE_SEED, agreement, arm_of, at_best_rates, choose_
 
 # name: the [supernet] keys that make the arm
 ARMS = {
-    "plain": 'router = "plain"',
-    "growth-1.5": 'router = "grown"\nbudget = 1.5',
-    "random-growth-1.5": 'router = "grown"\nbudget = 1.5\ngrow_slots = "random"\ngrow_questions = "random"',
-    "layer-wise-m2": 'router = "layer-wise"\nexperts = 2',
-    "stratified": 'router = "plain"\nsampler = "stratified(by=relu)"',
-    "gradient-split-4": 'router = "partition"\nsplit = "gradient"\nsplit_at = [0.15, 0.3]\nsplit_repeats = 50',
-    "random-split-4": 'router = "partition"\nsplit = "random"\nsplit_at = [0.15, 0.3]',
-    "pada": 'router = "plain"\nsampler = "importance"',
+    "plain": 'sharing = "plain"',
+    "growth-1.5": 'sharing = "grown"\nbudget = 1.5',
+    "random-growth-1.5": 'sharing = "grown"\nbudget = 1.5\ngrow_slots = "random"\ngrow_questions = "random"',
+    "layer-wise-m2": 'sharing = "layer-wise"\ncopies = 2',
+    "stratified": 'sharing = "plain"\nsampler = "stratified(by=relu)"',
+    "gradient-split-4": 'sharing = "partition"\nsplit = "gradient"\nsplit_at = [0.15, 0.3]\nsplit_repeats = 50',
+    "random-split-4": 'sharing = "partition"\nsplit = "random"\nsplit_at = [0.15, 0.3]',
+    "pada": 'sharing = "plain"\nsampler = "importance"',
 }
 
 # Scores that cost nothing, as `mosaic rank` names them.

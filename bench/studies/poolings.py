@@ -37,23 +37,23 @@ def random_split(parts):
 # mixture passes two batches, one of them for validation: it has half of the steps. Growth and
 # gradient matching take the images that they spend on choosing off their own steps.
 ARMS = {
-    "one-shot": ('router = "plain"', 1),
-    "growth-1.5": ('router = "grown"\nbudget = 1.5', 1),
+    "one-shot": ('sharing = "plain"', 1),
+    "growth-1.5": ('sharing = "grown"\nbudget = 1.5', 1),
     "random-growth-1.5": (
-        'router = "grown"\nbudget = 1.5\ngrow_slots = "random"\ngrow_questions = "random"', 1),
-    "layer-wise-1.5": ('router = "layer-wise"\nexperts = 2\nmixed_share = 0.5', 1),
-    "layer-wise-m2": ('router = "layer-wise"\nexperts = 2', 1),
-    "balanced-m4": ('router = "balanced"\nexperts = 4', 0.5),
+        'sharing = "grown"\nbudget = 1.5\ngrow_slots = "random"\ngrow_questions = "random"', 1),
+    "layer-wise-1.5": ('sharing = "layer-wise"\ncopies = 2\nmixed_share = 0.5', 1),
+    "layer-wise-m2": ('sharing = "layer-wise"\ncopies = 2', 1),
+    "balanced-m4": ('sharing = "balanced"\ncopies = 4', 0.5),
     "gradient-split-2": (
-        'router = "partition"\nsplit = "gradient"\nsplit_at = [0.15]\nsplit_repeats = 50', 1),
-    "random-split-2": ('router = "partition"\nsplit = "random"\nsplit_at = [0.15]', 1),
-    "random-split-4": (f'router = "partition"\nsplit = "{random_split(4)}"', 1),
-    "neuron-wise-m2": ('router = "neuron-wise"\nexperts = 2', 1),
-    "growth-2": ('router = "grown"\nbudget = 2', 1),
-    "random-growth-2": ('router = "grown"\nbudget = 2\ngrow_slots = "random"\ngrow_questions = "random"', 1),
-    "balanced-m2": ('router = "balanced"\nexperts = 2', 0.5),
-    "layer-wise-m4": ('router = "layer-wise"\nexperts = 4', 1),
-    "exhaustive-split": ('router = "partition"\nsplit = "exhaustive"\nsplit_at = [0.15]', 1),
+        'sharing = "partition"\nsplit = "gradient"\nsplit_at = [0.15]\nsplit_repeats = 50', 1),
+    "random-split-2": ('sharing = "partition"\nsplit = "random"\nsplit_at = [0.15]', 1),
+    "random-split-4": (f'sharing = "partition"\nsplit = "{random_split(4)}"', 1),
+    "neuron-wise-m2": ('sharing = "neuron-wise"\ncopies = 2', 1),
+    "growth-2": ('sharing = "grown"\nbudget = 2', 1),
+    "random-growth-2": ('sharing = "grown"\nbudget = 2\ngrow_slots = "random"\ngrow_questions = "random"', 1),
+    "balanced-m2": ('sharing = "balanced"\ncopies = 2', 0.5),
+    "layer-wise-m4": ('sharing = "layer-wise"\ncopies = 4', 1),
+    "exhaustive-split": ('sharing = "partition"\nsplit = "exhaustive"\nsplit_at = [0.15]', 1),
 }
 
 # Whole splits once more, with as many steps for each part as one-shot has in all.
@@ -123,7 +123,7 @@ def write_jobs(out, data, epochs, seeds, rates, precision):
     os.makedirs(out, exist_ok=True)
     for seed in (1, 2, 3):
         with open(f"{out}/truth{seed}.toml", "w") as f:
-            f.write(job(f"truth{seed}", seed, data, 'router = "plain"', 1, 1, 1))
+            f.write(job(f"truth{seed}", seed, data, 'sharing = "plain"', 1, 1, 1))
     for name, rate in read_rates(rates, ARMS).items():
         supernet, share = ARMS[name]
         with open(f"{out}/{name}.toml", "w") as f:

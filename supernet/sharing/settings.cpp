@@ -86,7 +86,7 @@ SharingSettings SharingSettings::read(core::Section section) {
     refuse(section, {"mixed_share"}, "layer-wise");
   if (kind == "plain" || kind == "grown") settings.copies = 1;
   read("copies", settings.copies, {1, 64});
-  read("router_hidden", settings.hidden, {1, 65536});
+  read("hidden", settings.hidden, {1, 65536});
   if (kind == "plain" && settings.copies != 1)
     section.fail("copies", "plain sharing has one copy",
                  "remove the key, or choose another way of sharing");

@@ -9,18 +9,15 @@
 #include <numeric>
 #include <stdexcept>
 
-#ifdef MOSAIC_CUDA
-#include <c10/cuda/CUDAGuard.h>
-
-#include "images/cuda/crop.hpp"
-#endif
-
+#include "images/crop.hpp"
 #include "message.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/text.hpp"
 
 namespace mosaic::tasks {
+
+at::Tensor (*crop_kernel)(const CropCall& call) = nullptr;
 
 namespace {
 
@@ -262,20 +259,13 @@ Batch ImageClassification::whole(const Store& store, const at::Tensor& images) c
 Batch ImageClassification::cropped(const Store& store, const at::Tensor& plan) const {
   const at::Tensor images = plan.select(0, 0);
   const std::int64_t batch = images.numel();
-#ifdef MOSAIC_CUDA
-  if (plan.is_cuda() && plan.stride(1) == 1) {
-    const c10::cuda::CUDAGuard guard(plan.device());
-    const at::Tensor inputs = at::empty({batch, height_, width_, channels_}, mean_.options());
-    cuda::crop({store.pixels.const_data_ptr<std::uint8_t>(), store.labels.numel(), height_, width_,
-                channels_},
-               {plan.const_data_ptr<std::int64_t>(), plan.stride(0), augmentation_.padding}, batch,
-               mean_.const_data_ptr<float>(), inverse_std_.const_data_ptr<float>(),
-               inputs.mutable_data_ptr<float>(), c10::cuda::getCurrentCUDAStream());
-    C10_CUDA_KERNEL_LAUNCH_CHECK();
-    return {{{kImage, inputs.permute({0, 3, 1, 2})}},
-            {{kClass, store.labels.index_select(0, images)}}};
-  }
-#endif
+  if (crop_kernel != nullptr)
+    if (const at::Tensor result =
+            crop_kernel({store.pixels, store.labels.numel(), height_, width_, channels_, plan,
+                         augmentation_.padding, mean_, inverse_std_});
+        result.defined())
+      return {{{kImage, result.permute({0, 3, 1, 2})}},
+              {{kClass, store.labels.index_select(0, images)}}};
   const at::TensorOptions integers = images.options();
   const at::Tensor y = at::arange(height_, integers)
                            .add(plan.select(0, 1).unsqueeze(1))

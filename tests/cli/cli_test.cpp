@@ -64,7 +64,7 @@ TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
   const auto run = folder.run({"run", "job.toml", "--db", "r.db"});
   INFO(run.errors);
   REQUIRE(run.status == 0);
-  REQUIRE_THAT(run.errors, Contains("training 9 steps of 60 images: about"));
+  REQUIRE_THAT(run.errors, Contains("training 9 steps of 60 examples: about"));
   REQUIRE_THAT(run.errors, Contains("latency_ms predictor 'ridge' on records it did not see"));
   REQUIRE_THAT(run.errors, Contains("20 networks in"));
   REQUIRE_THAT(run.output, Contains("predicted latency ms") && Contains("measured latency ms"));
@@ -227,7 +227,7 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
   REQUIRE_THAT(message(wrong), Contains("did you mean 'layer-wise'?"));
   const auto with_sharing = [&](const std::string& lines) {
     std::string job = kJob;
-    const std::string old = "router = \"layer-wise\"\nexperts = 2\n";
+    const std::string old = "sharing = \"layer-wise\"\ncopies = 2\n";
     return job.replace(job.find(old), old.size(), lines);
   };
   REQUIRE_THAT(message(with_sharing("router = \"plain\"\nsplit = \"random\"\n")),
@@ -284,7 +284,7 @@ TEST_CASE("a search without a supernet, and the catalogue commands") {
   REQUIRE_THAT(folder.run({"spaces", "resnet-pooling", "--arch", "4-3-3"}).output,
                Contains("272.5k parameters"));
   for (const std::string command :
-       {"spaces", "tasks", "ops", "routers", "samplers", "metrics", "predictors", "algorithms"})
+       {"spaces", "tasks", "ops", "sharing", "routers", "samplers", "metrics", "predictors", "algorithms"})
     REQUIRE(folder.run({command}).status == 0);
   REQUIRE_THAT(folder.run({"algorithms", "nsga3"}).errors, Contains("did you mean 'nsga2'?"));
   REQUIRE_THAT(folder.run({"doctor"}).output, Contains("LibTorch"));
