@@ -179,7 +179,8 @@ TEST_CASE("every space: networks and their exact metrics survive the database") 
         database, job.id, space.hash());
     for (const auto& genotype : genotypes) {
       const auto candidate = evaluators::make_candidate(space, genotype);
-      for (const auto& result : cached.evaluate({&candidate, 1})[0]) REQUIRE(result.ok());
+      const auto rows = cached.evaluate({&candidate, 1});
+      for (const auto& result : rows[0]) REQUIRE(result.ok());
     }
     for (const auto& genotype : genotypes) {
       const auto network = database.network(job.id, space.hash(genotype));
