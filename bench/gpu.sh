@@ -4,7 +4,7 @@
 #   bench/gpu.sh BUNDLE OUT       BUNDLE: the unpacked folder; OUT: where results go
 #
 # Runs all [gpu] tests, the demo job (examples/fashion.toml) with extraction, fine-tuning and test, and a short training
-# with every router; prints times and a table. What the tests said is added to bench/results/gpu_tests.md.
+# with every way of sharing; prints times and a table. What the tests said is added to bench/results/gpu_tests.md.
 set -uo pipefail
 bundle=${1:?bundle folder}
 out=${2:?output folder}
@@ -38,11 +38,11 @@ echo "demo job: $(echo "$(date +%s.%N) - $begin" | bc 2>/dev/null || python3 -c 
 "$mosaic" finetune "$out/subnet" --out "$out/tuned" 2>&1 | tail -2 || failed=1
 "$mosaic" eval "$out/tuned" --split test --db "$out/results.db" || failed=1
 
-echo "== routers: one epoch each, images per second"
+echo "== ways of sharing: one epoch each, images per second"
 for router in plain layer-wise neuron-wise; do
   experts=2
   [[ $router == plain ]] && experts=1
-  sed "s/^router = .*/router = \"$router\"/; s/^experts = .*/experts = $experts/; s/^epochs = .*/epochs = 1/; s/^name = \"fashion-front\".*/name = \"$router\"/" \
+  sed "s/^sharing = .*/sharing = \"$router\"/; s/^copies = .*/copies = $experts/; s/^epochs = .*/epochs = 1/; s/^name = \"fashion-front\".*/name = \"$router\"/" \
     "$here/examples/fashion.toml" >"$out/$router.toml"
   "$mosaic" -q train "$out/$router.toml" --db "$out/routers.db" || failed=1
 done
@@ -51,7 +51,7 @@ round(min(t.images_per_second)) AS slowest, round(max(t.images_per_second)) AS f
 JOIN jobs j ON j.id = t.job WHERE t.epoch > 0.2 GROUP BY j.name ORDER BY j.id"
 
 echo "== the same training twice: losses of the last report"
-sed 's/^epochs = .*/epochs = 1/; s/^name = "fashion-front".*/name = "again"/; s/^router = .*/router = "layer-wise"/' "$here/examples/fashion.toml" \
+sed 's/^epochs = .*/epochs = 1/; s/^name = "fashion-front".*/name = "again"/; s/^sharing = .*/sharing = "layer-wise"/' "$here/examples/fashion.toml" \
   >"$out/again.toml"
 "$mosaic" -q train "$out/again.toml" --db "$out/routers2.db" >/dev/null 2>&1 || failed=1
 for db in routers routers2; do
