@@ -40,12 +40,11 @@ const core::Registered kTasksEntry{
 const core::Registered kOpsEntry{
     commands(), "ops", "list the operations networks are made of",
     CommandSetup([](CLI::App& app) { setup_list(app, spaces::ops()); })};
-const core::Registered kSharingEntry{
-    commands(), "sharing", "list the ways weights are shared",
-    CommandSetup([](CLI::App& app) {
-      app.alias("routers");  // their former name
-      setup_list(app, supernet::sharing_kinds());
-    })};
+const core::Registered kSharingEntry{commands(), "sharing", "list the ways weights are shared",
+                                     CommandSetup([](CLI::App& app) {
+                                       app.alias("routers");  // their former name
+                                       setup_list(app, supernet::sharing_kinds());
+                                     })};
 const core::Registered kSamplersEntry{
     commands(), "samplers", "list the ways training steps choose architectures",
     CommandSetup([](CLI::App& app) { setup_list(app, supernet::samplers()); })};

@@ -277,12 +277,10 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
 }  // namespace
 
 const core::FormerKeys& former_keys() {
-  static const core::FormerKeys keys{{"supernet.sharing", "router"},
-                                     {"supernet.copies", "experts"},
-                                     {"supernet.hidden", "router_hidden"},
-                                     {"objective.examples", "images"},
-                                     {"rank.examples", "images"},
-                                     {"rank.truth.all_examples", "all_images"}};
+  static const core::FormerKeys keys{
+      {"supernet.sharing", "router"},       {"supernet.copies", "experts"},
+      {"supernet.hidden", "router_hidden"}, {"objective.examples", "images"},
+      {"rank.examples", "images"},          {"rank.truth.all_examples", "all_images"}};
   return keys;
 }
 

@@ -283,8 +283,8 @@ TEST_CASE("a search without a supernet, and the catalogue commands") {
   REQUIRE_THAT(folder.run({"spaces", "nasbench201"}).output, Contains("15,625 architectures"));
   REQUIRE_THAT(folder.run({"spaces", "resnet-pooling", "--arch", "4-3-3"}).output,
                Contains("272.5k parameters"));
-  for (const std::string command :
-       {"spaces", "tasks", "ops", "sharing", "routers", "samplers", "metrics", "predictors", "algorithms"})
+  for (const std::string command : {"spaces", "tasks", "ops", "sharing", "routers", "samplers",
+                                    "metrics", "predictors", "algorithms"})
     REQUIRE(folder.run({command}).status == 0);
   REQUIRE_THAT(folder.run({"algorithms", "nsga3"}).errors, Contains("did you mean 'nsga2'?"));
   REQUIRE_THAT(folder.run({"doctor"}).output, Contains("LibTorch"));
