@@ -98,14 +98,33 @@ class Join : public torch::autograd::Function<Join> {
 
 #endif
 
+at::Tensor folded_base(const at::Tensor& value) {
+  if (!value.is_view()) return {};
+  const at::Tensor base(value._base());
+  const bool whole = base.dim() == value.dim() - 1 && base.size(0) == value.size(1) &&
+                     base.size(1) == value.size(0) * value.size(2) &&
+                     base.numel() == value.numel() &&
+                     base.storage_offset() == value.storage_offset() &&
+                     base.stride(0) == value.stride(1) && base.stride(1) == value.stride(2) &&
+                     (value.size(0) == 1 || value.stride(0) == value.size(2) * value.stride(2)) &&
+                     base.sizes().slice(2) == value.sizes().slice(3) &&
+                     base.strides().slice(2) == value.strides().slice(3) &&
+                     base.requires_grad() == value.requires_grad();
+  return whole ? base : at::Tensor();
+}
+
 at::Tensor folded(const at::Tensor& value) {
+  if (at::Tensor base = folded_base(value); base.defined()) return base;
   if (value.size(0) == 1) return value.squeeze(0);
   return value.transpose(0, 1).flatten(1, 2);
 }
 
 at::Tensor unfolded(const at::Tensor& value, std::int64_t networks) {
   if (networks == 1) return value.unsqueeze(0);
-  return value.unflatten(1, {networks, value.size(1) / networks}).transpose(0, 1);
+  auto shape = value.sizes().vec();
+  shape[1] /= networks;
+  shape.insert(shape.begin() + 1, networks);
+  return value.view(shape).transpose(0, 1);
 }
 
 std::vector<at::Tensor> split_networks(const at::Tensor& value) {

@@ -15,6 +15,10 @@ namespace mosaic::supernet {
 at::Tensor folded(const at::Tensor& value);
 /// And back: a view.
 at::Tensor unfolded(const at::Tensor& value, std::int64_t networks);
+/// What unfolded() made this value of; undefined where it is something else. folded() gives it
+/// back, so that neither values nor gradients take the way there and back between two kernels that
+/// want them folded: these views would take half of a small layer's time on the host.
+at::Tensor folded_base(const at::Tensor& value);
 
 /// The rows of a value as [1, ...] each.
 std::vector<at::Tensor> split_networks(const at::Tensor& value);

@@ -1,13 +1,17 @@
 #include <ATen/ATen.h>
 
+#include "engine/channels.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
 
 namespace mosaic::supernet {
 namespace {
 
-const core::Registered kEntry{op_kernels(), "relu", "at::relu", OpKernel([](const OpCall& call) {
-                                return at::relu(call.inputs[0]);
-                              })};
+at::Tensor relu(const OpCall& call) {
+  const at::Tensor base = folded_base(call.inputs[0]);
+  return base.defined() ? unfolded(at::relu(base), call.networks) : at::relu(call.inputs[0]);
+}
+
+const core::Registered kEntry{op_kernels(), "relu", "at::relu", OpKernel(relu)};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -124,7 +124,7 @@ struct TrainingPoint {
   double learning_rate = 0;
   double examples_per_second = 0;
   /// By name, of the sampled subnets on their training batches: "loss", and the task's own.
-  std::map<std::string, double> metrics;
+  std::map<std::string, double> metrics = {};
 };
 
 /// One generation (or round) of a search.
