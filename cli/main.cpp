@@ -52,11 +52,13 @@ void finish_output() {
       "what was printed is not complete: make room, or print to another place");
 }
 
-/// A first word that is no subcommand: the nearest one.
-void check_command(const std::vector<std::string>& words) {
+/// A first word that is no subcommand, nor the former name of one: the nearest one.
+void check_command(const CLI::App& app, const std::vector<std::string>& words) {
   const auto word = std::find_if(words.begin(), words.end(),
                                  [](const std::string& text) { return !text.starts_with("-"); });
-  if (word == words.end() || cli::commands().contains(*word)) return;
+  if (word == words.end()) return;
+  const auto named = [&](const CLI::App* command) { return command->check_name(*word); };
+  if (!app.get_subcommands(named).empty()) return;
   const auto known = cli::commands().names();
   throw core::UsageError("unknown command '" + *word + "'",
                          core::did_you_mean(*word, known) + "commands: " + core::join(known) +
@@ -95,7 +97,7 @@ int run(int argc, char** argv) {
   }
   try {
     auto words = with_help({argv + 1, argv + argc});
-    check_command(words);
+    check_command(app, words);
     std::reverse(words.begin(), words.end());  // as CLI11 takes them
     app.parse(words);
     return 0;
