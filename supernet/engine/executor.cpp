@@ -176,9 +176,14 @@ std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& e
                                 const Inputs& inputs, const WeightSource& weights, NormMode mode,
                                 NormStats* stats) {
   const spaces::Graph* const one[] = {&graph};
-  const Program program = Program::compile(one, entry, /*training=*/false);
+  return execute(Program::compile(one, entry, /*training=*/false), inputs, weights, mode, stats);
+}
+
+std::vector<at::Tensor> execute(const Program& program, const Inputs& inputs,
+                                const WeightSource& weights, NormMode mode, NormStats* stats) {
   if (!program.states().empty())
-    throw std::logic_error("entry point '" + entry + "' has states: run() takes and gives them");
+    throw std::logic_error("entry point '" + program.entry() +
+                           "' has states: run() takes and gives them");
   NamedTensors given;
   const auto unnamed = inputs.of(program.inputs());
   for (std::size_t i = 0; i < unnamed.size(); ++i)

@@ -88,9 +88,14 @@ Subnet::Subnet(spaces::Graph graph, std::map<std::string, at::Tensor> weights, N
 at::Tensor Subnet::forward(const Inputs& inputs, NormMode mode, NormStats* stats) const {
   // Reading stored statistics never changes them.
   auto* used = stats ? stats : const_cast<NormStats*>(&stats_);
+  if (!program_) {
+    const spaces::Graph* const one[] = {&graph_};
+    program_ =
+        std::make_shared<const Program>(Program::compile(one, "forward", /*training=*/false));
+  }
   return execute(
-      graph_, "forward", inputs,
-      [this](const spaces::WeightRef& ref) { return weights_.at(ref.slot); }, mode, used)[0];
+      *program_, inputs, [this](const spaces::WeightRef& ref) { return weights_.at(ref.slot); },
+      mode, used)[0];
 }
 
 void Subnet::to(const std::string& device) {

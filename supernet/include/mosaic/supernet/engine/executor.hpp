@@ -125,6 +125,9 @@ using WeightSource = std::function<at::Tensor(const spaces::WeightRef& ref)>;
 std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& entry,
                                 const Inputs& inputs, const WeightSource& weights, NormMode mode,
                                 NormStats* stats);
+/// The same of a program of one network, for those who run it often.
+std::vector<at::Tensor> execute(const Program& program, const Inputs& inputs,
+                                const WeightSource& weights, NormMode mode, NormStats* stats);
 
 /// Random inputs of the entry point's shapes and types, at these lengths (for timing and tests):
 /// normal, or below the input's range.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,8 @@ class Subnet {
 
  private:
   spaces::Graph graph_;
+  /// Compiled at the first call: compiling is no part of what a call costs.
+  mutable std::shared_ptr<const Program> program_;
   std::map<std::string, at::Tensor> weights_;
   NormStats stats_;
   SubnetInfo info_;
