@@ -62,7 +62,7 @@ done
 if python3 -c 'import torch, safetensors' 2>/dev/null; then
   echo "== the subnet in plain PyTorch"
   "$mosaic" eval "$out/tuned" --split validation --outputs "$out/xy.safetensors" --device cpu
-  python3 "$here/examples/load_subnet.py" "$out/tuned" --input "$out/xy.safetensors" | tail -2 || failed=1
+  PYTHONPATH=$here/python python3 "$here/examples/load_subnet.py" "$out/tuned" "$out/xy.safetensors" | tail -2 || failed=1
 fi
 rm -rf "$out"/results-files "$out"/routers-files "$out"/routers2-files "$out"/routers*.db*
 exit $failed

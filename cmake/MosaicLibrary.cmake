@@ -38,7 +38,7 @@ if(objects)
   endif()
   set_target_properties(mosaic_lib PROPERTIES
     OUTPUT_NAME mosaic EXPORT_NAME mosaic LINKER_LANGUAGE CXX
-    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_compile_features(mosaic_lib INTERFACE cxx_std_20)
   foreach(include IN LISTS MOSAIC_PUBLIC_INCLUDES)
     target_include_directories(mosaic_lib INTERFACE $<BUILD_INTERFACE:${include}>)

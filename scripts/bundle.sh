@@ -44,15 +44,9 @@ for program in "${programs[@]}"; do
   strip --strip-unneeded -o "$out/bin/$(basename "$program")" "$program"
 done
 
-# What the loader finds, less what the other machine has in versions of its own.
-readonly left_out='^(libtorch|libc10|libcu|libnv|libnccl|libcaffe2|libgomp|libshm)|^(libc|libm|libdl|librt|libpthread|libresolv|libutil|libstdc\+\+|libgcc_s)\.so'
-ldd "${programs[@]}" 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }' | sort -u |
-  grep -vE "$left_out" |
-  while read -r name library; do
-    strip --strip-unneeded -o "$out/lib/$name" "$(readlink -f "$library")"
-  done
+gather_libraries "$out/lib" "${programs[@]}"
 
-cp -r --parents examples "$out/"
+cp -r --parents examples python "$out/"
 rm -f "$out"/examples/CMakeLists.txt
 
 cat >"$out/with-libtorch" <<'START'

@@ -25,3 +25,19 @@ sources() {
   git ls-files --cached --others --exclude-standard -- '*.cpp' '*.hpp' '*.cu' '*.cuh' '*.cc' '*.h' '*.js' |
     while read -r file; do [[ -e $file ]] && echo "$file"; done
 }
+
+# gather_libraries FOLDER PROGRAM...: copies into FOLDER, stripped, the shared libraries that the loader finds for the
+# programs, less those that another machine has in versions of its own: LibTorch, CUDA, glibc, libstdc++, OpenMP.
+# Each of them looks for the others in its own folder.
+gather_libraries() {
+  local left_out='^(libtorch|libc10|libcu|libnv|libnccl|libcaffe2|libgomp|libshm)'
+  left_out+='|^(libc|libm|libdl|librt|libpthread|libresolv|libutil|libstdc\+\+|libgcc_s)\.so'
+  local folder=$1 name library
+  shift
+  mkdir -p "$folder"
+  ldd "$@" 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }' | sort -u | grep -vE "$left_out" |
+    while read -r name library; do
+      strip --strip-unneeded -o "$folder/$name" "$(readlink -f "$library")"
+      patchelf --set-rpath '$ORIGIN' "$folder/$name"
+    done
+}

@@ -19,7 +19,7 @@ readonly home="$cache/libtorch-$torch_version"
 
 packages=(
   build-essential cmake ninja-build ccache clang-format clang-tidy lld git ca-certificates
-  python3 python3-pip unzip
+  python3 python3-pip python3-venv python3-wheel patchelf unzip
   libboost-dev libboost-serialization-dev libboost-graph-dev libpagmo-dev libtbb-dev libeigen3-dev
   catch2 libsqlite3-dev sqlite3 libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
   libspdlog-dev libfmt-dev zlib1g-dev libxxhash-dev libxgboost-dev xgboost libjpeg-dev libpng-dev dataset-fashion-mnist

@@ -124,9 +124,10 @@ TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
     const auto check =
         folder.run({"eval", "net", "--split", "validation", "--outputs", "xy.safetensors"});
     REQUIRE(check.status == 0);
-    const std::string command = "cd " + (folder / "").string() + " && python3 " +
-                                std::getenv("MOSAIC_SOURCE_DIR") +
-                                "/examples/load_subnet.py net --input xy.safetensors";
+    const std::string source = std::getenv("MOSAIC_SOURCE_DIR");
+    const std::string command = "cd " + (folder / "").string() + " && PYTHONPATH=" + source +
+                                "/python python3 " + source +
+                                "/examples/load_subnet.py net xy.safetensors";
     REQUIRE(std::system(command.c_str()) == 0);
   }
 }
