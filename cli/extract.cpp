@@ -39,7 +39,8 @@ void setup(CLI::App& app) {
   app.footer(
       "Writes DIR/model.safetensors (weights) and DIR/config.json (architecture, preprocessing, "
       "provenance);\n"
-      "mosaic_nas.load(DIR) of the Python package reads them into plain PyTorch. The written network is read back and "
+      "mosaic_nas.load(DIR) of the Python package reads them into plain PyTorch. The written "
+      "network is read back and "
       "compared\n"
       "with the supernet.");
   app.callback([options] {

@@ -62,6 +62,8 @@ if [[ $with_cuda == 1 ]]; then
   pack build/cuda/bin/mosaic "$package/cuda"
   find "$package/cuda/lib" -type f ! -name 'libmosaic*' -delete # as those of the other program
 fi
+# For programs of others over the library: torch lies beside mosaic_nas.
+patchelf --set-rpath '$ORIGIN:$ORIGIN/../../torch/lib' "$package"/lib/libmosaic.so.*
 cp python/mosaic_nas/*.py python/mosaic_nas/py.typed "$package/"
 cp -r README.md docs examples "$share/"
 rm "$share/examples/CMakeLists.txt"
@@ -71,7 +73,7 @@ rm "$share/examples/CMakeLists.txt"
   echo "Mosaic is under the Apache License 2.0 (LICENSE). These Debian packages are inside, each with its licence beside"
   echo "this file; their sources are at snapshot.debian.org."
   { for library in "$package"/lib/*.so*; do
-      dpkg-query -S "*/$(basename "$library")" 2>/dev/null | cut -d: -f1
+      { dpkg-query -S "*/$(basename "$library")" 2>/dev/null || true; } | cut -d: -f1 # libmosaic is in none
     done
     printf '%s\n' libboost1.74-dev libcli11-dev libeigen3-dev libtomlplusplus-dev libxxhash-dev nlohmann-json3-dev
   } | sort -u | while read -r name; do
