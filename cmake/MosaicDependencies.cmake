@@ -16,6 +16,8 @@ find_package(CLI11 REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(xgboost REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(httplib REQUIRED IMPORTED_TARGET GLOBAL cpp-httplib)
 
 # Flags, definitions and header libraries of every target. Definitions that a header reads must be
 # the same everywhere, or two files see two versions of one class.

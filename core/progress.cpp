@@ -26,6 +26,11 @@ constexpr int kBarWidth = 24;
 std::mutex status_mutex;
 bool status_on_screen = false;  // guarded by status_mutex
 
+std::mutex watch_mutex;
+std::function<void(const ProgressState&)> watch;  // guarded by watch_mutex
+
+constexpr auto kTellEvery = std::chrono::seconds(2);
+
 void write_stderr(const std::string& text) {
   std::fputs(text.c_str(), stderr);
   std::fflush(stderr);
@@ -75,7 +80,8 @@ Progress::Progress(std::string label, std::int64_t total, std::int64_t already)
       done_(already),
       terminal_(redraws_in_place()),
       begin_(Clock::now()),
-      drawn_(begin_) {
+      drawn_(begin_),
+      told_(begin_) {
   if (terminal_) draw(false);
 }
 
@@ -88,6 +94,7 @@ void Progress::update(std::int64_t done, const std::string& note) {
   done_ = done;
   note_ = note;
   const auto now = Clock::now();
+  if (now - told_ >= kTellEvery) tell(false);
   if (terminal_) {
     if (now - drawn_ >= kRedrawEvery) draw(false);
     return;
@@ -104,7 +111,31 @@ void Progress::finish(const std::string& note) {
   if (finished_) return;
   if (!note.empty()) note_ = note;
   finished_ = true;
+  if (told_ != begin_) tell(true);
   draw(true);
+}
+
+void Progress::tell(bool last) {
+  told_ = Clock::now();
+  const std::unique_lock lock(watch_mutex, std::try_to_lock);  // nobody waits to tell
+  if (lock && watch) watch({label_, last ? total_ : done_, total_, seconds_left(), note_});
+}
+
+std::optional<double> Progress::seconds_left() const {
+  if (done_ <= start_) return std::nullopt;
+  const double elapsed = std::chrono::duration<double>(Clock::now() - begin_).count();
+  return static_cast<double>(std::max<std::int64_t>(total_ - done_, 0)) * elapsed /
+         static_cast<double>(done_ - start_);
+}
+
+ProgressWatch::ProgressWatch(std::function<void(const ProgressState&)> see) {
+  const std::lock_guard lock(watch_mutex);
+  watch = std::move(see);
+}
+
+ProgressWatch::~ProgressWatch() {
+  const std::lock_guard lock(watch_mutex);
+  watch = nullptr;
 }
 
 void Progress::draw(bool last) {
@@ -119,10 +150,8 @@ void Progress::draw(bool last) {
   std::string time;
   if (last) {
     time = "took " + human_seconds(elapsed);
-  } else if (done_ > start_) {
-    const double per_unit = elapsed / static_cast<double>(done_ - start_);
-    const auto left = static_cast<double>(std::max<std::int64_t>(total_ - done_, 0));
-    time = human_seconds(left * per_unit) + " left";
+  } else if (const auto left = seconds_left()) {
+    time = human_seconds(*left) + " left";
   }
   std::string line =
       label_ + (terminal_ ? " " + bar(share) + " " : ": ") + percent + " (" + count + ")";

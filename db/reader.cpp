@@ -191,18 +191,19 @@ std::vector<Suspect> Reader::suspects(std::int64_t job) const {
   return result;
 }
 
-std::vector<TrainingPoint> Reader::training_curve(std::int64_t job) const {
+std::vector<TrainingPoint> Reader::training_curve(std::int64_t job, std::int64_t after) const {
   const Snapshot snapshot(*impl_->connection, impl_->mutex);
   std::vector<TrainingPoint> curve;
   auto rows = impl_->connection->prepare(
       "SELECT step, epoch, learning_rate, examples_per_second FROM training_steps "
-      "WHERE job = ? ORDER BY step",
-      job);
+      "WHERE job = ? AND step > ? ORDER BY step",
+      job, after);
   while (rows.step())
     curve.push_back(
         {rows.integer(0), read_number(rows, 1), read_number(rows, 2), read_number(rows, 3), {}});
   auto values = impl_->connection->prepare(
-      "SELECT step, metric, value FROM training_metrics WHERE job = ? ORDER BY step", job);
+      "SELECT step, metric, value FROM training_metrics WHERE job = ? AND step > ? ORDER BY step",
+      job, after);
   for (auto point = curve.begin(); values.step();) {
     while (point->step < values.integer(0)) ++point;
     point->metrics[values.text(1)] = read_number(values, 2);
@@ -210,19 +211,20 @@ std::vector<TrainingPoint> Reader::training_curve(std::int64_t job) const {
   return curve;
 }
 
-std::vector<Generation> Reader::generations(std::int64_t job) const {
+std::vector<Generation> Reader::generations(std::int64_t job, std::int64_t after) const {
   const Snapshot snapshot(*impl_->connection, impl_->mutex);
   auto& connection = *impl_->connection;
   std::vector<Generation> result;
   auto rows = connection.prepare(
-      "SELECT number, evaluations, hypervolume FROM generations WHERE job = ? ORDER BY number",
-      job);
+      "SELECT number, evaluations, hypervolume FROM generations WHERE job = ? AND number > ? "
+      "ORDER BY number",
+      job, after);
   while (rows.step())
     result.push_back({rows.integer(0), rows.integer(1), read_number(rows, 2), {}});
   auto members = connection.prepare(
-      "SELECT generation, architecture FROM generation_front WHERE job = ? "
+      "SELECT generation, architecture FROM generation_front WHERE job = ? AND generation > ? "
       "ORDER BY generation, position",
-      job);
+      job, after);
   auto generation = result.begin();
   while (members.step()) {
     while (generation != result.end() && generation->number < members.integer(0)) ++generation;

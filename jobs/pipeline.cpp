@@ -15,6 +15,7 @@
 #include "mosaic/core/progress.hpp"
 #include "mosaic/jobs/job_state.hpp"
 #include "mosaic/jobs/workplace.hpp"
+#include "recorded_progress.hpp"
 #include "start.hpp"
 
 namespace mosaic::jobs {
@@ -50,6 +51,7 @@ class Pipeline {
       : work_(std::move(work)), database_(database), job_(std::move(job)) {}
 
   JobRun run(Goal goal) {
+    const auto progress = recorded_progress(database_, job_.id);
     database_.save_state(job_.id, "goal", goal_name(goal));
     try {
       set_status("running", job_.phase);

@@ -19,6 +19,7 @@
 #include "mosaic/supernet/networks/safetensors.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
+#include "recorded_progress.hpp"
 
 namespace mosaic::jobs {
 namespace {
@@ -86,6 +87,7 @@ class Ranking {
   }
 
   std::optional<RankResult> run(RankPart part) {
+    const auto progress = recorded_progress(database_, job_.id);
     if (part == RankPart::truth && !rank_.table) {
       train_missing();
       return std::nullopt;

@@ -9,9 +9,10 @@
 #include <vector>
 
 #include "metrics.hpp"
+#include "mosaic/core/describe.hpp"
+#include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/text.hpp"
-#include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/predictors/predictor.hpp"
 #include "mosaic/report/report.hpp"
 #include "page.hpp"
@@ -36,112 +37,109 @@ Json uncertainty(double value) {
   return number(std::isfinite(rounded) ? rounded : value);
 }
 
-/// All networks of a job that have a number of their own, and where each stands in the columns.
-class Networks {
- public:
-  Networks(const db::Reader& database, const db::Job& job) {
-    for (auto& network : database.networks(job.id)) {
-      network.metrics.erase(kReferenceMetric);  // of the device, not of the network
-      if (network.metrics.empty() && network.predicted.empty() && !network.evaluation) continue;
-      all_.push_back(std::move(network));
-    }
-    std::stable_sort(all_.begin(), all_.end(), [](const db::Network& a, const db::Network& b) {
-      if (a.evaluation && b.evaluation) return *a.evaluation < *b.evaluation;
-      return a.evaluation.has_value() && !b.evaluation;
-    });
-    for (std::size_t i = 0; i < all_.size(); ++i) {
-      by_id_.emplace(all_[i].architecture, i);
-      by_arch_.emplace(all_[i].arch, i);
-    }
-  }
-
-  const std::vector<db::Network>& all() const { return all_; }
-
-  /// -1 where the job has no such network.
-  std::int64_t index(const std::string& arch) const {
-    const auto found = by_arch_.find(arch);
-    return found == by_arch_.end() ? -1 : static_cast<std::int64_t>(found->second);
-  }
-  std::int64_t index(std::int64_t architecture) const {
-    const auto found = by_id_.find(architecture);
-    return found == by_id_.end() ? -1 : static_cast<std::int64_t>(found->second);
-  }
-
- private:
-  std::vector<db::Network> all_;
-  std::unordered_map<std::int64_t, std::size_t> by_id_;
-  std::unordered_map<std::string, std::size_t> by_arch_;
-};
-
-/// Objectives first, then the usual costs, then the rest by name.
-std::vector<std::string> metric_order(const Networks& networks, const db::Job& job) {
-  std::set<std::string> present;
-  for (const auto& network : networks.all()) {
-    for (const auto& [name, measurement] : network.metrics) present.insert(name);
-    for (const auto& [name, prediction] : network.predicted) present.insert(name);
-  }
-  std::vector<std::string> order;
-  const auto take = [&](const std::string& name) {
-    if (present.erase(name) > 0) order.push_back(name);
-  };
-  for (const auto& objective : job.objectives) take(objective.metric);
-  for (const auto& [name, known] : evaluators::known_metrics({}))
-    if (known.evaluator == "inherited" && known.info.maximise.value_or(false)) take(name);
-  for (const char* usual : {kTimedMetric, "params", "flops"}) take(usual);
-  order.insert(order.end(), present.begin(), present.end());
-  return order;
+bool is_timing(const std::string& metric) {
+  return metric == kTimedMetric || metric == kReferenceMetric;
 }
 
-Json metric_json(const Networks& networks, const std::string& name) {
-  Json values = Json::array();
-  Json errors = Json::array();
-  Json predicted = Json::array();
-  Json deviations = Json::array();
-  Json notes = Json::object();  // of suspect values, by index
-  bool has_errors = false;
-  bool has_predicted = false;
-  for (const auto& network : networks.all()) {
-    const auto measured = network.metrics.find(name);
-    const bool has_value = measured != network.metrics.end();
-    values.push_back(has_value ? number(measured->second.value) : Json(nullptr));
-    errors.push_back(has_value ? uncertainty(measured->second.standard_error) : Json(nullptr));
-    if (has_value && measured->second.suspect())
-      notes[std::to_string(&network - networks.all().data())] = measured->second.message;
-    has_errors = has_errors || (has_value && measured->second.standard_error > 0);
-    const auto guess = network.predicted.find(name);
-    const bool has_guess = guess != network.predicted.end();
-    predicted.push_back(has_guess ? number(guess->second.mean) : Json(nullptr));
-    deviations.push_back(has_guess ? uncertainty(guess->second.deviation) : Json(nullptr));
-    has_predicted = has_predicted || has_guess;
+/// The texts of a list of architectures repeat their parts, a hundred thousand of them a thousand
+/// times: each part stands in `parts` once, and an architecture is the places of its parts between
+/// commas.
+Json networks_json(const db::Changes& changes) {
+  std::unordered_map<std::string, std::size_t> places;
+  Json json{{"parts", Json::array()},
+            {"id", Json::array()},
+            {"arch", Json::array()},
+            {"hash", Json::array()}};
+  for (const auto& network : changes.architectures) {
+    json["id"].push_back(network.id);
+    json["hash"].push_back(network.hash);
+    Json arch = Json::array();
+    for (const auto& part : core::split(network.arch, ',')) {
+      const auto [found, fresh] = places.emplace(part, places.size());
+      if (fresh) json["parts"].push_back(part);
+      arch.push_back(found->second);
+    }
+    json["arch"].push_back(std::move(arch));
   }
-  Json json{{"name", name}, {"values", std::move(values)}};
-  if (!notes.empty()) json["notes"] = std::move(notes);
-  if (has_errors) json["errors"] = std::move(errors);
-  if (has_predicted) {
-    json["predicted"] = std::move(predicted);
-    json["deviations"] = std::move(deviations);
+  return json;
+}
+
+/// A value of null: it failed. `seconds`: of timings only, one after the other. `suspects`: rows
+/// whose own note calls them too long.
+Json measurements_json(const db::Changes& changes) {
+  Json json{{"network", Json::array()}, {"how", Json::array()},     {"value", Json::array()},
+            {"error", Json::array()},   {"seconds", Json::array()}, {"notes", Json::object()},
+            {"suspects", Json::array()}};
+  for (const auto& row : changes.measurements) {
+    json["network"].push_back(row.architecture);
+    json["how"].push_back(row.how);
+    json["value"].push_back(row.ok ? number(row.value) : Json(nullptr));
+    json["error"].push_back(row.ok ? uncertainty(row.standard_error) : Json(0));
+    if (is_timing(changes.hows[row.how].metric))
+      json["seconds"].push_back(uncertainty(row.seconds));
+  }
+  for (const auto& [row, message] : changes.notes) {
+    json["notes"][std::to_string(row)] = message;
+    if (changes.measurements[row].ok && message.find(core::kDeviceSlow) != std::string::npos)
+      json["suspects"].push_back(row);
+  }
+  return json;
+}
+
+Json hows_json(const db::Changes& changes) {
+  Json json = Json::array();
+  for (const auto& how : changes.hows)
+    json.push_back({{"metric", how.metric},
+                    {"reference", how.metric == kReferenceMetric},
+                    {"timing", is_timing(how.metric)},
+                    {"fidelity", how.fidelity},
+                    {"device", how.device}});
+  return json;
+}
+
+Json predictions_json(const db::Changes& changes) {
+  Json json{{"bys", Json::array()},
+            {"network", Json::array()},
+            {"by", Json::array()},
+            {"mean", Json::array()},
+            {"deviation", Json::array()}};
+  for (const auto& by : changes.bys)
+    json["bys"].push_back({{"metric", by.metric}, {"predictor", by.predictor}});
+  for (const auto& row : changes.predictions) {
+    json["network"].push_back(row.architecture);
+    json["by"].push_back(row.by);
+    json["mean"].push_back(number(row.mean));
+    json["deviation"].push_back(uncertainty(row.deviation));
+  }
+  return json;
+}
+
+Json evaluations_json(const db::Changes& changes) {
+  Json json{{"network", Json::array()}, {"number", Json::array()}};
+  for (const auto& evaluation : changes.evaluations) {
+    json["network"].push_back(evaluation.architecture);
+    json["number"].push_back(evaluation.number);
   }
   return json;
 }
 
 /// Agreement of each predicted metric with what was then measured; only metrics with both.
-Json agreement_json(const Networks& networks, const std::vector<std::string>& metrics) {
-  Json result = Json::array();
-  for (const auto& metric : metrics) {
+Json agreement_json(const std::vector<db::Compared>& compared) {
+  struct Pairs {
     std::vector<predictors::Prediction> predicted;
     std::vector<double> truth;
     std::set<std::string> names;
-    for (const auto& network : networks.all()) {
-      const auto measured = network.metrics.find(metric);
-      const auto guess = network.predicted.find(metric);
-      if (measured == network.metrics.end() || guess == network.predicted.end()) continue;
-      if (!std::isfinite(guess->second.mean)) continue;
-      predicted.push_back({guess->second.mean, guess->second.deviation});
-      truth.push_back(measured->second.value);
-      names.insert(guess->second.predictor);
-    }
-    if (truth.empty()) continue;
-    const auto scores = predictors::score(predicted, truth);
+  };
+  std::map<std::string, Pairs> metrics;
+  for (const auto& one : compared) {
+    auto& pairs = metrics[one.metric];
+    pairs.predicted.push_back({one.mean, one.deviation});
+    pairs.truth.push_back(one.value);
+    pairs.names.insert(one.predictor);
+  }
+  Json result = Json::array();
+  for (const auto& [metric, pairs] : metrics) {
+    const auto scores = predictors::score(pairs.predicted, pairs.truth);
     result.push_back({{"metric", metric},
                       {"records", scores.records},
                       {"mape", number(scores.mape)},
@@ -149,47 +147,17 @@ Json agreement_json(const Networks& networks, const std::vector<std::string>& me
                       {"kendall", number(scores.kendall)},
                       {"spearman", number(scores.spearman)},
                       {"coverage", number(scores.coverage)},
-                      {"predictors", names}});
+                      {"predictors", pairs.names}});
   }
   return result;
 }
 
-/// Each text once; the columns hold its place.
-class Texts {
- public:
-  std::int64_t place(const std::string& text) {
-    const auto [found, fresh] = places_.emplace(text, static_cast<std::int64_t>(texts_.size()));
-    if (fresh) texts_.push_back(text);
-    return found->second;
-  }
-  Json take() { return std::move(texts_); }
-
- private:
-  Json texts_ = Json::array();
-  std::map<std::string, std::int64_t> places_;
-};
-
-/// Architectures repeat their parts, a hundred thousand of them a thousand times: each part stands
-/// in `parts` once, and an architecture is the places of its parts between commas.
-Json networks_json(const Networks& networks) {
-  Texts parts;
-  Json arch = Json::array();
-  Json evaluation = Json::array();
-  for (const auto& network : networks.all()) {
-    auto& places = arch.emplace_back(Json::array());
-    for (const auto& part : core::split(network.arch, ',')) places.push_back(parts.place(part));
-    evaluation.push_back(network.evaluation ? Json(*network.evaluation) : Json(nullptr));
-  }
-  return {
-      {"parts", parts.take()}, {"arch", std::move(arch)}, {"evaluation", std::move(evaluation)}};
-}
-
-Json generations_json(const db::Reader& database, const db::Job& job) {
+Json generations_json(const db::Changes& changes) {
   Json json{{"number", Json::array()},
             {"evaluations", Json::array()},
             {"hypervolume", Json::array()},
             {"front", Json::array()}};
-  for (const auto& generation : database.generations(job.id)) {
+  for (const auto& generation : changes.generations) {
     json["number"].push_back(generation.number);
     json["evaluations"].push_back(generation.evaluations);
     json["hypervolume"].push_back(number(generation.hypervolume));
@@ -199,79 +167,28 @@ Json generations_json(const db::Reader& database, const db::Job& job) {
 }
 
 /// The metrics a training step has, and how fast it went.
-Json training_json(const db::Reader& database, const db::Job& job) {
+Json training_json(const db::Changes& changes) {
   Json json{{"step", Json::array()},
             {"epoch", Json::array()},
             {"learning_rate", Json::array()},
-            {"examples_per_second", Json::array()}};
-  const auto curve = database.training_curve(job.id);
+            {"examples_per_second", Json::array()},
+            {"metrics", Json::object()}};
   std::set<std::string> metrics;
-  for (const auto& point : curve) {
+  for (const auto& point : changes.training) {
     json["step"].push_back(point.step);
     json["epoch"].push_back(number(point.epoch));
     json["learning_rate"].push_back(number(point.learning_rate));
     json["examples_per_second"].push_back(number(point.examples_per_second));
     for (const auto& [metric, value] : point.metrics) metrics.insert(metric);
   }
-  json["metrics"] = Json::array();
-  const auto add = [&](const std::string& metric) {
-    Json values = Json::array();
-    for (const auto& point : curve) {
+  for (const auto& metric : metrics) {
+    auto& values = json["metrics"][metric] = Json::array();
+    for (const auto& point : changes.training) {
       const auto found = point.metrics.find(metric);
       values.push_back(found == point.metrics.end() ? Json() : number(found->second));
     }
-    json["metrics"].push_back({{"name", metric}, {"values", std::move(values)}});
-  };
-  if (metrics.erase("loss") > 0 || curve.empty()) add("loss");
-  for (const auto& metric : metrics) add(metric);
-  return json;
-}
-
-/// Timings of networks and of the reference network, in the order in which they were taken.
-Json timings_json(const db::Reader& database, const db::Job& job, const Networks& networks) {
-  auto taken = database.measurements(job.id, kTimedMetric);
-  auto references = database.measurements(job.id, kReferenceMetric);
-  taken.insert(taken.end(), references.begin(), references.end());
-  std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-
-  Texts texts;
-  Json json;
-  json["metric"] = kTimedMetric;
-  for (const char* column : {"network", "arch", "reference", "value", "error", "seconds", "device",
-                             "fidelity", "message"})
-    json[column] = Json::array();
-  for (const auto& timed : taken) {
-    const auto& measurement = timed.measurement;
-    const auto network = networks.index(timed.arch);
-    json["network"].push_back(network);
-    json["arch"].push_back(network < 0 ? texts.place(timed.arch) : -1);
-    json["reference"].push_back(measurement.metric == kReferenceMetric ? 1 : 0);
-    json["value"].push_back(measurement.ok() ? number(measurement.value) : Json(nullptr));
-    json["error"].push_back(measurement.ok() ? uncertainty(measurement.standard_error)
-                                             : Json(nullptr));
-    json["seconds"].push_back(uncertainty(measurement.seconds));
-    json["device"].push_back(texts.place(measurement.device));
-    json["fidelity"].push_back(texts.place(measurement.fidelity));
-    json["message"].push_back(texts.place(measurement.message));
   }
-  json["texts"] = texts.take();
   return json;
-}
-
-Json rows_json(const db::Table& table) {
-  Json rows = Json::array();
-  for (const auto& row : table.rows) {
-    Json object = Json::object();
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      const auto& cell = row[c];
-      if (cell.type == db::Table::Type::integer)
-        object[table.columns[c]] = std::stoll(cell.text);
-      else
-        object[table.columns[c]] = cell.text;
-    }
-    rows.push_back(std::move(object));
-  }
-  return rows;
 }
 
 std::string objectives_text(const db::Job& job) {
@@ -279,6 +196,23 @@ std::string objectives_text(const db::Job& job) {
   for (const auto& objective : job.objectives)
     parts.push_back(objective.metric + (objective.maximise ? " (max)" : " (min)"));
   return core::join(parts);
+}
+
+/// How far a running job is, as its own process says it: {label, done, total, seconds_left, note};
+/// null where it says nothing.
+Json progress_json(const db::Reader& database, const db::Job& job) {
+  if (job.status != "running") return nullptr;
+  const auto said = database.state(job.id, "progress");
+  auto json = said ? Json::parse(*said, nullptr, false) : Json();
+  return json.is_object() ? json : Json();
+}
+
+/// Tells jobs apart that had the same name one after the other.
+std::string identity(const db::Job& job) {
+  std::string created;
+  for (const char c : job.created)
+    if (c >= '0' && c <= '9') created += c;
+  return std::to_string(job.id) + "." + (created.empty() ? "0" : created);
 }
 
 /// 2024-05-01T10:00:00Z -> 2024-05-01 10:00:00 UTC.
@@ -290,15 +224,21 @@ std::string date_text(std::string date) {
 
 /// What the job is; names and values of everything needed to know where its numbers come from.
 /// Numbers of 64 bits that a script cannot hold are texts.
-Json job_json(const db::Job& job, bool has_models) {
-  Json json{{"name", job.name},
-            {"status", job.status},
-            {"phase", job.phase},
-            {"message", job.message},
-            {"config", job.config},
-            {"config_path", job.config_path},
-            {"objectives", Json::array()},
-            {"constraints", Json::array()}};
+Json job_json(const db::Reader& database, const db::Job& job) {
+  const bool has_models = database.state(job.id, "trained").has_value();
+  Json json{
+      {"name", job.name},
+      {"status", job.status},
+      {"phase", job.phase},
+      {"message", job.message},
+      {"config", job.config},
+      {"config_path", job.config_path},
+      {"has_models", has_models},
+      {"options", "--db " + core::quoted(database.path()) +
+                      (job.name.starts_with("-") ? " --job=" : " --job ") + core::quoted(job.name)},
+      {"progress", progress_json(database, job)},
+      {"objectives", Json::array()},
+      {"constraints", Json::array()}};
   const std::vector<std::pair<const char*, std::string>> facts = {
       {"Space", job.space},
       {"Task", job.task},
@@ -328,71 +268,108 @@ Json job_json(const db::Job& job, bool has_models) {
   return json;
 }
 
-/// metric_type() of every metric that the page names.
-Json metric_types(const Json& page, const Networks& networks, const db::Job& job) {
-  std::set<std::string> names = {page["timings"]["metric"]};
-  for (const auto* list : {&page["job"]["objectives"], &page["job"]["constraints"],
-                           &page["sources"], &page["failures"]})
-    for (const auto& entry : *list) names.insert(entry["metric"]);
-  for (const auto* list : {&page["metrics"], &page["training"]["metrics"]})
-    for (const auto& entry : *list) names.insert(entry["name"]);
+/// metric_type() of every metric that these changes name.
+Json metric_types(const db::Changes& changes, const db::Job& job) {
+  std::map<std::string, std::string> units = {{kTimedMetric, ""}};
+  for (const auto& objective : job.objectives) units.emplace(objective.metric, "");
+  for (const auto& constraint : job.constraints) units.emplace(constraint.metric, "");
+  for (const auto& by : changes.bys) units.emplace(by.metric, "");
+  for (const auto& point : changes.training)
+    for (const auto& [metric, value] : point.metrics) units.emplace(metric, "");
+  for (const auto& how : changes.hows)
+    if (!how.unit.empty() || !units.contains(how.metric)) units[how.metric] = how.unit;
   Json types;
-  for (const auto& name : names) {
-    std::string unit;
-    for (const auto& network : networks.all())
-      if (const auto found = network.metrics.find(name); found != network.metrics.end()) {
-        unit = found->second.unit;
-        break;
-      }
-    types[name] = metric_type(name, job, unit);
-  }
+  for (const auto& [metric, unit] : units) types[metric] = metric_type(metric, job, unit);
   return types;
 }
 
-/// Columns, not records: one list per quantity, null where there is no finite value. `networks`,
-/// `metrics[].values` and the like run in parallel; `front` and `timings.network` are indices into
-/// them.
-Json page_json(const db::Reader& database, const db::Job& job,
-               const std::vector<std::string>& remarks) {
-  const auto front = database.front(job);  // before the networks: all of it is then among them
-  const Networks networks(database, job);
-  const auto metrics = metric_order(networks, job);
-  const std::string of_job = " FROM measurements WHERE job = " + std::to_string(job.id);
-
-  Json json{{"job", job_json(job, database.state(job.id, "trained").has_value())},
-            {"remarks", remarks}};
-  json["networks"] = networks_json(networks);
-  json["metrics"] = Json::array();
-  for (const auto& metric : metrics) json["metrics"].push_back(metric_json(networks, metric));
-  json["front"] = Json::array();
-  for (const auto& network : front)
-    if (const auto i = networks.index(network.architecture); i >= 0) json["front"].push_back(i);
-
-  json["agreement"] = agreement_json(networks, metrics);
-  json["generations"] = generations_json(database, job);
-  json["training"] = training_json(database, job);
-  json["timings"] = timings_json(database, job, networks);
-  json["sources"] = rows_json(
-      database.query("SELECT metric, fidelity, device, sum(status = 'ok') AS good, "
-                     "sum(status <> 'ok') AS failed" +
-                     of_job + " GROUP BY metric, fidelity, device ORDER BY metric, min(id)"));
-  json["failures"] = rows_json(
-      database.query("SELECT metric, message, count(*) AS count" + of_job +
-                     " AND status <> 'ok' GROUP BY metric, message ORDER BY count(*) DESC LIMIT "
-                     "50"));
-  json["metric_types"] = metric_types(json, networks, job);
-  return json;
+/// The text form of a place among the rows of a job; "" is the beginning.
+std::string cursor_text(const db::Job& job, const db::Cursor& cursor) {
+  std::string text = identity(job);
+  for (const auto value :
+       {cursor.measurement, cursor.prediction, cursor.evaluation, cursor.step, cursor.generation})
+    text += "." + std::to_string(value);
+  return text;
 }
+
+/// The beginning, for a cursor of another job that had the same name.
+db::Cursor read_cursor(const std::string& text, const db::Job& job) {
+  if (text.empty()) return {};
+  const auto parts = core::split(text, '.');
+  std::vector<std::int64_t> values;
+  for (const auto& part : parts)
+    if (const auto value = core::parse_integer(part); value && *value >= -1)
+      values.push_back(*value);
+  if (parts.size() != 7 || values.size() != 7)
+    throw core::UsageError("'" + text + "' is no place among the rows of a job",
+                           "leave `since` out, or give the `cursor` of an earlier answer");
+  if (!text.starts_with(identity(job) + ".")) return {};
+  return {values[2], values[3], values[4], values[5], values[6]};
+}
+
+const PageKind kJobPage = {.title = "Mosaic report",
+                           .sections = "job.html",
+                           .scripts = {"store.js", "part.js", "network.js", "front.js", "job.js"},
+                           .instead = "<code>mosaic front</code> prints the front as text."};
+const PageKind kJobsPage = {.title = "Mosaic",
+                            .sections = "jobs.html",
+                            .scripts = {"part.js", "jobs.js"},
+                            .instead = "<code>mosaic jobs</code> prints the jobs as text."};
 
 }  // namespace
 
+Json job_news(const db::Reader& database, const db::Job& job,
+              const std::vector<std::string>& remarks, const std::string& since) {
+  const auto changes = database.changes(job.id, read_cursor(since, job));
+  Json json{{"cursor", cursor_text(job, changes.cursor)},
+            {"whole", changes.whole},
+            {"job", job_json(database, job)},
+            {"remarks", remarks},
+            {"metric_types", metric_types(changes, job)},
+            {"timed", kTimedMetric},
+            {"networks", networks_json(changes)},
+            {"hows", hows_json(changes)},
+            {"measurements", measurements_json(changes)},
+            {"predictions", predictions_json(changes)},
+            {"evaluations", evaluations_json(changes)},
+            {"generations", generations_json(changes)},
+            {"training", training_json(changes)}};
+  if (!changes.whole) json["job"].erase("config");
+  if (!changes.whole && changes.measurements.empty() && changes.predictions.empty()) return json;
+  json["front"] = Json::array();
+  for (const auto& network : database.front(job)) json["front"].push_back(network.architecture);
+  json["agreement"] = agreement_json(database.compared(job.id));
+  return json;
+}
+
+Json jobs_news(const db::Reader& database, const std::vector<db::Job>& jobs) {
+  Json json = Json::array();
+  for (const auto& job : jobs)
+    json.push_back({{"name", job.name},
+                    {"status", job.status},
+                    {"phase", job.phase},
+                    {"message", job.message},
+                    {"space", job.space},
+                    {"task", job.task},
+                    {"device", job.device},
+                    {"created", date_text(job.created)},
+                    {"objectives", objectives_text(job)},
+                    {"evaluations", database.evaluation_count(job.id)},
+                    {"progress", progress_json(database, job)}});
+  return {{"database", database.path()}, {"jobs", std::move(json)}};
+}
+
 std::string job_page(const db::Reader& database, const db::Job& job,
                      const std::vector<std::string>& remarks) {
-  return page({.title = "Mosaic report",
-               .sections = "job.html",
-               .script = "job.js",
-               .instead = "<code>mosaic front</code> prints the front as text."},
-              job.name, page_json(database, job, remarks));
+  return page(kJobPage, job.name, job_news(database, job, remarks));
+}
+
+std::string live_job_page(const std::string& job) {
+  return live_page(kJobPage, job, {{"job", job}});
+}
+
+std::string live_jobs_page(const std::string& database) {
+  return live_page(kJobsPage, database, {{"database", database}});
 }
 
 void write_job_page(const db::Reader& database, const db::Job& job,

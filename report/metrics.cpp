@@ -4,6 +4,7 @@
 #include <cctype>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "mosaic/evaluators/catalogue.hpp"
 
@@ -44,8 +45,20 @@ nlohmann::json metric_type(const std::string& metric, const db::Job& job,
   } else if (measured_unit.empty() && metric.ends_with("_ms")) {
     type["unit"] = "ms";
   }
-  for (const auto& objective : job.objectives)
-    if (objective.metric == metric) better(objective.maximise);
+  int rank = 300;
+  const std::vector<std::string> usual = {kTimedMetric, "params", "flops"};
+  if (const auto place = std::find(usual.begin(), usual.end(), metric); place != usual.end())
+    rank = 200 + static_cast<int>(place - usual.begin());
+  else if (const auto found = known.find(metric); found != known.end() &&
+                                                  found->second.evaluator == "inherited" &&
+                                                  found->second.info.maximise.value_or(false))
+    rank = 100;
+  for (std::size_t i = 0; i < job.objectives.size(); ++i) {
+    if (job.objectives[i].metric != metric) continue;
+    better(job.objectives[i].maximise);
+    rank = static_cast<int>(i);
+  }
+  type["rank"] = rank;
   return type;
 }
 

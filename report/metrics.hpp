@@ -11,9 +11,10 @@ namespace mosaic::report {
 inline constexpr const char* kTimedMetric = "latency_ms";
 inline constexpr const char* kReferenceMetric = "latency_reference_ms";  ///< the device's
 
-/// {label, unit, better ("higher", "lower" or ""), timed}: from the job's objectives, the
-/// registered evaluators, and else the metric's name. `measured_unit`: as recorded with its
-/// measurements; empty where there is none.
+/// {label, unit, better ("higher", "lower" or ""), timed, rank}: from the job's objectives, the
+/// registered evaluators, and else the metric's name. Pages show metrics by rank, then by name:
+/// objectives first, then other scores, the usual costs, the rest. `measured_unit`: as recorded
+/// with its measurements; empty where there is none.
 nlohmann::json metric_type(const std::string& metric, const db::Job& job,
                            const std::string& measured_unit);
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "files.hpp"
+#include "mosaic/report/report.hpp"
 
 namespace mosaic::report {
 namespace {
@@ -36,8 +37,7 @@ std::string script_json(const nlohmann::json& json) {
   return safe;
 }
 
-/// Puts a value, or else the file of that name, for each {{name}}. What was put in is not looked
-/// through again.
+/// Puts a value for each {{name}}. What was put in is not looked through again.
 std::string filled(std::string_view text, const std::map<std::string, std::string>& values) {
   std::string page;
   for (std::size_t at = 0; at < text.size();) {
@@ -46,21 +46,60 @@ std::string filled(std::string_view text, const std::map<std::string, std::strin
     if (begin == std::string_view::npos) break;
     const auto end = text.find("}}", begin);
     const std::string name(text.substr(begin + 2, end - begin - 2));
-    const auto value = values.find(name);
-    page += value != values.end() ? value->second : files().at(name);
+    page += values.at(name);
     at = end + 2;
   }
   return page;
 }
 
-}  // namespace
+/// In the order in which they build on each other.
+std::vector<std::string> all_scripts(const PageKind& kind) {
+  std::vector<std::string> scripts = {"page.js", "text.js", "plot.js", "table.js"};
+  scripts.insert(scripts.end(), kind.scripts.begin(), kind.scripts.end());
+  return scripts;
+}
 
-std::string page(const PageKind& kind, const std::string& name, const nlohmann::json& data) {
+std::string assembled(const PageKind& kind, const std::string& name, const nlohmann::json& data,
+                      const std::string& head, const std::string& scripts) {
   return filled(files().at("page.html"), {{"title", escaped(name) + " – " + kind.title},
                                           {"instead", kind.instead},
                                           {"sections", files().at(kind.sections)},
                                           {"data", script_json(data)},
-                                          {"script", files().at(kind.script)}});
+                                          {"head", head},
+                                          {"scripts", scripts}});
+}
+
+}  // namespace
+
+std::string page(const PageKind& kind, const std::string& name, const nlohmann::json& data) {
+  std::string scripts = "<script>\n";
+  for (const auto& file : all_scripts(kind)) scripts += files().at(file);
+  // The page is kept to itself: nothing is fetched, whatever a name or a job file holds.
+  return assembled(kind, name, data,
+                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                   "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n"
+                   "<style>\n" +
+                       files().at("page.css") + "</style>\n<script>\n" + files().at("errors.js") +
+                       "</script>",
+                   scripts + "</script>");
+}
+
+std::string live_page(const PageKind& kind, const std::string& name, const nlohmann::json& live) {
+  std::string scripts;
+  for (const auto& file : all_scripts(kind)) scripts += "<script src=\"/" + file + "\"></script>\n";
+  return assembled(kind, name, {{"live", live}},
+                   "<link rel=\"stylesheet\" href=\"/page.css\">\n"
+                   "<script src=\"/errors.js\"></script>",
+                   scripts);
+}
+
+const std::map<std::string, std::string, std::less<>>& live_files() {
+  static const auto kept = [] {
+    auto all = files();
+    std::erase_if(all, [](const auto& file) { return file.first.ends_with(".html"); });
+    return all;
+  }();
+  return kept;
 }
 
 }  // namespace mosaic::report

@@ -1,6 +1,9 @@
 'use strict';
 
-/** What the page shows: see report/job.cpp, and to_json() of a ranking. */
+/**
+ * What the page shows: see job_news() in report/job.cpp, and to_json() of a ranking. Of a live
+ * page: what it follows.
+ */
 const data = JSON.parse(document.getElementById('data').textContent);
 
 /** An element. attributes: class, text, onEVENT, or as in HTML; children: elements, text, null. */
@@ -22,23 +25,19 @@ function make(tag, attributes, ...children) {
 
 const section = (id) => document.getElementById(id);
 const lead = (id, ...words) => section(id).append(make('p', {class: 'lead'}, ...words));
-/** Why a section has nothing to show. */
-const nothing = (id, words) => section(id).append(make('p', {class: 'missing', text: words}));
 
-/**
- * The top of the page: names and values of everything needed to know where its numbers are from.
- */
-function header(kind, title, status, facts) {
-  const chip =
-      status ? [' ', make('span', {class: 'status', 'data-status': status, text: status})] : [];
-  section('header').append(
-      make('p', {class: 'kind', text: kind}), make('h1', {}, title, ...chip),
-      make(
-          'dl', {class: 'facts'},
-          ...facts.filter((fact) => fact[1] !== '')
-              .map(
-                  ([name, value]) =>
-                      make('div', {}, make('dt', {text: name}), make('dd', {text: value})))));
+const chip = (status) => make('span', {class: 'status', 'data-status': status, text: status});
+
+/** Names and values: what needs to be known to know where the numbers are from. */
+const facts_list = (facts) => make(
+    'dl', {class: 'facts'},
+    ...facts.filter((fact) => fact[1] !== '')
+        .map(([name,
+               value]) => make('div', {}, make('dt', {text: name}), make('dd', {text: value}))));
+
+/** Says that something of the page is broken; the rest of it stays. */
+function report_error(where, error) {
+  dispatchEvent(new ErrorEvent('error', {message: where + ': ' + error.message, error: error}));
 }
 
 /** Fills the page, section by section: one that is broken leaves the others standing. */
@@ -47,8 +46,7 @@ function fill(sections) {
     try {
       fill_section();
     } catch (error) {
-      dispatchEvent(new ErrorEvent(
-          'error', {message: fill_section.name + ': ' + error.message, error: error}));
+      report_error(fill_section.name, error);
     }
   }
 }

@@ -103,6 +103,20 @@ class Grid {
 
 // ---------------------------------------------------------------- plot
 
+/** Least and greatest value of some series along an axis. */
+function range_of(all, axis) {
+  let lo = Infinity;
+  let hi = -Infinity;
+  for (const series of all) {
+    const values = series[axis];
+    for (let i = 0; i < values.length; ++i) {
+      if (values[i] < lo) lo = values[i];
+      if (values[i] > hi) hi = values[i];
+    }
+  }
+  return lo <= hi ? [lo, hi] : [0, 1];
+}
+
 const plots = [];
 const font = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const dense = 4000;  // points of a series beyond which they are drawn as a cloud
@@ -118,20 +132,16 @@ class Plot {
     this.options = options;
     this.under = make('canvas');
     this.over = make('canvas', {'aria-hidden': 'true'});
-    this.reset = make('button', {
-      class: 'reset',
-      type: 'button',
-      text: 'Reset zoom',
-      hidden: '',
-      onclick: () => this.zoom(null)
-    });
+    this.reset =
+        make('button', {class: 'reset', type: 'button', hidden: '', onclick: () => this.turn()});
     const square = options.square ? ' square' : '';
     this.host = make(
         'div', {class: 'plot' + square, tabindex: '0', role: 'img'}, this.under, this.over,
         this.reset);
     parent.append(this.host);
     this.series = [];
-    this.view = null;
+    this.view = null;    // what was zoomed to
+    this.whole = false;  // everything is shown, though there is a home
     this.at = -1;
     this.drawn = {};
     this.listen();
@@ -139,20 +149,42 @@ class Plot {
   }
 
   /**
-   * content: {series, x: {label, unit, better?, whole?}, y: ..., tip(series, i), summary, equal?,
-   * diagonal?, bounds?, pointed?(id)}. equal: one range for both axes. diagonal: a dashed line
-   * where x = y. bounds: [{axis: 'x' or 'y', at}], drawn as dashed lines where they lie in view.
-   * pointed: called with the id of what is pointed at, then with null.
+   * content: {series, x: {label, unit, key?, better?, whole?}, y: ..., tip(series, i), summary,
+   * equal?, diagonal?, bounds?, home?, home_name?, pointed?(id), pick?(id), chosen?()}. equal: one
+   * range for both axes. diagonal: a dashed line where x = y. bounds: [{axis: 'x' or 'y', at,
+   * text}], drawn as dashed lines where they lie in view. home: {x: [lo, hi], y: [lo, hi]}, shown
+   * at first instead of everything. pointed: called with the id of what is pointed at, then with
+   * null. pick: with the id of what is clicked. chosen: the id of what is ringed for good, or -1.
+   * What was zoomed to stays while the axes stay.
    */
   set(content) {
-    Object.assign(this, {bounds: [], pointed: () => {}}, content);
-    this.view = null;
-    this.reset.hidden = true;
+    const axes = JSON.stringify([content.x, content.y].map((axis) => [axis.key, axis.label]));
+    if (axes !== this.shown_axes) {
+      this.view = null;
+      this.whole = false;
+    }
+    this.shown_axes = axes;
+    const pointed = this.at >= 0 ? this.id_of(this.at) : null;
+    Object.assign(
+        this, {bounds: [], home: null, pointed: () => {}, pick: null, chosen: () => -1}, content);
     this.host.setAttribute(
         'aria-label',
-        (content.summary || '') +
-            ' Arrow keys step through the points; the numbers are also in a table below.');
+        (content.summary || '') + ' Arrow keys step through the points' +
+            (this.pick ? ', Enter keeps one' : '') + '; the numbers are also in a table below.');
     this.draw();
+    if (pointed !== null) this.mark(pointed);
+  }
+
+  /** Id of a point of index(), or null. */
+  id_of(at) {
+    const series = this.shown[this.owner[at]];
+    return series.id ? series.id[this.within[at]] : null;
+  }
+
+  /** Back from a zoom, or from the home to everything and back. */
+  turn() {
+    if (!this.view) this.whole = !this.whole;
+    this.zoom(null);
   }
 
   visible() {
@@ -160,17 +192,17 @@ class Plot {
   }
 
   range(axis) {
-    let lo = Infinity;
-    let hi = -Infinity;
-    const shown = this.visible().length ? this.visible() : this.series;
-    for (const series of shown) {
-      const values = series[axis];
-      for (let i = 0; i < values.length; ++i) {
-        if (values[i] < lo) lo = values[i];
-        if (values[i] > hi) hi = values[i];
-      }
-    }
-    return lo <= hi ? [lo, hi] : [0, 1];
+    return range_of(this.visible().length ? this.visible() : this.series, axis);
+  }
+
+  /** What is in view: what was zoomed to, or the home, or everything. */
+  in_view() {
+    if (this.view) return this.view;
+    if (this.home && !this.whole) return this.home;
+    const view = {x: this.padded(this.range('x'), this.x), y: this.padded(this.range('y'), this.y)};
+    if (this.equal)
+      view.x = view.y = [Math.min(view.x[0], view.y[0]), Math.max(view.x[1], view.y[1])];
+    return view;
   }
 
   padded([lo, hi], axis) {
@@ -192,9 +224,7 @@ class Plot {
     this.host.style.height = height + 'px';
     this.width = width;
     this.height = height;
-    let x = this.view ? this.view.x : this.padded(this.range('x'), this.x);
-    let y = this.view ? this.view.y : this.padded(this.range('y'), this.y);
-    if (this.equal && !this.view) x = y = [Math.min(x[0], y[0]), Math.max(x[1], y[1])];
+    const {x, y} = this.in_view();
     this.xs = scale(this.x.unit, Math.max(Math.abs(x[0]), Math.abs(x[1])));
     this.ys = scale(this.y.unit, Math.max(Math.abs(y[0]), Math.abs(y[1])));
     const pen = this.under.getContext('2d');
@@ -225,6 +255,7 @@ class Plot {
   draw() {
     if (!this.series.length) return;
     const started = performance.now();
+    this.label_reset();
     this.frame();
     const ratio = window.devicePixelRatio || 1;
     for (const canvas of [this.under, this.over]) {
@@ -241,15 +272,35 @@ class Plot {
     pen.rect(this.left - 1, this.top - 6, this.right - this.left + 7, this.bottom - this.top + 7);
     pen.clip();
     this.drawn = {};
+    this.grid = null;
     if (this.diagonal && this.diagonal_line(pen)) this.drawn.diagonal = 1;
     this.bound_lines(pen);
     for (const series of this.visible())
       this.drawn[series.name] = (this.drawn[series.name] || 0) +
           (series.kind === 'points' ? this.points(pen, series, ratio) : this.line(pen, series));
     pen.restore();
-    this.grid = null;
     this.unpoint();
     this.milliseconds = performance.now() - started;
+  }
+
+  /** What the button does, and how many points lie outside of what is shown. */
+  label_reset() {
+    this.reset.hidden = !this.view && !this.home;
+    if (this.reset.hidden) return;
+    if (this.view || !this.whole) {
+      const {x, y} = this.in_view();
+      let outside = 0;
+      for (const series of this.visible()) {
+        if (series.kind !== 'points') continue;
+        for (let i = 0; i < series.x.length; ++i)
+          if (series.x[i] < x[0] || series.x[i] > x[1] || series.y[i] < y[0] || series.y[i] > y[1])
+            ++outside;
+      }
+      const others = outside ? ' (' + whole(outside) + ' outside)' : '';
+      this.reset.textContent = (this.view ? 'Reset zoom' : 'Show all') + others;
+    } else {
+      this.reset.textContent = 'Zoom to ' + this.home_name;
+    }
   }
 
   axis_label(axis, scaled) {
@@ -299,15 +350,29 @@ class Plot {
   }
 
   bound_lines(pen) {
-    pen.strokeStyle = this.colour('warn');
-    pen.setLineDash([5, 4]);
-    pen.beginPath();
-    for (const {axis, at} of this.bounds) {
-      pen.moveTo(axis === 'x' ? this.px(at) : this.left, axis === 'x' ? this.top : this.py(at));
-      pen.lineTo(axis === 'x' ? this.px(at) : this.right, axis === 'x' ? this.bottom : this.py(at));
+    pen.strokeStyle = pen.fillStyle = this.colour('warn');
+    pen.font = font;
+    for (const {axis, at, text} of this.bounds) {
+      const x = this.px(at);
+      const y = this.py(at);
+      const seen =
+          axis === 'x' ? x >= this.left && x <= this.right : y >= this.top && y <= this.bottom;
+      if (!seen) continue;
+      this.drawn.bounds = (this.drawn.bounds || 0) + 1;
+      pen.setLineDash([5, 4]);
+      pen.beginPath();
+      pen.moveTo(axis === 'x' ? x : this.left, axis === 'x' ? this.top : y);
+      pen.lineTo(axis === 'x' ? x : this.right, axis === 'x' ? this.bottom : y);
+      pen.stroke();
+      pen.setLineDash([]);
+      const width = pen.measureText(text).width;
+      pen.textAlign = 'left';
+      pen.textBaseline = axis === 'x' ? 'top' : 'bottom';
+      if (axis === 'x')
+        pen.fillText(text, x + 5 + width > this.right ? x - 5 - width : x + 5, this.top + 2);
+      else
+        pen.fillText(text, this.right - width - 4, y - 3 < this.top + 14 ? y + 16 : y - 3);
     }
-    pen.stroke();
-    pen.setLineDash([]);
   }
 
   /** Where x = y; false where none of it is in view. */
@@ -482,10 +547,21 @@ class Plot {
     return this.grid;
   }
 
-  /** Draws what is pointed at on the upper canvas: this point, or none for -1. */
+  /**
+   * Draws on the upper canvas what is chosen, and what is pointed at: this point, or none for -1.
+   */
   ring(at) {
     const pen = this.over.getContext('2d');
     pen.clearRect(0, 0, this.width, this.height);
+    const kept = this.chosen ? this.chosen() : -1;
+    const place = kept < 0 ? null : this.locate(kept);
+    if (place) {
+      pen.strokeStyle = this.colour('accent');
+      pen.lineWidth = 2.5;
+      pen.beginPath();
+      pen.arc(place.x, place.y, 8, 0, 2 * Math.PI);
+      pen.stroke();
+    }
     if (at < 0) return;
     const x = this.grid.xs[at];
     const y = this.grid.ys[at];
@@ -574,9 +650,14 @@ class Plot {
     this.point(this.walk[place], true);
   }
 
+  choose(at) {
+    const id = this.id_of(at);
+    if (this.pick && id !== null) this.pick(id);
+    this.ring(this.at);
+  }
+
   zoom(view) {
     this.view = view;
-    this.reset.hidden = !view;
     this.draw();
   }
 
@@ -586,8 +667,10 @@ class Plot {
       return [event.clientX - box.left, event.clientY - box.top];
     };
     let from = null;
+    let dragged = false;
     const canvas = this.under;
     canvas.addEventListener('pointerdown', (event) => {
+      dragged = false;
       if (event.pointerType === 'touch') {
         this.point(this.index().nearest(...where(event), 60), false);
       } else if (event.button === 0) {
@@ -599,6 +682,7 @@ class Plot {
       if (event.pointerType === 'touch' || !this.series.length) return;
       const [x, y] = where(event);
       if (!from) return this.point(this.index().nearest(x, y, 40), false);
+      if (Math.abs(x - from[0]) < 8 && Math.abs(y - from[1]) < 8) return;
       this.unpoint();
       const pen = this.over.getContext('2d');
       pen.fillStyle = this.colour('accent');
@@ -611,7 +695,8 @@ class Plot {
       const [x, y] = where(event);
       const [a, b] = from;
       from = null;
-      if (Math.abs(x - a) < 8 || Math.abs(y - b) < 8) return this.unpoint();
+      dragged = Math.abs(x - a) >= 8 || Math.abs(y - b) >= 8;
+      if (Math.abs(x - a) < 8 || Math.abs(y - b) < 8) return;
       const vx = (p) =>
           this.lo[0] + (Math.min(this.right, Math.max(this.left, p)) - this.left) / this.fx;
       const vy = (p) =>
@@ -620,6 +705,9 @@ class Plot {
         x: [vx(Math.min(a, x)), vx(Math.max(a, x))],
         y: [vy(Math.max(b, y)), vy(Math.min(b, y))]
       });
+    });
+    canvas.addEventListener('click', () => {
+      if (!dragged && this.at >= 0) this.choose(this.at);
     });
     canvas.addEventListener('pointercancel', () => {
       from = null;
@@ -632,6 +720,7 @@ class Plot {
     this.host.addEventListener('keydown', (event) => {
       if (event.target !== this.host) return;
       if (event.key === 'Escape') return this.view ? this.zoom(null) : this.unpoint();
+      if (event.key === 'Enter' && this.at >= 0) return this.choose(this.at);
       if (!/^(Arrow|Home$|End$)/.test(event.key)) return;
       event.preventDefault();
       this.step(event.key);

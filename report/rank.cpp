@@ -13,7 +13,7 @@ std::string rank_page(const nlohmann::json& ranking) {
   for (auto& seed : data["seeds"]) seed = seed.dump();
   return page({.title = "Mosaic ranking",
                .sections = "rank.html",
-               .script = "rank.js",
+               .scripts = {"rank.js"},
                .instead = "<code>mosaic rank</code> prints the statistics as text."},
               data.at("job"), data);
 }

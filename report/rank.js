@@ -17,10 +17,11 @@ function statistic_text(statistic, value) {
 const kendall = data.statistics[0];
 
 function header_section() {
-  header('Mosaic ranking', data.job, '', [
-    ['Space', data.space], ['Task', data.task], ['Truth', data.truth.description],
-    ['Networks', whole(networks.arch.length)], ['Supernet seeds', data.seeds.join(', ')]
-  ]);
+  section('header').append(
+      make('p', {class: 'kind', text: 'Mosaic ranking'}), make('h1', {text: data.job}), facts_list([
+        ['Space', data.space], ['Task', data.task], ['Truth', data.truth.description],
+        ['Networks', whole(networks.arch.length)], ['Supernet seeds', data.seeds.join(', ')]
+      ]));
 }
 
 // ---------------------------------------------------------------- statistics

@@ -13,6 +13,14 @@ const in_sentence = (label) =>
 const list = (words) =>
     words.length < 2 ? words.join('') : words.slice(0, -1).join(', ') + ' and ' + words.at(-1);
 
+/** 75 s, 12 min, 3 h 20 min. */
+function duration(seconds) {
+  if (seconds < 90) return Math.max(1, Math.round(seconds)) + ' s';
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return minutes + ' min';
+  return Math.floor(minutes / 60) + ' h' + (minutes % 60 ? ' ' + minutes % 60 + ' min' : '');
+}
+
 /** Four significant digits, no exponent unless the number is very small or large. */
 function digits(value, count = 4) {
   const size = Math.abs(value);

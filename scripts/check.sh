@@ -54,10 +54,11 @@ may_use() {
     search) echo core spaces db evaluators predictors ;;
     jobs) echo core spaces db tasks supernet evaluators predictors search ;;
     report) echo core spaces db evaluators predictors ;;
-    cli) echo core spaces db tasks supernet evaluators predictors search report jobs ;;
+    serve) echo core db report jobs ;;
+    cli) echo core spaces db tasks supernet evaluators predictors search report jobs serve ;;
   esac
 }
-readonly rooms="core spaces db tasks supernet evaluators predictors search report jobs cli"
+readonly rooms="core spaces db tasks supernet evaluators predictors search report jobs serve cli"
 
 # sub_rooms ROOM: its rooms inside, in order: each may include its own headers and those of the ones before it.
 sub_rooms() {

@@ -22,7 +22,8 @@ packages=(
   python3 python3-pip python3-venv python3-wheel patchelf unzip
   libboost-dev libboost-serialization-dev libboost-graph-dev libpagmo-dev libtbb-dev libeigen3-dev
   catch2 libsqlite3-dev sqlite3 libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
-  libspdlog-dev libfmt-dev zlib1g-dev libxxhash-dev libxgboost-dev xgboost libjpeg-dev libpng-dev dataset-fashion-mnist
+  libspdlog-dev libfmt-dev zlib1g-dev libxxhash-dev libxgboost-dev xgboost libjpeg-dev libpng-dev
+  pkg-config libcpp-httplib-dev dataset-fashion-mnist
 )
 
 # LibTorch itself, and the two CUDA libraries that even its CPU half loads: name==version, sha256.

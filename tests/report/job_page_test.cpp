@@ -24,13 +24,6 @@ struct Filled {
   db::Job job;
 };
 
-Json metric_of(const Json& data, const std::string& name) {
-  for (const auto& metric : data["metrics"])
-    if (metric["name"] == name) return metric;
-  FAIL("no metric " << name);
-  return {};
-}
-
 /// Three networks measured (the last is dominated), a fourth that is only predicted, and everything
 /// else a job can have.
 void fill(Filled& filled) {
@@ -78,35 +71,45 @@ TEST_CASE("a report holds the numbers of the database") {
 
   CHECK(data["networks"]["parts"] == Json({"small", "large", "poor", "guessed"}));
   CHECK(data["networks"]["arch"] == Json::parse("[[0], [1], [2], [3]]"));
-  CHECK(data["networks"]["evaluation"] == Json({1, 2, 3, 4}));
-  CHECK(data["front"] == Json({1, 0}));  // by first objective, best accuracy first
+  CHECK(data["networks"]["id"] == Json({1, 2, 3, 4}));
+  CHECK(data["networks"]["hash"][3] == "hash-of-guessed");
+  CHECK(data["evaluations"]["network"] == Json({1, 2, 3, 4}));
+  CHECK(data["evaluations"]["number"] == Json({1, 2, 3, 4}));
+  CHECK(data["front"] == Json({2, 1}));  // by first objective, best accuracy first
   CHECK(data["job"]["objectives"][0] == Json({{"metric", "accuracy"}, {"maximise", true}}));
+  CHECK(data["whole"] == true);
 
-  const auto accuracy = metric_of(data, "accuracy");
-  CHECK(accuracy["values"] == Json({88.5, 91.25, 80, 90}));
-  CHECK(accuracy["errors"][0] == 0.125);
-  CHECK_FALSE(accuracy.contains("predicted"));
-  const auto latency = metric_of(data, "latency_ms");
-  CHECK(latency["values"] == Json({1, 2, 2.5, nullptr}));
-  CHECK(latency["predicted"] == Json({1.1, 1.8, 2.5, 1.5}));
-  CHECK(latency["deviations"][3] == 0.1);
-  CHECK(metric_of(data, "params")["values"][2] == 123456);
-  CHECK(data["metric_types"]["params"] ==
-        Json({{"label", "Parameters"}, {"unit", "count"}, {"better", "lower"}, {"timed", false}}));
-  CHECK(data["metric_types"]["accuracy"] ==
-        Json({{"label", "Accuracy"}, {"unit", "%"}, {"better", "higher"}, {"timed", false}}));
-  CHECK(data["metrics"].size() == 3);  // a reference timing is the device's, not the network's
+  const auto& rows = data["measurements"];
+  CHECK(rows["network"] == Json({1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4}));
+  CHECK(rows["how"] == Json({0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 4}));
+  CHECK(rows["value"] == Json({88.5, 123456, 4.5, 1, 91.25, 123456, 4.5, 2, 80, 123456, 4.5, 2.5,
+                               90, 123456, nullptr}));
+  CHECK(rows["error"][0] == 0.125);
+  CHECK(rows["seconds"] == Json({0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5}));  // of timings only
+  CHECK(rows["notes"] == Json({{"14", "out of memory <at 512>"}}));
+  CHECK(data["hows"][2] == Json({{"metric", "latency_reference_ms"},
+                                 {"reference", true},
+                                 {"timing", true},
+                                 {"fidelity", "test"},
+                                 {"device", "cpu: test"}}));
+  CHECK(data["predictions"]["network"] == Json({1, 2, 3, 4}));
+  CHECK(data["predictions"]["mean"] == Json({1.1, 1.8, 2.5, 1.5}));
+  CHECK(data["predictions"]["deviation"][3] == 0.1);
+  CHECK(data["metric_types"]["params"] == Json({{"label", "Parameters"},
+                                                {"unit", "count"},
+                                                {"better", "lower"},
+                                                {"timed", false},
+                                                {"rank", 201}}));
+  CHECK(data["metric_types"]["accuracy"] == Json({{"label", "Accuracy"},
+                                                  {"unit", "%"},
+                                                  {"better", "higher"},
+                                                  {"timed", false},
+                                                  {"rank", 0}}));
 
   CHECK(data["generations"]["hypervolume"] == Json({0.25, 0.75}));
   CHECK(data["generations"]["front"] == Json({2, 2}));
-  CHECK(data["training"]["metrics"][0]["values"][3].is_null());
+  CHECK(data["training"]["metrics"]["loss"][3].is_null());
   CHECK(data["training"]["epoch"] == Json({0, 0.5, 1, 1.5, 2}));
-
-  CHECK(data["timings"]["reference"] == Json({1, 0, 1, 0, 1, 0, 0}));
-  CHECK(data["timings"]["network"] == Json({0, 0, 1, 1, 2, 2, 3}));
-  CHECK(data["timings"]["value"] == Json({4.5, 1, 4.5, 2, 4.5, 2.5, nullptr}));
-  CHECK(data["failures"] == Json::parse(R"([{"metric": "latency_ms", "count": 1,
-                                             "message": "out of memory <at 512>"}])"));
 
   const auto facts = data["job"]["facts"];
   for (const Json& fact :
@@ -116,6 +119,63 @@ TEST_CASE("a report holds the numbers of the database") {
         Json({"Objectives", "accuracy (max), latency_ms (min)"})})
     CHECK(std::find(facts.begin(), facts.end(), fact) != facts.end());
   CHECK_THAT(page, Catch::Contains("<title>shown – Mosaic report</title>"));
+}
+
+TEST_CASE("what is new in a job is what was written since") {
+  Filled filled(sample_job("followed"));
+  fill(filled);
+  auto& database = filled.database;
+  const auto news = [&](const Json& since) {
+    return report::job_news(database, filled.job, {}, since.get<std::string>());
+  };
+  const auto all = report::job_news(database, filled.job, {});
+  const auto none = news(all["cursor"]);
+  CHECK(none["cursor"] == all["cursor"]);
+  CHECK(none["whole"] == false);
+  CHECK(none["measurements"]["value"].empty());
+  CHECK(none["networks"]["id"].empty());
+  CHECK_FALSE(none.contains("front"));
+  CHECK_FALSE(none["job"].contains("config"));
+
+  const auto id = add_network(database, filled.job, "better");
+  database.add_measurement(filled.job.id, id, measured("accuracy", 99));
+  database.add_measurement(filled.job.id, id, measured("latency_ms", 0.5, "batch=1"));
+  database.add_measurement(filled.job.id, 1, measured("accuracy", 88.75));
+  database.add_training_point(filled.job.id, {5, 2.5, 0.1, 1000, {{"loss", 0.25}}});
+  const auto some = news(all["cursor"]);
+  CHECK(some["whole"] == false);
+  CHECK(some["networks"]["parts"] == Json({"better", "small"}));
+  CHECK(some["networks"]["id"] == Json({5, 1}));
+  CHECK(some["measurements"]["network"] == Json({5, 5, 1}));
+  CHECK(some["measurements"]["value"] == Json({99, 0.5, 88.75}));
+  CHECK(some["evaluations"] == Json({{"network", {5}}, {"number", {5}}}));
+  CHECK(some["front"] == Json({5}));
+  CHECK(some["training"]["step"] == Json({5}));
+  CHECK(some["training"]["metrics"] == Json({{"loss", {0.25}}}));
+  CHECK(some["predictions"]["mean"].empty());
+  CHECK(some["generations"]["number"].empty());
+
+  SECTION("a job that went back is told from its beginning") {
+    database.rewind(filled.job.id, 0, 2);
+    const auto again = news(some["cursor"]);
+    CHECK(again["whole"] == true);
+    CHECK(again["evaluations"]["number"] == Json({1, 2}));
+    CHECK(again["measurements"]["value"].size() == 18);
+    CHECK(again["job"].contains("config"));
+  }
+  SECTION("so is another job of the same name") {
+    auto other = filled.job;
+    other.created = "2031-01-01T00:00:00Z";
+    CHECK(report::job_news(database, other, {}, some["cursor"])["whole"] == true);
+  }
+  SECTION("what is no cursor is refused") {
+    for (const char* wrong : {"x", "1.2.3", "1.2.3.4.5.6.7.8", "1.2.3.4.5.6.-7", "1.2.3.4.5.6.",
+                              "1.2.3.4.5.6.99999999999999999999", "1.2.3.4.5.6.0x1"}) {
+      CAPTURE(wrong);
+      CHECK_THAT(error_of([&] { report::job_news(database, filled.job, {}, wrong); }),
+                 Catch::Contains("is no place among the rows of a job"));
+    }
+  }
 }
 
 TEST_CASE("a report compares predictions with what was measured") {
@@ -192,6 +252,7 @@ TEST_CASE("a report draws and explains all that a small job has") {
   Filled filled(sample_job("drawn"));
   fill(filled);
   const auto saw = seen(browser, filled.render(), "look_at_job(2)");
+  CHECK(saw["networks"] == 4);  // a reference timing is the device's, not the network's
   CHECK(saw["front"] == Json({{"predicted", 1}, {"dominated", 1}, {"border", 2}, {"front", 2}}));
   CHECK(saw["hovered"]["arch"] == "large");
   const auto hovered = saw["hovered"]["text"].get<std::string>();
@@ -199,6 +260,7 @@ TEST_CASE("a report draws and explains all that a small job has") {
     CHECK_THAT(hovered, Catch::Contains(part));
   CHECK_THAT(saw["spoken"].get<std::string>(), Catch::Contains("small, Evaluation 1"));
   CHECK(saw["table_rows"] == 2);
+  CHECK(saw["hashes"][0] == Json({"hash-of-", "hash-of-large"}));
   CHECK(saw["missing"].empty());
   const auto text = saw["text"].get<std::string>();
   for (const char* part :
@@ -230,8 +292,46 @@ TEST_CASE("a report tells networks that break a bound from dominated ones") {
   CHECK(saw["front"]["infeasible"] == 2);
   CHECK(saw["front"]["front"] == 1);
   CHECK(saw["front"]["dominated"] == 0);
+  CHECK(saw["front"]["bounds"] == 1);
   CHECK_THAT(saw["hovered"]["text"].get<std::string>(),
              Catch::Contains("Breaks Latency \u2264 1.5"));
+}
+
+TEST_CASE("a click keeps a network: its numbers in words, its hash, and commands to copy") {
+  const auto browser = chromium();
+  Filled filled(sample_job("it's chosen"));
+  fill(filled);
+  const auto saw = seen(browser, filled.render(), "look_at_job(1)");
+  const auto card = saw["card"].get<std::string>();
+  for (const char* part : {"hash-of-", "On the measured front", "measured 1 ms ± 0.13 ms",
+                           "predicted 1.1 ms ± 0.1 ms by ridge(v1)", "evaluation 1", "small"})
+    CHECK_THAT(card, Catch::Contains(part));
+  CHECK_THAT(card, !Catch::Contains("mosaic extract"));  // no supernet was trained
+  CHECK(saw["rings"] == true);
+  CHECK(saw["card_after"] == "");
+  CHECK_THAT(saw["card_of_row"].get<std::string>(), Catch::Contains("measured 2 ms"));
+
+  filled.database.save_state(filled.job.id, "trained", "c0ffee");
+  const auto copies = seen(browser, filled.render(), "look_at_job(1)")["copies"];
+  const auto options = " --db " + filled.database.path() + " --job 'it'\\''s chosen'";
+  REQUIRE(copies.size() == 3);
+  CHECK(copies[0] == "mosaic extract" + options + " --arch hash-of-small --out subnet-hash-of-");
+  CHECK(copies[1] == "mosaic provenance hash-of-small" + options);
+}
+
+TEST_CASE("one outlier does not squeeze the front") {
+  const auto browser = chromium();
+  Filled filled(sample_job("squeezed"));
+  fill(filled);
+  const auto id = add_network(filled.database, filled.job, "slow");
+  filled.database.add_measurement(filled.job.id, id, measured("accuracy", 70));
+  filled.database.add_measurement(filled.job.id, id, measured("latency_ms", 900, "batch=1"));
+  const auto saw = seen(browser, filled.render(), "look_at_job(2)");
+  CHECK(saw["home"]["front"] == 2);
+  CHECK(saw["home"]["dominated"] == 0);
+  CHECK(saw["reset"] == "Show all (2 outside)");
+  CHECK(saw["front"]["front"] == 2);
+  CHECK(saw["front"]["dominated"] == 2);
 }
 
 TEST_CASE("a report names models only where a job has some") {

@@ -56,12 +56,33 @@ function everything() {
   };
 }
 
+/** Shows all of the front's plot, where it is zoomed to the front. */
+function show_all() {
+  if (!front_plot) return;
+  front_plot.whole = true;
+  front_plot.draw();
+}
+
+/** Clicks on the point of a plot that has this id. */
+function click(plot, id) {
+  hover(plot, id);
+  for (const type of ['pointerdown', 'pointerup', 'click'])
+    plot.under.dispatchEvent(new PointerEvent(type, {pointerType: 'mouse', button: 0}));
+  plot.unpoint();
+}
+
+/** What the card of the chosen network says; '' where none is shown. */
+const card = () => section('network').hidden ? '' : section('network').innerText;
+
 /** Points at the network of an evaluation, and uses every control of a job's page once. */
-function look_at_job(evaluation) {
-  const result = {networks: count, plots: plots.map((plot) => plot.drawn)};
+function look_at_job(number) {
+  const result = {networks: count(), home: front_plot ? {...front_plot.drawn} : {}};
+  result.reset = front_plot && !front_plot.reset.hidden ? front_plot.reset.textContent : '';
+  show_all();
+  result.plots = plots.map((plot) => plot.drawn);
   const drawn = () => front_plot ? {...front_plot.drawn} : {};
   result.front = drawn();
-  const i = data.networks.evaluation.indexOf(evaluation);
+  const i = store.networks.evaluation.indexOf(number);
   if (front_plot && i >= 0) {
     result.hovered = hover(front_plot, i);
     front_plot.draw();
@@ -89,12 +110,28 @@ function look_at_job(evaluation) {
       if (grid.nearest(x, y, 40) !== best) ++result.wrong_lookups;
     }
     result.spoken = press(front_plot, 'Home');
+    click(front_plot, i);
+    result.card = card();
+    result.rings = ringed(front_plot, i);
+    result.copies =
+        [...document.querySelectorAll('#network .copied code')].map((code) => code.textContent);
+    click(front_plot, i);
+    result.card_after = card();
   }
-  result.table_rows = document.querySelectorAll('#front > .scroll tbody tr').length;
-  result.axes = axes.map((axis) => {
+  const rows = document.querySelectorAll('#networks > .kept > .scroll tbody tr');
+  result.table_rows = rows.length;
+  result.hashes = [...document.querySelectorAll('#networks .hash')].map(
+      (hash) => [hash.textContent, hash.title]);
+  if (rows.length) {
+    rows[0].click();
+    result.card_of_row = card();
+    choose(-1);
+  }
+  result.axes = axes().map((axis) => {
     const select = document.getElementById('axis-x');
     select.value = axis.key;
     select.dispatchEvent(new Event('change'));
+    show_all();
     return {axis: axis.key, label: front_plot.axis_label(front_plot.x, front_plot.xs), ...drawn()};
   });
   return {...result, ...everything()};

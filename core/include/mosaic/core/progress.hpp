@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 
 namespace mosaic::core {
@@ -24,6 +26,8 @@ class Progress {
 
  private:
   void draw(bool last);
+  void tell(bool last);
+  std::optional<double> seconds_left() const;
   std::string label_;
   std::string note_;
   std::int64_t total_;
@@ -34,6 +38,27 @@ class Progress {
   int last_tenth_ = -1;
   std::chrono::steady_clock::time_point begin_;
   std::chrono::steady_clock::time_point drawn_;
+  std::chrono::steady_clock::time_point told_;
+};
+
+/// How far some long work is.
+struct ProgressState {
+  std::string label;
+  std::int64_t done = 0;
+  std::int64_t total = 0;
+  std::optional<double> seconds_left;  ///< none while nothing is done
+  std::string note;
+};
+
+/// While it lives, `see` learns how far every Progress of this process is: every two seconds of its
+/// updates, and at its end, but nothing of what is over at once. For who shows progress elsewhere
+/// than on this terminal. At most one lives.
+class ProgressWatch {
+ public:
+  explicit ProgressWatch(std::function<void(const ProgressState&)> see);
+  ~ProgressWatch();
+  ProgressWatch(const ProgressWatch&) = delete;
+  ProgressWatch& operator=(const ProgressWatch&) = delete;
 };
 
 }  // namespace mosaic::core

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "mosaic/db/changes.hpp"
 #include "mosaic/db/records.hpp"
 
 namespace mosaic::db {
@@ -106,8 +107,10 @@ class Reader {
   };
   std::vector<Timed> measurements(std::int64_t job, const std::string& metric) const;
 
-  std::vector<TrainingPoint> training_curve(std::int64_t job) const;
-  std::vector<Generation> generations(std::int64_t job) const;
+  /// By step; `after`: only later ones.
+  std::vector<TrainingPoint> training_curve(std::int64_t job, std::int64_t after = -1) const;
+  /// By number; `after`: only later ones.
+  std::vector<Generation> generations(std::int64_t job, std::int64_t after = -1) const;
   /// Latest saved state of a phase ("search"): opaque bytes.
   std::optional<std::string> state(std::int64_t job, const std::string& phase) const;
   /// Evaluation numbers given so far, in order: (number, arch text, hash).
@@ -118,6 +121,13 @@ class Reader {
   };
   std::vector<Evaluation> evaluations(std::int64_t job) const;
   std::int64_t evaluation_count(std::int64_t job) const;
+
+  /// Another number whenever another connection has committed something; asking costs nothing.
+  std::int64_t version() const;
+  /// What was written of a job after `since`, as one state of the database has it.
+  Changes changes(std::int64_t job, const Cursor& since = {}) const;
+  /// Networks of a job that were both predicted and measured, metric by metric.
+  std::vector<Compared> compared(std::int64_t job) const;
 
   /// Every measurement and prediction of a network, of any job, in the order made, with all that is
   /// known of where it comes from. `job`: only of that job.
