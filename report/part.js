@@ -152,8 +152,8 @@ function follow(address, take) {
       words.hidden = false;
     }
     asking = false;
-    timer = setTimeout(
-        () => document.hidden ? 0 : ask(), Math.max(1500, 20 * (performance.now() - began)));
+    const pause = Math.min(15000, Math.max(1500, 10 * (performance.now() - began)));
+    timer = setTimeout(() => document.hidden ? 0 : ask(), pause);
   }
   document.addEventListener('visibilitychange', () => document.hidden ? 0 : ask());
   ask();

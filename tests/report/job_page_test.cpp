@@ -256,7 +256,7 @@ TEST_CASE("a report draws and explains all that a small job has") {
   CHECK(saw["front"] == Json({{"predicted", 1}, {"dominated", 1}, {"border", 2}, {"front", 2}}));
   CHECK(saw["hovered"]["arch"] == "large");
   const auto hovered = saw["hovered"]["text"].get<std::string>();
-  for (const char* part : {"91.25%", "0.13%", "2 ms", "1.8 ms", "123.5k", "On the front"})
+  for (const char* part : {"91.25%", "0.13%", "2 ms", "1.8 ms", "123.5k", "On the measured front"})
     CHECK_THAT(hovered, Catch::Contains(part));
   CHECK_THAT(saw["spoken"].get<std::string>(), Catch::Contains("small, Evaluation 1"));
   CHECK(saw["table_rows"] == 2);

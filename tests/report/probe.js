@@ -66,8 +66,7 @@ function show_all() {
 /** Clicks on the point of a plot that has this id. */
 function click(plot, id) {
   hover(plot, id);
-  for (const type of ['pointerdown', 'pointerup', 'click'])
-    plot.under.dispatchEvent(new PointerEvent(type, {pointerType: 'mouse', button: 0}));
+  plot.under.dispatchEvent(new PointerEvent('click', {pointerType: 'mouse'}));
   plot.unpoint();
 }
 

@@ -77,9 +77,9 @@ class Browser {
     const auto guarded =
         "(() => { try { return !!(" + expression + "); } catch { return false; } })()";
     while (see(guarded) != true) {
-      INFO(see("document.body.innerText").dump());
-      INFO("waiting for " << expression);
-      REQUIRE(std::chrono::steady_clock::now() < until);
+      if (std::chrono::steady_clock::now() > until)
+        FAIL("never true: " << expression << "; the page says "
+                            << see("document.body?.innerText.slice(0, 2000)").dump());
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
