@@ -164,3 +164,29 @@ TEST_CASE("messages go to standard error from the level that was set") {
   CHECK_THAT(lines[0], Catch::EndsWith("] info: braces {} are text"));
   CHECK_THAT(lines[1], Catch::EndsWith("] error: shown"));
 }
+
+TEST_CASE("who watches learns how far long work is, and nothing of what is over at once") {
+  std::vector<core::ProgressState> seen;
+  {
+    const core::ProgressWatch watch(
+        [&](const core::ProgressState& state) { seen.push_back(state); });
+    core::Progress quick("quick", 2);
+    quick.update(1);
+    quick.finish();
+    CHECK(seen.empty());
+    core::Progress slow("slow", 10, 4);
+    while (seen.empty()) slow.update(6, "front 3");
+    slow.finish("front 4");
+  }
+  core::Progress unseen("unseen", 2);
+  unseen.finish();
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0].label == "slow");
+  CHECK(seen[0].done == 6);
+  CHECK(seen[0].total == 10);
+  CHECK(seen[0].note == "front 3");
+  REQUIRE(seen[0].seconds_left);
+  CHECK(*seen[0].seconds_left >= 2);  // 2 of 6 took 2 s or more
+  CHECK(seen[1].done == 10);
+  CHECK(seen[1].note == "front 4");
+}

@@ -99,7 +99,7 @@ TEST_CASE("the page of a running search grows until the job is done, and keeps w
 
   const auto ended = serving.stop(SIGTERM);
   CHECK(ended.status == 0);
-  CHECK_THAT(ended.errors, !Contains("mosaic:"));  // no error
+  CHECK_THAT(ended.errors, !Contains("mosaic:"));
   browser.wait_for(
       "document.querySelector('.broken[role=status]').textContent.includes("
       "'mosaic serve does not answer')");
