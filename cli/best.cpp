@@ -1,6 +1,4 @@
 // `mosaic best`: the best measured networks under bounds.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "numbers.hpp"
 #include "output.hpp"
@@ -22,7 +20,7 @@ void run(const Options& options) {
   print_networks(jobs::choose(reader, job, options.selection), job, options.output, options.wide);
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<Options>();
   add_database_options(app, options->database);
   add_output_options(app, options->output);

@@ -1,7 +1,5 @@
 #include "command.hpp"
 
-#include <CLI/CLI.hpp>
-
 namespace mosaic::cli {
 
 core::Registry<CommandSetup>& commands() {
@@ -9,13 +7,13 @@ core::Registry<CommandSetup>& commands() {
   return registry;
 }
 
-void add_database_options(CLI::App& app, DatabaseOptions& options) {
+void add_database_options(App& app, DatabaseOptions& options) {
   app.add_option("--db", options.db, "results database")->capture_default_str();
   app.add_option("--job", options.job, "name of the job (default: the only one, or the latest)");
 }
 
-void add_output_options(CLI::App& app, OutputOptions& options) {
-  auto* json = app.add_flag("--json", options.json, "print JSON");
+void add_output_options(App& app, OutputOptions& options) {
+  auto json = app.add_flag("--json", options.json, "print JSON");
   app.add_flag("--csv", options.csv, "print CSV")->excludes(json);
 }
 

@@ -7,15 +7,12 @@
 #include <vector>
 
 #include "mosaic/core/registry.hpp"
-
-namespace CLI {  // NOLINT(readability-identifier-naming): CLI11's
-class App;
-}
+#include "parser.hpp"
 
 namespace mosaic::cli {
 
 /// Adds options to the subcommand's parser and sets the callback that runs it.
-using CommandSetup = std::function<void(CLI::App& app)>;
+using CommandSetup = std::function<void(App& app)>;
 
 /// `const core::Registered kEntry{commands(), "jobs", "list the jobs of a database",
 /// CommandSetup(setup)};`
@@ -29,13 +26,13 @@ struct DatabaseOptions {
     return job.empty() ? std::nullopt : std::optional(job);
   }
 };
-void add_database_options(CLI::App& app, DatabaseOptions& options);
+void add_database_options(App& app, DatabaseOptions& options);
 
 /// How a result is printed.
 struct OutputOptions {
   bool json = false;
   bool csv = false;
 };
-void add_output_options(CLI::App& app, OutputOptions& options);
+void add_output_options(App& app, OutputOptions& options);
 
 }  // namespace mosaic::cli

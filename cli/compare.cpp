@@ -1,5 +1,4 @@
 // `mosaic compare`: jobs with the same objectives side by side.
-#include <CLI/CLI.hpp>
 #include <cmath>
 
 #include "command.hpp"
@@ -37,7 +36,7 @@ db::Table table_of(const db::Comparison& comparison) {
   return table;
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     std::string db = "results.db";
     std::vector<std::string> jobs;

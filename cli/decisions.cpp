@@ -1,5 +1,4 @@
 // `mosaic decisions`: which decisions matter for a metric.
-#include <CLI/CLI.hpp>
 #include <cmath>
 
 #include "command.hpp"
@@ -60,7 +59,7 @@ void run(const DatabaseOptions& database, const std::string& given, const Output
   print_table(table, output);
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     DatabaseOptions database;
     OutputOptions output;

@@ -1,7 +1,6 @@
 // What this machine has, and what is missing.
 #include <ATen/ATen.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 
@@ -30,7 +29,7 @@ std::string task_state(const std::string& name) {
   }
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   app.callback([] {
     supernet::set_threads(0);
     db::Table table{{"what", "found"}, {}};

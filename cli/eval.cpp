@@ -1,5 +1,4 @@
 // mosaic eval: what an extracted network reaches.
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -30,7 +29,7 @@ void print(const jobs::Evaluated& found, const jobs::EvalOptions& options, bool 
               static_cast<long long>(leading.examples), options.split.c_str(), found.task.c_str());
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<jobs::EvalOptions>();
   auto json = std::make_shared<bool>(false);
   app.add_option("DIR", options->folder, "folder of an extracted network")->required();
@@ -39,7 +38,7 @@ void setup(CLI::App& app) {
                  "where the data lies, if elsewhere than when the network was made");
   app.add_option("--device", options->device, "auto, cpu or cuda")
       ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+      ->check(one_of({"auto", "cpu", "cuda"}));
   app.add_option("--db", options->db,
                  "note the result in this database, as metrics such as test_accuracy");
   app.add_option(

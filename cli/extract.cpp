@@ -1,5 +1,4 @@
 // mosaic extract: a network of a job, ready to deploy.
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "command.hpp"
@@ -20,7 +19,7 @@ void print(const jobs::Extracted& found, const std::string& out) {
             << "test it once: mosaic eval " << out << " --split test\n";
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     jobs::ExtractOptions extract;
     std::string job;
@@ -29,8 +28,8 @@ void setup(CLI::App& app) {
   app.add_option("--db", options->extract.db, "results database")->capture_default_str();
   app.add_option("--job", options->job, "name of the job (default: the only one, or the latest)");
   add_selection_options(app, options->extract.selection);
-  auto* arch = app.add_option("--arch", options->extract.arch,
-                              "architecture or hash of one network, instead of bounds");
+  auto arch = app.add_option("--arch", options->extract.arch,
+                             "architecture or hash of one network, instead of bounds");
   for (const char* other : {"--max", "--min", "--best", "--goal"})
     arch->excludes(app.get_option(other));
   app.add_option("--path", options->extract.path,

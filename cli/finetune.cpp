@@ -1,5 +1,4 @@
 // mosaic finetune: an extracted network, trained further.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "command.hpp"
@@ -10,7 +9,7 @@
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<jobs::FinetuneOptions>();
   app.add_option("DIR", options->folder, "folder of an extracted network")->required();
   app.add_option("--out", options->out, "folder to write")->required();
@@ -27,7 +26,7 @@ void setup(CLI::App& app) {
                  "where the data lies, if elsewhere than when the network was made");
   app.add_option("--device", options->device, "auto, cpu or cuda")
       ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+      ->check(one_of({"auto", "cpu", "cuda"}));
   app.callback([options] {
     const auto found = jobs::finetune_subnet(*options);
     std::printf("validation %s %s -> %s; written to %s\n", found.metric.c_str(),

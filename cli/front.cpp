@@ -1,6 +1,4 @@
 // mosaic front: the Pareto front of a job.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/jobs/selection.hpp"
@@ -22,7 +20,7 @@ std::int64_t evaluations_at(const db::Reader& reader, const db::Job& job, std::i
                                    " to " + std::to_string(generations.back().number));
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     DatabaseOptions database;
     OutputOptions output;
@@ -34,10 +32,10 @@ void setup(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_database_options(app, options->database);
   add_output_options(app, options->output);
-  auto* at_option =
+  auto at_option =
       app.add_option("--at", options->at, "the front as it was after so many evaluations")
           ->check(count());
-  auto* generation_option =
+  auto generation_option =
       app.add_option("--generation", options->generation, "the front as it was after a generation")
           ->check(count())
           ->excludes(at_option);

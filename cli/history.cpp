@@ -1,6 +1,4 @@
 // `mosaic history`: hypervolume by generation.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "mosaic/db/analysis.hpp"
 #include "output.hpp"
@@ -8,7 +6,7 @@
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     DatabaseOptions database;
     OutputOptions output;

@@ -1,7 +1,5 @@
 #include "job_output.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include "mosaic/core/log.hpp"
 #include "mosaic/jobs/selection.hpp"
 #include "mosaic/report/report.hpp"
@@ -9,7 +7,7 @@
 
 namespace mosaic::cli {
 
-void add_job_options(CLI::App& app, jobs::RunOptions& options) {
+void add_job_options(App& app, jobs::RunOptions& options) {
   app.add_option("JOB", options.job_file,
                  "job file (TOML); examples/ has some with every key explained")
       ->required();

@@ -9,7 +9,7 @@
 namespace mosaic::cli {
 
 /// JOB and --db.
-void add_job_options(CLI::App& app, jobs::RunOptions& options);
+void add_job_options(App& app, jobs::RunOptions& options);
 
 /// Prints the front of a job as it stands in its database, with remarks on it. Throws core::Error
 /// where there is none.

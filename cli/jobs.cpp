@@ -1,6 +1,4 @@
 // mosaic jobs: the jobs of a database.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "mosaic/jobs/job_state.hpp"
 #include "output.hpp"
@@ -8,7 +6,7 @@
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto db = std::make_shared<std::string>("results.db");
   auto output = std::make_shared<OutputOptions>();
   app.add_option("--db", *db, "results database")->capture_default_str();

@@ -1,6 +1,5 @@
 #include "known_devices.hpp"
 
-#include <CLI/CLI.hpp>
 #include <limits>
 #include <set>
 
@@ -25,7 +24,7 @@ spaces::Space make_space(const KnownDevicesOptions& options) {
 
 }  // namespace
 
-void add_known_devices_options(CLI::App& app, KnownDevicesOptions& options) {
+void add_known_devices_options(App& app, KnownDevicesOptions& options) {
   app.add_option("--known", options.file,
                  "CSV(.gz) of known devices: a column arch, and one of latencies in ms a device")
       ->required();

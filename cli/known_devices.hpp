@@ -17,7 +17,7 @@ struct KnownDevicesOptions {
   std::string space;                 ///< empty: the table alone
   std::vector<std::string> set;      ///< options of the space, "key=value"
 };
-void add_known_devices_options(CLI::App& app, KnownDevicesOptions& options);
+void add_known_devices_options(App& app, KnownDevicesOptions& options);
 
 /// Networks of the table, then those of the measurements that no known device has, with their
 /// structure.

@@ -1,7 +1,5 @@
 // The subcommands that list a registry: tasks, ops, ways of sharing, samplers, metrics, predictors,
 // algorithms.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/predictors/predictor.hpp"
@@ -17,7 +15,7 @@ namespace {
 
 /// Lists a registry, or prints the summary of one entry.
 template <class Value>
-void setup_list(CLI::App& app, const core::Registry<Value>& registry) {
+void setup_list(App& app, const core::Registry<Value>& registry) {
   struct Options {
     std::string name;
     OutputOptions output;
@@ -34,22 +32,20 @@ void setup_list(CLI::App& app, const core::Registry<Value>& registry) {
   });
 }
 
-const core::Registered kTasksEntry{
-    commands(), "tasks", "list the tasks",
-    CommandSetup([](CLI::App& app) { setup_list(app, tasks::tasks()); })};
-const core::Registered kOpsEntry{
-    commands(), "ops", "list the operations networks are made of",
-    CommandSetup([](CLI::App& app) { setup_list(app, spaces::ops()); })};
+const core::Registered kTasksEntry{commands(), "tasks", "list the tasks",
+                                   CommandSetup([](App& app) { setup_list(app, tasks::tasks()); })};
+const core::Registered kOpsEntry{commands(), "ops", "list the operations networks are made of",
+                                 CommandSetup([](App& app) { setup_list(app, spaces::ops()); })};
 const core::Registered kSharingEntry{commands(), "sharing", "list the ways weights are shared",
-                                     CommandSetup([](CLI::App& app) {
+                                     CommandSetup([](App& app) {
                                        app.alias("routers");  // their former name
                                        setup_list(app, supernet::sharing_kinds());
                                      })};
 const core::Registered kSamplersEntry{
     commands(), "samplers", "list the ways training steps choose architectures",
-    CommandSetup([](CLI::App& app) { setup_list(app, supernet::samplers()); })};
+    CommandSetup([](App& app) { setup_list(app, supernet::samplers()); })};
 /// Of all tasks; a job over a table has its columns beside them.
-void setup_metrics(CLI::App& app) {
+void setup_metrics(App& app) {
   auto output = std::make_shared<OutputOptions>();
   add_output_options(app, *output);
   app.callback([output] {
@@ -66,10 +62,10 @@ const core::Registered kMetricsEntry{
     commands(), "metrics", "list the metrics an objective can have", CommandSetup(setup_metrics)};
 const core::Registered kPredictorsEntry{
     commands(), "predictors", "list the learned predictors",
-    CommandSetup([](CLI::App& app) { setup_list(app, predictors::predictors()); })};
+    CommandSetup([](App& app) { setup_list(app, predictors::predictors()); })};
 const core::Registered kAlgorithmsEntry{
     commands(), "algorithms", "list the search algorithms",
-    CommandSetup([](CLI::App& app) { setup_list(app, search::algorithms()); })};
+    CommandSetup([](App& app) { setup_list(app, search::algorithms()); })};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -92,8 +92,8 @@ int run(int argc, char** argv) {
                                   : core::LogLevel::info);
   });
   for (const auto& name : cli::commands().names()) {
-    auto* command = app.add_subcommand(name, cli::commands().summary(name));
-    cli::commands().at(name)(*command);
+    cli::App command(*app.add_subcommand(name, cli::commands().summary(name)));
+    cli::commands().at(name)(command);
   }
   try {
     auto words = with_help({argv + 1, argv + argc});

@@ -1,19 +1,17 @@
 // mosaic measure: latencies of a job's samples, or of given networks.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "job_output.hpp"
 
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<jobs::RunOptions>();
   auto lists = std::make_shared<std::pair<std::string, std::string>>();
   add_job_options(app, *options);
-  auto* archs = app.add_option("--archs", lists->first,
-                               "file with an architecture a line: measure just these");
-  auto* out =
+  auto archs = app.add_option("--archs", lists->first,
+                              "file with an architecture a line: measure just these");
+  auto out =
       app.add_option("--out", lists->second,
                      "CSV file for --archs: arch, latency_ms, standard_error, note, reference_ms");
   auto resume = std::make_shared<bool>(false);

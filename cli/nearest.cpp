@@ -1,5 +1,4 @@
 // `mosaic nearest`: measured networks that differ least from a given one.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <set>
@@ -86,7 +85,7 @@ db::Table table_of(const std::vector<Near>& near, const std::vector<db::Network>
   return table;
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     DatabaseOptions database;
     OutputOptions output;

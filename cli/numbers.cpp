@@ -12,7 +12,7 @@ std::string refusal(const std::string& text, const std::string& expected) {
 
 }  // namespace
 
-CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
+Check whole_number(std::int64_t low, std::int64_t high) {
   const auto expected = core::expected_integer(low, high);
   const auto check = [=](const std::string& text) -> std::string {
     const auto value = core::parse_integer(text);
@@ -22,20 +22,20 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
                      expected + " (leading zeros are octal to some programs: leave them out)");
     return value && *value >= low && *value <= high ? "" : refusal(text, expected);
   };
-  return {check, "", "whole number"};
+  return {check};
 }
 
-CLI::Validator count() { return whole_number(1, 1'000'000'000); }
+Check count() { return whole_number(1, 1'000'000'000); }
 
-CLI::Validator seed() { return whole_number(0, std::numeric_limits<std::int64_t>::max()); }
+Check seed() { return whole_number(0, std::numeric_limits<std::int64_t>::max()); }
 
-CLI::Validator number(double low, double high) {
+Check number(double low, double high) {
   const auto expected = core::expected_number(low, high);
   const auto check = [=](const std::string& text) -> std::string {
     const auto value = core::parse_number(text);
     return value && *value >= low && *value <= high ? "" : refusal(text, expected);
   };
-  return {check, "", "number"};
+  return {check};
 }
 
 }  // namespace mosaic::cli

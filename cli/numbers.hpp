@@ -2,19 +2,20 @@
 /// range, nothing that wraps around, no NaN. For `option->check(...)`; lists are checked each.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <limits>
+
+#include "parser.hpp"
 
 namespace mosaic::cli {
 
 /// A whole number within an inclusive range.
-CLI::Validator whole_number(std::int64_t low, std::int64_t high);
+Check whole_number(std::int64_t low, std::int64_t high);
 /// How many of something: 1 to a thousand million. For "all", the option is left out.
-CLI::Validator count();
+Check count();
 /// A seed: 0 to 2^63 - 1, as in job files.
-CLI::Validator seed();
+Check seed();
 /// A finite number within an inclusive range.
-CLI::Validator number(double low, double high = std::numeric_limits<double>::max());
+Check number(double low, double high = std::numeric_limits<double>::max());
 
 }  // namespace mosaic::cli

@@ -1,7 +1,6 @@
 // `mosaic predictor`: learned predictors from and to CSV files.
 #include "predictor.hpp"
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -51,7 +50,7 @@ class SignOfLife {
 
 }  // namespace
 
-void all_or_nothing(CLI::App& app, const std::string& footer, std::function<void()> work) {
+void all_or_nothing(App& app, const std::string& footer, std::function<void()> work) {
   app.footer(footer);
   app.callback([work = std::move(work)] {
     const SignOfLife life;
@@ -65,10 +64,11 @@ void all_or_nothing(CLI::App& app, const std::string& footer, std::function<void
 
 namespace {
 
-void setup_predictor(CLI::App& app) {
-  app.require_subcommand(1);
-  for (const auto& name : predictor_commands().names())
-    predictor_commands().at(name)(*app.add_subcommand(name, predictor_commands().summary(name)));
+void setup_predictor(App& app) {
+  for (const auto& name : predictor_commands().names()) {
+    App command = app.add_subcommand(name, predictor_commands().summary(name));
+    predictor_commands().at(name)(command);
+  }
 }
 
 const core::Registered kEntry{commands(), "predictor",

@@ -14,6 +14,6 @@ core::Registry<CommandSetup>& predictor_commands();
 
 /// The end of a setup: help below the options, and the work of a command that writes its results at
 /// the end. The log says now and then that it goes on, and an interruption that there are none.
-void all_or_nothing(CLI::App& app, const std::string& footer, std::function<void()> work);
+void all_or_nothing(App& app, const std::string& footer, std::function<void()> work);
 
 }  // namespace mosaic::cli

@@ -1,7 +1,6 @@
 // `mosaic predictor eval`: how well a predictor does on rows that it did not see.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <iostream>
@@ -239,15 +238,15 @@ void eval(const Options& options) {
 }
 
 /// A count, for an option that is left out to say otherwise.
-CLI::Validator count_or(const std::string& otherwise) {
-  const auto check = [otherwise](std::string text) {
-    const std::string wrong = count()(text);
+Check count_or(const std::string& otherwise) {
+  const auto check = [otherwise](const std::string& text) {
+    const std::string wrong = count().fault(text);
     return wrong.empty() ? wrong : wrong + "; leave the option out for " + otherwise;
   };
-  return {check, "", "count"};
+  return {check};
 }
 
-void setup_eval(CLI::App& app) {
+void setup_eval(App& app) {
   auto options = std::make_shared<Options>();
   add_predictor_table_options(app, options->table);
   add_output_options(app, options->output);
@@ -261,7 +260,7 @@ void setup_eval(CLI::App& app) {
   app.add_option("--curve", options->curve, "numbers of rows to fit, such as 50,100,200")
       ->delimiter(',')
       ->check(count())
-      ->allow_extra_args(false);
+      ->one_at_a_time();
   all_or_nothing(
       app,
       "Rows to score are drawn at random, all rows of a network or none; the predictor never sees "

@@ -1,5 +1,4 @@
 // `mosaic predictor fit`: a predictor from a table of measured networks.
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "mosaic/core/log.hpp"
@@ -28,7 +27,7 @@ void fit(const Options& options) {
             << predictor->describe() << "written to " << options.out << "\n";
 }
 
-void setup_fit(CLI::App& app) {
+void setup_fit(App& app) {
   auto options = std::make_shared<Options>();
   add_predictor_table_options(app, options->table);
   app.add_option("--out", options->out, "file to write")->required();

@@ -1,5 +1,4 @@
 // `mosaic predictor predict`: mean and deviation for every row of a table.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <sstream>
@@ -45,7 +44,7 @@ void predict(const Options& options) {
             << "\n";
 }
 
-void setup_predict(CLI::App& app) {
+void setup_predict(App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->model, "file that 'mosaic predictor fit' wrote")->required();
   app.add_option("TABLE", options->file,

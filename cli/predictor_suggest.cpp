@@ -1,5 +1,4 @@
 // `mosaic predictor suggest`: which networks to measure on a new device.
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -40,7 +39,7 @@ void suggest(const SuggestOptions& options) {
               << " --out measured.csv\n";
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<SuggestOptions>();
   add_known_devices_options(app, options->known);
   app.add_option("--count", options->count, "how many networks")

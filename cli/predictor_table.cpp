@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -370,15 +369,15 @@ std::string PredictorTableOptions::spec() const {
   return predictor.substr(0, predictor.rfind(')')) + ", ordered=yes)";
 }
 
-void add_predictor_table_options(CLI::App& app, PredictorTableOptions& options) {
+void add_predictor_table_options(App& app, PredictorTableOptions& options) {
   app.add_option("TABLE", options.file, "CSV file, .gz or not, one row a measurement")->required();
   app.add_option("--target", options.targets, "column to learn (several: add --sum)")
       ->required()
-      ->allow_extra_args(false);
+      ->one_at_a_time();
   app.add_flag("--sum", options.sum, "learn the sum of the targets");
   app.add_option("--drop", options.drop,
                  "columns that are no features (a name or a shell pattern; repeatable)")
-      ->allow_extra_args(false);
+      ->one_at_a_time();
   app.add_option("--group", options.group,
                  "column that names the network: its rows stay together where some are held out "
                  "(default: arch where there is one, and equal features)");

@@ -27,7 +27,7 @@ struct PredictorTableOptions {
   /// The predictor's string; with `ordered` it finds drift by itself.
   std::string spec() const;
 };
-void add_predictor_table_options(CLI::App& app, PredictorTableOptions& options);
+void add_predictor_table_options(App& app, PredictorTableOptions& options);
 
 struct PredictorRecords {
   std::vector<std::string>

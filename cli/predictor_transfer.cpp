@@ -1,5 +1,4 @@
 // `mosaic predictor transfer`: latencies on a new device from known devices and a few measurements.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -146,7 +145,7 @@ void transfer(const TransferOptions& options) {
     print_text(result, model.known().devices.size(), options.out, networks.in_table);
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<TransferOptions>();
   add_known_devices_options(app, options->known);
   app.add_option("--measured", options->measured,

@@ -1,5 +1,4 @@
 // `mosaic provenance`: every number of a network and where it comes from.
-#include <CLI/CLI.hpp>
 #include <cmath>
 
 #include "command.hpp"
@@ -76,7 +75,7 @@ db::Table narrowed(const db::Table& table) {
   return result;
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     std::string db = "results.db";
     std::string job;

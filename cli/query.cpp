@@ -1,13 +1,11 @@
 // mosaic query: the database in SQL.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     std::string db = "results.db";
     std::string sql;

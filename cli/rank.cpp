@@ -1,5 +1,4 @@
 // mosaic rank: how well a supernet's inherited scores rank networks.
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -13,18 +12,17 @@
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<jobs::RankOptions>();
   auto json = std::make_shared<bool>(false);
+  auto part = std::make_shared<std::string>();
   app.add_option("JOB", options->job_file, "job file (TOML) with a [rank] section")->required();
   app.add_option("--db", options->db, "results database; made where it does not exist")
       ->capture_default_str();
   app.add_option("--page", options->page,
                  "HTML page to write (default: rank.html beside the database)");
-  app.add_option("--only", options->part,
-                 "do one part: scores (supernets) or truth (networks alone)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, jobs::RankPart>{
-          {"scores", jobs::RankPart::scores}, {"truth", jobs::RankPart::truth}}));
+  app.add_option("--only", *part, "do one part: scores (supernets) or truth (networks alone)")
+      ->check(one_of({"scores", "truth"}));
   app.add_flag("--json", *json, "print everything as JSON");
   app.footer(
       "Trains networks alone (or reads what they reach from a table), trains the supernet with\n"
@@ -33,7 +31,9 @@ void setup(CLI::App& app) {
       "and says how well each ranks, beside parameter counts and FLOPs. Give the same command "
       "again\n"
       "after an interruption: it goes on.");
-  app.callback([options, json] {
+  app.callback([options, json, part] {
+    if (!part->empty())
+      options->part = *part == "scores" ? jobs::RankPart::scores : jobs::RankPart::truth;
     const auto ranked = jobs::run_rank(*options);
     if (!ranked) {
       core::log_info("recorded in " + options->db + "; the same command without --only ranks");

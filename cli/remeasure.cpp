@@ -1,6 +1,4 @@
 // mosaic remeasure: timings that were taken while the device was slow.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "job_output.hpp"
 #include "mosaic/core/error.hpp"
@@ -8,7 +6,7 @@
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<DatabaseOptions>();
   app.add_option("JOB", options->job, "name of the job (default: the only one, or the latest)");
   app.add_option("--db", options->db, "results database of the job")->capture_default_str();

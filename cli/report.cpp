@@ -1,5 +1,4 @@
 // mosaic report: the page of a job.
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "command.hpp"
@@ -10,7 +9,7 @@
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     DatabaseOptions database;
     std::string out;

@@ -1,13 +1,11 @@
 // mosaic resume: goes on with a job.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "job_output.hpp"
 
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   struct Options {
     DatabaseOptions database;
     std::string report;

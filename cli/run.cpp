@@ -1,6 +1,4 @@
 // mosaic run: a whole job.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "job_output.hpp"
 
@@ -12,7 +10,7 @@ struct Options {
   std::string report;
 };
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<Options>();
   add_job_options(app, options->job);
   app.add_option("--report", options->report,

@@ -1,13 +1,11 @@
 // mosaic search: the search of a job.
-#include <CLI/CLI.hpp>
-
 #include "command.hpp"
 #include "job_output.hpp"
 
 namespace mosaic::cli {
 namespace {
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<jobs::RunOptions>();
   add_job_options(app, *options);
   app.footer("Trains first, if the job has a supernet that is not trained yet.");

@@ -8,6 +8,6 @@ namespace mosaic::cli {
 
 using jobs::remarks;  // of the report
 
-void add_selection_options(CLI::App& app, jobs::Selection& selection);
+void add_selection_options(App& app, jobs::Selection& selection);
 
 }  // namespace mosaic::cli

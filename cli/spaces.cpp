@@ -1,5 +1,4 @@
 // mosaic spaces: the search spaces, or one of them.
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <iostream>
 
@@ -85,12 +84,12 @@ void describe_space(const spaces::Space& space) {
   print_table(table, {});
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<SpaceOptions>();
   app.add_option("NAME", options->name, "a space to explain; without it they are listed");
   app.add_option("--set", options->set, "an option of the space, key=value; may be repeated");
   app.add_option("--input", options->input, "channels height width")
-      ->expected(3)
+      ->expected(3, 3)
       ->capture_default_str()
       ->check(whole_number(1, 1'000'000));
   app.add_option("--classes", options->classes, "outputs")->capture_default_str()->check(count());

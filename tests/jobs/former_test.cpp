@@ -1,10 +1,9 @@
 // A database with an unfinished job of an earlier version.
-#include <sqlite3.h>
-
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
 #include "cli/program.hpp"
+#include "jobs/former.hpp"
 #include "mosaic/db/database.hpp"
 #include "mosaic/jobs/pipeline.hpp"
 #include "mosaic/supernet/engine/device.hpp"
@@ -12,19 +11,9 @@
 using namespace mosaic;
 using cli::test::Folder;
 using cli::test::slurp;
+using test::execute;
 
 namespace {
-
-void execute(const std::string& path, const std::string& sql) {
-  sqlite3* database = nullptr;
-  REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
-  char* message = nullptr;
-  const int code = sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &message);
-  INFO((message == nullptr ? "" : message));
-  CHECK(code == SQLITE_OK);
-  sqlite3_free(message);
-  sqlite3_close(database);
-}
 
 std::string evaluated(const std::string& path) {
   std::string text;
