@@ -1,12 +1,12 @@
 // mosaic serve: the pages of a database, live, for a browser.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "command.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/serve/server.hpp"
+#include "numbers.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -15,13 +15,13 @@ bool only_this_machine(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<serve::Options>();
   app.add_option("--db", options->db, "results database")->capture_default_str();
   app.add_option("--host", options->host, "address to listen on; as it is, this machine alone")
       ->capture_default_str();
   app.add_option("--port", options->port, "port to listen on; 0 takes any that is free")
-      ->check(CLI::Range(0, 65535))
+      ->check(whole_number(0, 65535))
       ->capture_default_str();
   app.footer(
       "Opens no browser: it prints the address to open. Runs beside the search, and only reads.\n"
