@@ -13,6 +13,7 @@
 #include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
+#include "mosaic/core/plugin.hpp"
 #include "mosaic/core/process.hpp"
 
 namespace {
@@ -86,14 +87,26 @@ int run(int argc, char** argv) {
   bool verbose = false;
   app.add_flag("-q,--quiet", quiet, "print warnings and errors only");
   app.add_flag("-v,--verbose", verbose, "print details");
+  app.add_option_function<std::vector<std::string>>(
+         "--plugin",
+         [](const std::vector<std::string>& paths) {
+           for (const auto& path : paths) core::load_plugin(path);
+         },
+         "a shared library with spaces, ops, tasks ... of your own; may be repeated (see 'mosaic "
+         "new')")
+      ->type_name("FILE")
+      ->take_all()
+      ->allow_extra_args(false);
   app.parse_complete_callback([&] {
     core::set_log_level(quiet     ? core::LogLevel::warning
                         : verbose ? core::LogLevel::debug
                                   : core::LogLevel::info);
   });
   for (const auto& name : cli::commands().names()) {
-    cli::App command(*app.add_subcommand(name, cli::commands().summary(name)));
-    cli::commands().at(name)(command);
+    CLI::App& command = *app.add_subcommand(name, cli::commands().summary(name));
+    command.fallthrough();  // --plugin, --quiet and --verbose may stand anywhere
+    cli::App described(command);
+    cli::commands().at(name)(described);
   }
   try {
     auto words = with_help({argv + 1, argv + argc});

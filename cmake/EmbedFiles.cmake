@@ -1,5 +1,5 @@
-# cmake -DOUTPUT=files.cpp -DFILES="a.js;b.css" -P EmbedFiles.cmake
-# Writes the function that report/files.hpp declares: the files as text, by name.
+# cmake -DOUTPUT=files.cpp -DHEADER=report/files.hpp -DNAMESPACE=mosaic::report -DFILES="a.js;b.css" -P EmbedFiles.cmake
+# Writes the function files() that the header declares: the files as text, by name.
 
 set(entries "")
 foreach(file IN LISTS FILES)
@@ -8,9 +8,9 @@ foreach(file IN LISTS FILES)
   string(APPEND entries "      {\"${name}\", R\"~~~(${text})~~~\"},\n")
 endforeach()
 file(WRITE "${OUTPUT}" "// Written by cmake/EmbedFiles.cmake.
-#include \"files.hpp\"
+#include \"${HEADER}\"
 
-namespace mosaic::report {
+namespace ${NAMESPACE} {
 
 const std::map<std::string, std::string, std::less<>>& files() {
   static const std::map<std::string, std::string, std::less<>> all = {
@@ -18,5 +18,5 @@ ${entries}  };
   return all;
 }
 
-}  // namespace mosaic::report
+}  // namespace ${NAMESPACE}
 ")

@@ -75,3 +75,16 @@ function(mosaic_room name)
     set_property(GLOBAL APPEND PROPERTY MOSAIC_LINKS ${room_LINKS})
   endif()
 endfunction()
+
+# mosaic_embed(TARGET NAMESPACE HEADER FILES...): the files as text in the target, by the function
+# files() that the header declares; written anew whenever one of them changes.
+function(mosaic_embed target namespace header)
+  set(embed "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake")
+  set(embedded "${CMAKE_CURRENT_BINARY_DIR}/files.cpp")
+  add_custom_command(
+    OUTPUT "${embedded}"
+    COMMAND ${CMAKE_COMMAND} "-DOUTPUT=${embedded}" "-DHEADER=${header}" "-DNAMESPACE=${namespace}"
+            "-DFILES=${ARGN}" -P "${embed}"
+    DEPENDS ${ARGN} "${embed}" COMMENT "Embedding files of ${target}" VERBATIM)
+  target_sources(${target} PRIVATE "${embedded}")
+endfunction()

@@ -4,6 +4,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
+#include "mosaic/core/plugin.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/jobs/job_state.hpp"
 #include "mosaic/supernet/engine/device.hpp"
@@ -86,7 +87,8 @@ Workplace reopen(const JobFile& file, const db::Job& job) {
         "go on where it began, or begin a new job: results depend on the device");
   if (job.libraries != libraries())
     core::log_warning("job '" + job.name + "' began with " + job.libraries + ", this is " +
-                      libraries() + ": results may differ in the last digits");
+                      libraries() + ": results may differ" +
+                      (core::plugins().empty() ? " in the last digits" : ""));
   if (work.data_checksum() != job.data_checksum)
     throw core::Error(
         (work.task ? "the data of task '" + job.task : "the table '" + work.file.table->origin) +

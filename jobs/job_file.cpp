@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/plugin.hpp"
 #include "mosaic/evaluators/table.hpp"
 #include "mosaic/jobs/job_file.hpp"
 #include "mosaic/jobs/selection.hpp"
@@ -217,6 +218,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
   core::Section head = root.section("job");
   job.name = head.required_string("name");
   if (fresh) checked(head, "name", [&] { check_name(job.name); });
+  load_plugins(root, path);
   job.seed = static_cast<std::uint64_t>(head.integer("seed", 1, 0));
   job.device = head.one_of("device", job.device, {"auto", "cpu", "cuda"});
   job.threads = head.integer("threads", 0, 0, 1024);
@@ -288,6 +290,23 @@ std::string find_beside(const std::string& name, const std::string& job_path) {
   if (name.empty() || std::filesystem::exists(name)) return name;
   const auto beside = std::filesystem::path(job_path).parent_path() / name;
   return std::filesystem::exists(beside) ? beside.string() : name;
+}
+
+void load_plugins(core::Section root, const std::string& job_path) {
+  core::Section head = root.section("job");
+  const auto base_name = [](const std::string& path) {
+    return std::filesystem::path(path).filename();
+  };
+  for (const auto& name : head.strings("plugins", {})) {
+    const auto file = find_beside(name, job_path);
+    const auto& there = core::plugins();
+    if (!std::filesystem::exists(file) &&
+        std::any_of(there.begin(), there.end(), [&](const auto& plugin) {
+          return base_name(plugin.path) == base_name(file);
+        }))
+      continue;
+    checked(head, "plugins", [&] { core::load_plugin(file); });
+  }
 }
 
 tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std::string& job_path) {

@@ -18,6 +18,7 @@ const std::vector<spaces::TaskShape> kUsualShapes = {{},
 
 spaces::Space space_of_job(const db::Job& job) {
   auto root = core::Config::from_text(job.config, job.config_path, former_keys()).root();
+  load_plugins(root, job.config_path);
   auto section = root.section("space");
   const auto name = section.required_string("name");
   std::map<std::string, std::string> options;

@@ -6,6 +6,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
+#include "mosaic/core/plugin.hpp"
 #include "mosaic/search/search.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
@@ -13,7 +14,9 @@
 namespace mosaic::jobs {
 
 std::string libraries() {
-  return "libtorch " + supernet::torch_version() + ", pagmo " + search::pagmo_version();
+  const auto plugins = core::describe_plugins();
+  return "libtorch " + supernet::torch_version() + ", pagmo " + search::pagmo_version() +
+         (plugins.empty() ? "" : ", " + plugins);
 }
 
 Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {

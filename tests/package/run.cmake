@@ -42,3 +42,93 @@ file(STRINGS "${work}/results-packaged.html" title REGEX "<title>packaged")
 if(NOT title)
   message(FATAL_ERROR "package test: run_job wrote no page of its job")
 endif()
+
+# A plugin with one thing of each kind: trained, stopped, resumed, searched, asked.
+file(WRITE "${work}/mine.toml" [=[
+[job]
+name = "mine"
+plugins = ["build/libmine.so"]
+device = "cpu"
+threads = 1
+[space]
+name = "my-sequences"
+[task]
+name = "my-sequences"
+validation = 0.25
+[supernet]
+sharing = "my-average"
+copies = 2
+epochs = 2
+batch_size = 30
+[[objective]]
+metric = "mean_error"
+examples = 60
+[[objective]]
+metric = "ops"
+[search]
+algorithm = "random"
+population = 8
+evaluations = 6
+]=])
+set(mosaic "${work}/prefix/bin/mosaic")
+set(db --db "${work}/mine.db")
+run("${mosaic}" train "${work}/mine.toml" ${db})
+run("${mosaic}" resume ${db})
+run("${mosaic}" front ${db})
+run("${mosaic}" extract ${db} --best mean_error --out "${work}/mine-model")
+run("${mosaic}" eval "${work}/mine-model" --plugin "${work}/build/libmine.so")
+run("${work}/build/observer" "${work}/build/libmine.so")
+
+# What `mosaic new` writes builds as it is.
+function(refused expected)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE text)
+  string(FIND "${text}" "${expected}" found)
+  if(NOT status EQUAL 2 OR found EQUAL -1)
+    message(FATAL_ERROR "package test: '${ARGN}' ended with ${status}, not with '${expected}':\n${text}")
+  endif()
+endfunction()
+foreach(kind space evaluator)
+  set(folder "${work}/my-${kind}")
+  run("${mosaic}" new ${kind} my-${kind} --folder "${folder}")
+  refused("is there already" "${mosaic}" new ${kind} my-${kind} --folder "${folder}")
+  run(${CMAKE_COMMAND} -G "${GENERATOR}" -S "${folder}" -B "${folder}/build"
+      "-DCMAKE_PREFIX_PATH=${work}/prefix" "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}")
+  run(${CMAKE_COMMAND} --build "${folder}/build")
+endforeach()
+set(plugins --plugin "${work}/my-space/build/libmy-space.so"
+            --plugin "${work}/my-evaluator/build/libmy-evaluator.so")
+run("${mosaic}" spaces my-space ${plugins})
+refused("Mosaic has a space 'my-space' already" "${mosaic}" ${plugins} new space my-space)
+file(WRITE "${work}/new.toml" [=[
+[job]
+name = "new"
+plugins = ["my-space/build/libmy-space.so", "my-evaluator/build/libmy-evaluator.so"]
+[space]
+name = "my-space"
+[[objective]]
+metric = "my_evaluator_kb"
+bits = 4
+[[objective]]
+metric = "flops"
+goal = "max"
+[search]
+evaluations = 40
+]=])
+run("${mosaic}" run "${work}/new.toml" --db "${work}/new.db")
+run("${mosaic}" front --db "${work}/new.db")
+
+# A plugin that moved is found by --plugin; two of one name are not loaded.
+file(RENAME "${work}/my-space/build/libmy-space.so" "${work}/libmy-space.so")
+refused("libmy-space.so" "${mosaic}" decisions --db "${work}/new.db")
+run("${mosaic}" decisions --db "${work}/new.db" --plugin "${work}/libmy-space.so")
+file(WRITE "${work}/second/CMakeLists.txt" "cmake_minimum_required(VERSION 3.25)
+project(second LANGUAGES CXX)
+find_package(Mosaic REQUIRED)
+add_library(second MODULE \"${work}/my-space/space.cpp\")
+target_link_libraries(second PRIVATE Mosaic::mosaic)
+")
+run(${CMAKE_COMMAND} -G "${GENERATOR}" -S "${work}/second" -B "${work}/second/build"
+    "-DCMAKE_PREFIX_PATH=${work}/prefix" "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}")
+run(${CMAKE_COMMAND} --build "${work}/second/build")
+refused("registers what is there already: space 'my-space'" "${mosaic}" spaces
+        --plugin "${work}/libmy-space.so" --plugin "${work}/second/build/libsecond.so")

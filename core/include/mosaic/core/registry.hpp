@@ -12,17 +12,22 @@
 
 namespace mosaic::core {
 
+/// Is asked before an entry is added: may it be? A name that is taken throws std::logic_error, or,
+/// while a plugin is loaded (plugin.hpp), makes load_plugin() throw.
+bool admit(const std::string& kind, const std::string& name, bool taken);
+
 /// Name -> value, with a one-line summary each. `kind` is the word used in messages ("space").
-/// Filled by static `Registered` objects before main() and read-only afterwards.
+/// Filled by static `Registered` objects before main(), and by those of plugins when they are
+/// loaded.
 template <class Value>
 class Registry {
  public:
   explicit Registry(std::string kind) : kind_(std::move(kind)) {}
 
   /// Throws std::logic_error if the name is taken.
-  void add(std::string name, std::string summary, Value value) {
-    if (!entries_.emplace(name, Entry{std::move(summary), std::move(value)}).second)
-      throw std::logic_error(kind_ + " '" + name + "' is registered twice");
+  void add(const std::string& name, std::string summary, Value value) {
+    if (admit(kind_, name, contains(name)))
+      entries_.emplace(name, Entry{std::move(summary), std::move(value)});
   }
 
   /// Throws UsageError that lists the known names and suggests the nearest one.
@@ -61,8 +66,8 @@ class Registry {
 /// `const core::Registered kEntry{spaces(), "my-space", "what it is", factory};`
 struct Registered {
   template <class Value, class Given>
-  Registered(Registry<Value>& registry, std::string name, std::string summary, Given&& value) {
-    registry.add(std::move(name), std::move(summary), Value(std::forward<Given>(value)));
+  Registered(Registry<Value>& registry, const std::string& name, std::string summary, Given&& value) {
+    registry.add(name, std::move(summary), Value(std::forward<Given>(value)));
   }
 };
 

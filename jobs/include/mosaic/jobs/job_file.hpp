@@ -91,6 +91,10 @@ const core::FormerKeys& former_keys();
 /// A file or folder named in a job: as it stands, or beside the job file.
 std::string find_beside(const std::string& name, const std::string& job_path);
 
+/// Loads the [job] plugins of a job. One that is not where the job says is taken as loaded where a
+/// plugin of that file name is (--plugin). Throws core::UsageError at the line of the key.
+void load_plugins(core::Section root, const std::string& job_path);
+
 /// The [task] of a job, with its path found.
 tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std::string& job_path);
 
