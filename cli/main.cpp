@@ -55,8 +55,9 @@ void finish_output() {
 
 /// A first word that is no subcommand, nor the former name of one: the nearest one.
 void check_command(const CLI::App& app, const std::vector<std::string>& words) {
-  const auto word = std::find_if(words.begin(), words.end(),
-                                 [](const std::string& text) { return !text.starts_with("-"); });
+  const auto word = std::find_if(words.begin(), words.end(), [&](const std::string& text) {
+    return !text.starts_with("-") && (&text == words.data() || *(&text - 1) != "--plugin");
+  });
   if (word == words.end()) return;
   const auto named = [&](const CLI::App* command) { return command->check_name(*word); };
   if (!app.get_subcommands(named).empty()) return;

@@ -28,12 +28,13 @@ void check_name(const Options& options) {
   });
   if (!plain || name.empty() || name.front() < 'a' || name.back() == '-')
     throw core::UsageError("'" + name + "' is no name for a plugin",
-                           "use small letters, digits and '-', a letter first: my-" +
-                               options.kind);
+                           "use small letters, digits and '-', a letter first: my-" + options.kind);
   if (options.kind == "space" ? spaces::space_types().contains(name)
                               : evaluators::evaluators().contains(name))
-    throw core::UsageError("Mosaic has " + (options.kind == "space" ? "a space '" : "an evaluator '") + name + "' already",
-                           "choose another name");
+    throw core::UsageError(
+        "Mosaic has " + std::string(options.kind == "space" ? "a space '" : "an evaluator '") +
+            name + "' already",
+        "choose another name");
 }
 
 /// Where this program was installed to; empty: it runs where it was built.
@@ -57,11 +58,11 @@ void write_folder(const Options& options) {
   std::replace(identifier.begin(), identifier.end(), '-', '_');
   const auto write = [&](const std::string& file, const std::string& as) {
     std::string text = files().find(file + ".in")->second;
-    for (const auto& [key, value] :
-         {std::pair<std::string, std::string>{"@NAME@", name},
-          {"@IDENTIFIER@", identifier},
-          {"@VERSION@", version.substr(0, version.rfind('.'))}})
-      for (auto at = text.find(key); at != std::string::npos; at = text.find(key, at + value.size()))
+    for (const auto& [key, value] : {std::pair<std::string, std::string>{"@NAME@", name},
+                                     {"@IDENTIFIER@", identifier},
+                                     {"@VERSION@", version.substr(0, version.rfind('.'))}})
+      for (auto at = text.find(key); at != std::string::npos;
+           at = text.find(key, at + value.size()))
         text.replace(at, key.size(), value);
     core::write_file_atomic((fs::path(folder) / as).string(), text);
     std::cout << (fs::path(folder) / as).string() << "\n";
@@ -78,9 +79,9 @@ void write_folder(const Options& options) {
   std::cout << "\n";
   if (installed.empty())
     std::cout << "Install Mosaic first, where you like: cmake --install BUILD --prefix PREFIX\n";
-  std::cout << "Build it:  cmake -S " << folder << " -B " << folder << "/build -DCMAKE_PREFIX_PATH="
-            << (installed.empty() ? "PREFIX" : installed) << " && cmake --build " << folder
-            << "/build\n"
+  std::cout << "Build it:  cmake -S " << folder << " -B " << folder
+            << "/build -DCMAKE_PREFIX_PATH=" << (installed.empty() ? "PREFIX" : installed)
+            << " && cmake --build " << folder << "/build\n"
             << "See it:    mosaic --plugin " << folder << "/build/lib" << name << ".so "
             << (kind == "space" ? "spaces " + name : "metrics") << "\n"
             << "Search it: mosaic run " << folder << "/job.toml --db results.db\n";

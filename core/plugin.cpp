@@ -70,9 +70,9 @@ void load_plugin(const std::string& path) {
             "): docs/own-space.md says how");
   }
   if (!state.taken.empty())
-    throw UsageError("the plugin " + path + " registers what is there already: " +
-                         join(state.taken),
-                     "give it another name in the plugin, or load one of the two alone");
+    throw UsageError(
+        "the plugin " + path + " registers what is there already: " + join(state.taken),
+        "give it another name in the plugin, or load one of the two alone");
   plugin.entries = state.entries;
   if (plugin.entries.empty())
     log_warning("the plugin " + path +

@@ -301,9 +301,8 @@ void load_plugins(core::Section root, const std::string& job_path) {
     const auto file = find_beside(name, job_path);
     const auto& there = core::plugins();
     if (!std::filesystem::exists(file) &&
-        std::any_of(there.begin(), there.end(), [&](const auto& plugin) {
-          return base_name(plugin.path) == base_name(file);
-        }))
+        std::any_of(there.begin(), there.end(),
+                    [&](const auto& plugin) { return base_name(plugin.path) == base_name(file); }))
       continue;
     checked(head, "plugins", [&] { core::load_plugin(file); });
   }

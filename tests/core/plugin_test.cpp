@@ -21,7 +21,8 @@ TEST_CASE("what is no plugin is refused with what to do") {
   };
   CHECK(load("none.so").starts_with("there is no plugin " + (folder / "none.so").string()));
   CHECK(load("").starts_with("there is no plugin"));  // a folder
-  std::ofstream(folder / "text.so") << "this is no library, but it is long enough for a header of one";
+  std::ofstream(folder / "text.so")
+      << "this is no library, but it is long enough for a header of one";
   const auto text = load("text.so");
   CHECK(text.starts_with("cannot load the plugin " + (folder / "text.so").string()));
   CHECK(text.find("docs/own-space.md") != std::string::npos);

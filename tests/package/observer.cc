@@ -1,4 +1,5 @@
-// A program over the library with an observer of its own, and a plugin: counts passes by network and keeps the largest gradient.
+// A program over the library with an observer of its own, and a plugin: counts passes by network
+// and keeps the largest gradient.
 #include <ATen/ATen.h>
 
 #include <algorithm>

@@ -43,7 +43,7 @@ if(NOT title)
   message(FATAL_ERROR "package test: run_job wrote no page of its job")
 endif()
 
-# A plugin with one thing of each kind: trained, stopped, resumed, searched, asked.
+# A plugin with one thing of each kind: trained, searched, extracted, evaluated.
 file(WRITE "${work}/mine.toml" [=[
 [job]
 name = "mine"
@@ -73,7 +73,7 @@ evaluations = 6
 set(mosaic "${work}/prefix/bin/mosaic")
 set(db --db "${work}/mine.db")
 run("${mosaic}" train "${work}/mine.toml" ${db})
-run("${mosaic}" resume ${db})
+run("${mosaic}" search "${work}/mine.toml" ${db})
 run("${mosaic}" front ${db})
 run("${mosaic}" extract ${db} --best mean_error --out "${work}/mine-model")
 run("${mosaic}" eval "${work}/mine-model" --plugin "${work}/build/libmine.so")

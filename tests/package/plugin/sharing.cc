@@ -24,11 +24,11 @@ class Average : public Sharing {
   std::int64_t copies_;
 };
 
-const core::Registered kEntry{
-    sharing_kinds(), "my-average", "the mean of all copies",
-    SharingFactory([](const spaces::SuperGraph& graph, std::size_t, const SharingSettings& settings,
-                      std::uint64_t) {
-      return std::make_unique<Average>(graph.slots.size(), settings.copies);
-    })};
+const core::Registered kEntry{sharing_kinds(), "my-average", "the mean of all copies",
+                              SharingFactory([](const spaces::SuperGraph& graph, std::size_t,
+                                                const SharingSettings& settings, std::uint64_t) {
+                                return std::make_unique<Average>(graph.slots.size(),
+                                                                 settings.copies);
+                              })};
 
 }  // namespace

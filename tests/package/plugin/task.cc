@@ -57,8 +57,7 @@ class Sequences : public Task {
         2 * points.select(2, 0).relu().mean(1) - points.select(2, 1).mean(1) + scale.select(1, 0);
     return {{{"scale", scale}, {"points", points}}, {{"temperature", wanted}}};
   }
-  at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets,
-                    double) const override {
+  at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets, double) const override {
     return (outputs.squeeze(1) - tensor(targets, "temperature")).square();
   }
   LossName loss_name() const override { return {"squared error", "K²"}; }
@@ -80,12 +79,11 @@ class Sequences : public Task {
 
 const core::Registered kTask{
     mosaic::tasks::tasks(), "my-sequences", "a temperature after points",
-    TaskType{
-        [](const TaskSettings& settings) { return std::make_unique<Sequences>(settings); },
-        {{"mean_error", "K", false, [] {
-            return mean_metric([](const at::Tensor& outputs, const auto& targets) {
-              return (outputs.squeeze(1) - tensor(targets, "temperature")).abs();
-            });
-          }}}}};
+    TaskType{[](const TaskSettings& settings) { return std::make_unique<Sequences>(settings); },
+             {{"mean_error", "K", false, [] {
+                 return mean_metric([](const at::Tensor& outputs, const auto& targets) {
+                   return (outputs.squeeze(1) - tensor(targets, "temperature")).abs();
+                 });
+               }}}}};
 
 }  // namespace

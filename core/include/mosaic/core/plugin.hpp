@@ -8,8 +8,8 @@
 namespace mosaic::core {
 
 struct Plugin {
-  std::string path;  ///< absolute
-  std::string hash;  ///< hash_file() of it
+  std::string path;                  ///< absolute
+  std::string hash;                  ///< hash_file() of it
   std::vector<std::string> entries;  ///< what it registered: "space my-space"
 };
 

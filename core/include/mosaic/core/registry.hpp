@@ -66,7 +66,8 @@ class Registry {
 /// `const core::Registered kEntry{spaces(), "my-space", "what it is", factory};`
 struct Registered {
   template <class Value, class Given>
-  Registered(Registry<Value>& registry, const std::string& name, std::string summary, Given&& value) {
+  Registered(Registry<Value>& registry, const std::string& name, std::string summary,
+             Given&& value) {
     registry.add(name, std::move(summary), Value(std::forward<Given>(value)));
   }
 };
