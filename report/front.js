@@ -272,15 +272,13 @@ function networks_section(part) {
     part.head('Networks of the front');
     part.table('front', {
       ...shared,
-      columns: network_columns(),
+      columns: network_columns(store.front),
       rows: store.front,
       caption: 'Networks of the measured Pareto front'
     });
   }
-  part.folded('all', 'All ' + plural(count(), 'network'), () => ({
-                                                            ...shared,
-                                                            columns: network_columns(),
-                                                            rows: every(() => true),
-                                                            caption: 'All networks of the job'
-                                                          }));
+  part.folded('all', 'All ' + plural(count(), 'network'), () => {
+    const rows = every(() => true);
+    return {...shared, columns: network_columns(rows), rows, caption: 'All networks of the job'};
+  });
 }

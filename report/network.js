@@ -102,7 +102,7 @@ function network_card(part) {
 }
 
 /** Columns of a table of networks: each metric as predicted and as measured, side by side. */
-function network_columns() {
+function network_columns(rows) {
   const columns = [
     numbers('Eval.', store.networks.evaluation, whole),
     {title: 'Network', hash: true, value: hash},
@@ -110,7 +110,7 @@ function network_columns() {
   ];
   for (const metric of store.metrics) {
     const column = (title, values, errors, marked) => {
-      const show = column_text(values, metric.unit);
+      const show = column_text(rows.map((i) => values[i]), metric.unit);
       return {
         title: title,
         number: true,

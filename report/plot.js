@@ -144,6 +144,11 @@ class Plot {
     this.whole = false;  // everything is shown, though there is a home
     this.at = -1;
     this.drawn = {};
+    this.seen = true;
+    new IntersectionObserver((entries) => {
+      this.seen = entries.at(-1).isIntersecting;
+      if (this.seen && this.stale) this.draw();
+    }, {rootMargin: '200px'}).observe(this.host);
     this.listen();
     plots.push(this);
   }
@@ -171,6 +176,9 @@ class Plot {
         'aria-label',
         (content.summary || '') + ' Arrow keys step through the points' +
             (this.pick ? ', Enter keeps one' : '') + '; the numbers are also in a table below.');
+    // What nobody sees is drawn when it comes into view.
+    this.stale = this.milliseconds !== undefined && !this.seen;
+    if (this.stale) return;
     this.draw();
     if (pointed !== null) this.mark(pointed);
   }
@@ -255,6 +263,7 @@ class Plot {
   draw() {
     if (!this.series.length) return;
     const started = performance.now();
+    this.stale = false;
     this.label_reset();
     this.frame();
     const ratio = window.devicePixelRatio || 1;
@@ -521,6 +530,7 @@ class Plot {
 
   /** Points that can be pointed at, in the order in which they are drawn. */
   index() {
+    if (this.stale) this.draw();
     if (this.grid) return this.grid;
     const shown = this.visible().filter((series) => !series.quiet);
     const total = shown.reduce((sum, series) => sum + series.x.length, 0);
