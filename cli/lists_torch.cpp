@@ -1,4 +1,4 @@
-// The subcommands that list a registry: tasks, ops, ways of sharing, samplers, metrics, predictors,
+// The subcommands that list a registry: ops, ways of sharing, samplers, metrics, predictors,
 // algorithms.
 #include <CLI/CLI.hpp>
 
@@ -9,7 +9,6 @@
 #include "mosaic/spaces/ops.hpp"
 #include "mosaic/supernet/sharing/sharing.hpp"
 #include "mosaic/supernet/training/sampler.hpp"
-#include "mosaic/tasks/task.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
@@ -34,9 +33,6 @@ void setup_list(CLI::App& app, const core::Registry<Value>& registry) {
   });
 }
 
-const core::Registered kTasksEntry{
-    commands(), "tasks", "list the tasks",
-    CommandSetup([](CLI::App& app) { setup_list(app, tasks::tasks()); })};
 const core::Registered kOpsEntry{
     commands(), "ops", "list the operations networks are made of",
     CommandSetup([](CLI::App& app) { setup_list(app, spaces::ops()); })};
