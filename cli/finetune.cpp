@@ -13,11 +13,11 @@ void setup(App& app) {
   auto options = std::make_shared<jobs::FinetuneOptions>();
   app.add_option("DIR", options->folder, "folder of an extracted network")->required();
   app.add_option("--out", options->out, "folder to write")->required();
-  app.add_option("--epochs", options->epochs, "passes over the training split")
-      ->capture_default_str()
+  app.add_option("--epochs", options->epochs,
+                 "passes over the training split (default: 2, more where the data are few)")
       ->check(whole_number(1, 100'000));
-  app.add_option("--batch-size", options->batch_size, "examples a step")
-      ->capture_default_str()
+  app.add_option("--batch-size", options->batch_size,
+                 "examples a step (default: 128, fewer where the data are few)")
       ->check(whole_number(2, 1 << 20));
   app.add_option("--learning-rate", options->learning_rate, "at the start; cosine to 0")
       ->capture_default_str()

@@ -1,4 +1,4 @@
-// The subcommands that list a registry: tasks, ops, ways of sharing, samplers, metrics, predictors,
+// The subcommands that list a registry: ops, ways of sharing, samplers, metrics, predictors,
 // algorithms.
 #include "command.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
@@ -7,7 +7,6 @@
 #include "mosaic/spaces/ops.hpp"
 #include "mosaic/supernet/sharing/sharing.hpp"
 #include "mosaic/supernet/training/sampler.hpp"
-#include "mosaic/tasks/task.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
@@ -32,8 +31,6 @@ void setup_list(App& app, const core::Registry<Value>& registry) {
   });
 }
 
-const core::Registered kTasksEntry{commands(), "tasks", "list the tasks",
-                                   CommandSetup([](App& app) { setup_list(app, tasks::tasks()); })};
 const core::Registered kOpsEntry{commands(), "ops", "list the operations networks are made of",
                                  CommandSetup([](App& app) { setup_list(app, spaces::ops()); })};
 const core::Registered kSharingEntry{commands(), "sharing", "list the ways weights are shared",

@@ -130,7 +130,7 @@ Extracted extract_subnet(const ExtractOptions& options) {
     throw core::UsageError(options.out + " holds a network already", "choose another --out");
   const db::Reader database(options.db);
   const db::Job job = database.job(options.job);
-  JobFile file = JobFile::from_text(job.config, job.config_path);
+  JobFile file = begun_file(database, job);
   if (!file.sharing)
     throw core::Error("job '" + job.name + "' has no supernet to extract from",
                       "run a job with a [supernet] section");
@@ -242,8 +242,12 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   };
   const auto before = validate();
   supernet::TrainSettings settings;
-  settings.epochs = options.epochs;
-  settings.batch_size = options.batch_size;
+  const auto examples = task->size(tasks::Split::train);
+  settings.batch_size =
+      options.batch_size > 0 ? options.batch_size : supernet::batch_size_for(examples);
+  settings.epochs = options.epochs > 0 ? options.epochs
+                                       : supernet::epochs_for(supernet::kSubnetSteps, examples,
+                                                              settings.batch_size, 2);
   settings.learning_rate = options.learning_rate;
   supernet::TrainHooks hooks;
   hooks.label = "finetune";
@@ -271,7 +275,7 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
                       "lower --learning-rate (now " + core::format_double(options.learning_rate) +
                           "); no network was written");
   subnet.info().passes +=
-      ", finetune(" + std::to_string(options.epochs) + " epochs), calibrate(2048 examples)";
+      ", finetune(" + std::to_string(settings.epochs) + " epochs), calibrate(2048 examples)";
   subnet.save(options.out);
   std::filesystem::remove(hooks.checkpoint);
   const auto leading = task->metrics().at(0);

@@ -233,6 +233,8 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
     core::Section section = root.section("supernet");
     job.sharing = supernet::SharingSettings::read(section);
     job.train = supernet::TrainSettings::read(section);
+    job.epochs_by_data = fresh && !section.has("epochs");
+    job.batch_size_by_data = fresh && !section.has("batch_size");
     checked(section, "sampler",
             [&] { supernet::samplers().at(core::parse_call(job.train.sampler).name); });
     if (fresh && job.train.precision == "bfloat16" && supernet::resolve_device(job.device) == "cpu")

@@ -24,6 +24,9 @@ namespace {
 using evaluators::Candidate;
 using evaluators::Evaluator;
 
+/// A supernet that was trained for fewer steps tells its networks hardly apart.
+constexpr std::int64_t kFewSteps = 400;
+
 std::string goal_name(Goal goal) {
   switch (goal) {
     case Goal::train:
@@ -168,6 +171,14 @@ class Pipeline {
                    std::to_string(estimate.batch_size) + " examples: about " +
                    core::human_seconds(estimate.seconds) + " and " +
                    core::human_bytes(estimate.bytes) + " of memory on " + job_.device);
+    if (estimate.steps < kFewSteps)
+      core::log_warning(core::with_commas(estimate.steps) +
+                        " steps are few for weights that all networks share; " +
+                        core::with_commas(supernet::kSupernetSteps) +
+                        " would be: [supernet] epochs = " +
+                        std::to_string(supernet::epochs_for(supernet::kSupernetSteps,
+                                                            work_.task->size(tasks::Split::train),
+                                                            estimate.batch_size)));
     if (work_.device == "cpu" && estimate.bytes > core::available_memory())
       core::log_warning("only " + core::human_bytes(core::available_memory()) +
                         " of memory are free: a batch may be "
@@ -452,7 +463,7 @@ JobRun run_job(const RunOptions& options, Goal goal) {
     say_done(*known, options.db);
     return {*known, goal};
   }
-  Workplace work = known ? reopen(file, *known) : Workplace::open(file);
+  Workplace work = known ? reopen(begun_file(database, *known), *known) : Workplace::open(file);
   db::Job job = known ? *known : new_job(work, options.db);
   job.folder = existing_folder(job, work.file, options.db);
   if (!known) {
@@ -465,12 +476,16 @@ JobRun run_job(const RunOptions& options, Goal goal) {
       search::check_search(*work.space, settings, job.objectives.size());
     }
     database.create_job(job);
+    keep_begun(database, job, work.file);
     if (searches) keep_start(database, job, start);
   }
   core::log_info("job '" + job.name + "': space " + job.space + " (" +
                  core::human_count(work.space->size().architectures) + " networks)" +
                  (job.task.empty() ? "" : ", task " + job.task) + ", " + job.device +
                  ", database " + options.db);
+  if (work.task && !known)
+    if (const auto data = work.task->summary(); !data.empty())
+      core::log_info("task " + job.task + ": " + data);
   return Pipeline(std::move(work), database, std::move(job)).run(goal);
 }
 
@@ -488,7 +503,7 @@ db::Database existing_database(const std::string& path) {
 Remeasured remeasure_job(const std::string& db, const std::optional<std::string>& name) {
   db::Database database = existing_database(db);
   const db::Job job = database.job(name);
-  Workplace work = reopen(JobFile::from_text(job.config, job.config_path), job);
+  Workplace work = reopen(begun_file(database, job), job);
   try {
     return Pipeline(std::move(work), database, job).remeasure();
   } catch (const core::Interrupted&) {
@@ -516,7 +531,7 @@ JobRun resume_job(const std::string& db, const std::optional<std::string>& name)
                       "' began: going on as it began");
   if (job.phase == "rank")
     throw core::UsageError("job '" + job.name + "' is a ranking", "go on with: " + way_on(job, db));
-  const JobFile file = JobFile::from_text(job.config, job.config_path);
+  const JobFile file = begun_file(database, job);
   database.survive_power_failure(file.table == nullptr);
   core::log_info("job '" + job.name + "' goes on in phase '" + job.phase + "'");
   job.folder = existing_folder(job, file, db);

@@ -519,10 +519,13 @@ std::optional<RankResult> run_rank(const RankOptions& options) {
       database, file,
       "give the changed job another name; what it shares with the earlier one is not done "
       "again");
-  Workplace work = known ? reopen(file, *known) : Workplace::open(file);
+  Workplace work = known ? reopen(begun_file(database, *known), *known) : Workplace::open(file);
   db::Job job = known ? *known : new_job(work, options.db);
   job.folder = existing_folder(job, work.file, options.db);
-  if (!known) database.create_job(job);
+  if (!known) {
+    database.create_job(job);
+    keep_begun(database, job, work.file);
+  }
   job.status = "running";
   job.phase = "rank";
   database.update_job(job);

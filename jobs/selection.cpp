@@ -234,10 +234,55 @@ core::Error empty_front(const db::Reader& reader, const db::Job& recorded) {
   return nothing_within(reader, job, job.constraints, objectives);
 }
 
+namespace {
+
+/// The number in "validation images=180", as figures on validation examples are noted.
+std::string examples_of(const std::string& fidelity) {
+  const std::string key = "validation images=";
+  const auto at = fidelity.find(key);
+  if (at == std::string::npos) return {};
+  const auto begin = at + key.size();
+  return fidelity.substr(begin, fidelity.find(',', begin) - begin);
+}
+
+/// Says how uncertain figures on validation examples are, where a quarter of what sets the front's
+/// networks apart is within two standard errors.
+std::vector<std::string> noise(const db::Job& job, const std::vector<db::Network>& front) {
+  std::vector<std::string> result;
+  for (const auto& objective : job.objectives) {
+    double errors = 0, count = 0;
+    double least = std::numeric_limits<double>::infinity(), most = -least;
+    std::string unit, examples;
+    for (const auto& network : front) {
+      const auto found = network.metrics.find(objective.metric);
+      if (found == network.metrics.end() || examples_of(found->second.fidelity).empty()) continue;
+      const auto& measured = found->second;
+      examples = examples_of(measured.fidelity);
+      unit = measured.unit;
+      errors += measured.standard_error;
+      ++count;
+      least = std::min(least, measured.value);
+      most = std::max(most, measured.value);
+    }
+    const double error = errors / count;
+    if (count == 0 || !(2 * error > 0.25 * (most - least))) continue;
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2g", error);
+    result.push_back("each " + objective.metric + " has a standard error of " + text + " " + unit +
+                     ", from " + examples +
+                     " validation examples: networks closer than that may stand in another order "
+                     "on new data ([task] validation and [[objective]] examples make it smaller)");
+  }
+  return result;
+}
+
+}  // namespace
+
 std::vector<std::string> remarks(const db::Reader& reader, const db::Job& job,
                                  const std::vector<db::Network>& front) {
   std::vector<std::string> result;
   if (auto text = failures_text(reader, job); !text.empty()) result.push_back(std::move(text));
+  for (auto& text : noise(job, front)) result.push_back(std::move(text));
   const auto suspects = reader.suspects(job.id).size();
   if (suspects == 0) return result;
   const auto on_front = std::count_if(

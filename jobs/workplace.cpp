@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/hash.hpp"
@@ -19,6 +20,19 @@ std::string libraries() {
          (plugins.empty() ? "" : ", " + plugins);
 }
 
+namespace {
+
+void follow_data(JobFile& file, const tasks::Task& task) {
+  const auto examples = task.size(tasks::Split::train);
+  if (file.batch_size_by_data) file.train.batch_size = supernet::batch_size_for(examples);
+  if (file.epochs_by_data)
+    file.train.epochs = supernet::epochs_for(supernet::kSupernetSteps, examples,
+                                             file.train.batch_size, file.train.epochs);
+  file.epochs_by_data = file.batch_size_by_data = false;
+}
+
+}  // namespace
+
 Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
   Workplace work{std::move(file), {}, {}, nullptr, nullptr, nullptr};
   work.device = supernet::resolve_device(device.empty() ? work.file.device : device);
@@ -29,6 +43,7 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
     work.task = tasks::make_task(*work.file.task);
     shape = work.task->shape();
     work.task->to(work.device);
+    follow_data(work.file, *work.task);
   }
   work.space = std::make_unique<spaces::Space>(
       spaces::Space::make(work.file.space, shape, work.file.space_options));
@@ -54,6 +69,29 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
     work.file.search.candidates = std::make_shared<search::Candidates>(work.table->complete());
   }
   return work;
+}
+
+namespace {
+
+constexpr const char* kBegun = "begun with";
+
+}  // namespace
+
+JobFile begun_file(const db::Reader& database, const db::Job& job) {
+  JobFile file = JobFile::from_text(job.config, job.config_path);
+  const auto kept = database.state(job.id, kBegun);
+  if (!kept) return file;  // begun by a version whose defaults were the same for all data
+  const auto begun = nlohmann::json::parse(*kept);
+  begun.at("epochs").get_to(file.train.epochs);
+  begun.at("batch_size").get_to(file.train.batch_size);
+  return file;
+}
+
+void keep_begun(db::Database& database, const db::Job& job, const JobFile& file) {
+  if (!file.sharing) return;
+  const nlohmann::json begun = {{"epochs", file.train.epochs},
+                                {"batch_size", file.train.batch_size}};
+  database.save_state(job.id, kBegun, begun.dump());
 }
 
 std::string Workplace::data_checksum() const {

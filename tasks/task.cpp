@@ -38,6 +38,15 @@ void TaskSettings::visit(core::Visitor& v) {
   v("image_size", image_size, {1, 4096}, kNotIdentity);  // of the images that the checksum is of
 }
 
+std::map<std::string, std::string> TaskSettings::meanings() {
+  return {{"name", "the task"},
+          {"path", "folder or file of the data, as named or beside the job file"},
+          {"validation", "share of the training examples held out for the search"},
+          {"limit", "at most so many training and validation examples (0: all), for a quick try"},
+          {"augment", "random crops and flips in training"},
+          {"image_size", "image-folder: side to which images are resized, in pixels"}};
+}
+
 TaskSettings TaskSettings::read(core::Section section, std::uint64_t seed) {
   TaskSettings settings;
   settings.seed = seed;

@@ -1,5 +1,7 @@
 #include "mosaic/supernet/training/settings.hpp"
 
+#include <algorithm>
+
 namespace mosaic::supernet {
 
 void TrainSettings::visit(core::Visitor& v) {
@@ -25,6 +27,18 @@ TrainSettings TrainSettings::read(core::Section section) {
   if (section.string("optimizer", settings.optimizer) == "adamw") settings.learning_rate = 2e-3;
   core::read(section, settings);
   return settings;
+}
+
+std::int64_t batch_size_for(std::int64_t examples) {
+  std::int64_t size = 128;
+  while (size > 32 && examples / size < 20) size /= 2;
+  return size;
+}
+
+std::int64_t epochs_for(std::int64_t steps, std::int64_t examples, std::int64_t batch_size,
+                        std::int64_t least) {
+  const auto per_epoch = std::max<std::int64_t>(1, examples / batch_size);
+  return std::max(least, (steps + per_epoch - 1) / per_epoch);
 }
 
 }  // namespace mosaic::supernet

@@ -178,6 +178,41 @@ ImageClassification::ImageClassification(std::string name, const TaskSettings& s
   train_ = {&training_store_, tensor_of(images)};
   validation_ = {&training_store_, tensor_of(validation)};
   test_ = {data.test.count > 0 ? &test_store_ : &training_store_, tensor_of(test)};
+
+  class_sizes_.resize(class_names_.size());
+  const auto count = [&](const std::vector<std::int64_t>& numbers, const ImageSet& set) {
+    for (const std::int64_t image : numbers)
+      ++class_sizes_.at(static_cast<std::size_t>(set.labels[static_cast<std::size_t>(image)]));
+  };
+  count(images, data.train);
+  count(validation, data.train);
+  count(test, data.test.count > 0 ? data.test : data.train);
+}
+
+std::string ImageClassification::summary() const {
+  constexpr std::size_t kNamed = 12;
+  const auto [least, most] = std::minmax_element(class_sizes_.begin(), class_sizes_.end());
+  const auto named = [&](auto it) {
+    return message(
+        "{} {}", core::printable(class_names_[static_cast<std::size_t>(it - class_sizes_.begin())]),
+        core::with_commas(*it));
+  };
+  std::string of_each;
+  if (*least == *most) {
+    of_each = core::with_commas(*least) + " of each";
+  } else if (class_sizes_.size() <= kNamed) {
+    std::vector<std::string> texts;
+    for (auto it = class_sizes_.begin(); it != class_sizes_.end(); ++it) texts.push_back(named(it));
+    of_each = core::join(texts);
+  } else {
+    of_each = "fewest: " + named(least) + "; most: " + named(most);
+  }
+  const auto split = [&](Split part) { return core::with_commas(size(part)); };
+  return message(
+      "{} images of {} classes ({}): {} to train, {} to validate, {} to test",
+      core::with_commas(size(Split::train) + size(Split::validation) + size(Split::test)),
+      class_sizes_.size(), of_each, split(Split::train), split(Split::validation),
+      split(Split::test));
 }
 
 const ImageClassification::Part& ImageClassification::part(Split split) const {

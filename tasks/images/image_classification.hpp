@@ -46,6 +46,8 @@ class ImageClassification : public Task {
   const std::string& checksum() const override { return checksum_; }
   const spaces::TaskShape& shape() const override { return shape_; }
   std::int64_t size(Split split) const override;
+  /// Images, classes and images of each class; of the splits together, after `limit`.
+  std::string summary() const override;
   nlohmann::json preprocessing() const override;
 
   void to(const std::string& device) override;
@@ -83,6 +85,7 @@ class ImageClassification : public Task {
   bool augment_;
   Augmentation augmentation_;
   std::vector<std::string> class_names_;
+  std::vector<std::int64_t> class_sizes_;  ///< images of a class in all splits
   std::string checksum_;
   std::int64_t channels_, height_, width_;
   spaces::TaskShape shape_;

@@ -19,9 +19,17 @@ std::unique_ptr<Task> make(const TaskSettings& settings) {
       Augmentation{.padding = padding_for(settings.image_size), .flip = true});
 }
 
+constexpr const char* kExplanation =
+    R"(  path/train/<class>/*.jpg   the folder's name is the class; .jpg, .jpeg and .png are read
+  path/test/<class>/*.jpg    the test split, or val/; where there is neither, a tenth of train/
+The validation split, by which the search judges, is drawn from train/. Every image becomes
+image_size x image_size RGB: turned upright, squeezed where it is not square, grey ones with three
+equal channels. Training crops and flips them at random, left to right, unless augment = false.
+docs/own-images.md goes through it.)";
+
 const core::Registered kEntry{tasks(), "image-folder",
                               "any folder train/<class>/*.{jpg,png}, resized to image_size (RGB)",
-                              TaskType{make, classification_metrics()}};
+                              TaskType{make, classification_metrics(), kExplanation}};
 
 }  // namespace
 

@@ -287,6 +287,12 @@ TEST_CASE("a search without a supernet, and the catalogue commands") {
   for (const std::string command : {"spaces", "tasks", "ops", "sharing", "routers", "samplers",
                                     "metrics", "predictors", "algorithms"})
     REQUIRE(folder.run({command}).status == 0);
+  const auto task = folder.run({"tasks", "image-folder"});
+  REQUIRE(task.status == 0);
+  REQUIRE_THAT(task.output,
+               Contains("data: the task image-folder needs a folder: set [task] path"));
+  REQUIRE_THAT(folder.run({"tasks", "imagefolder"}).errors,
+               Contains("did you mean 'image-folder'?"));
   REQUIRE_THAT(folder.run({"algorithms", "nsga3"}).errors, Contains("did you mean 'nsga2'?"));
   REQUIRE_THAT(folder.run({"doctor"}).output, Contains("LibTorch"));
 }

@@ -147,6 +147,31 @@ TEST_CASE("a training is known by the identity that earlier versions gave it") {
   }
 }
 
+TEST_CASE("epochs and batch size follow the size of the data where a new job leaves them out") {
+  cli::test::need_data();
+  const cli::test::Folder folder("by_data");
+  const auto opened = [&](const std::string& task, const std::string& supernet) {
+    folder.write("job.toml", job("new", task, supernet));
+    const auto file = jobs::JobFile::from_file((folder / "job.toml").string());
+    return jobs::Workplace::open(file, {}, "cpu").file.train;
+  };
+  // A tenth is the validation split.
+  const auto few = opened("limit = 1000\n", "");
+  CHECK(few.batch_size == 32);
+  CHECK(few.epochs == 36);  // of 28 steps
+  CHECK(opened("limit = 1000\n", "batch_size = 90\n").epochs == 100);
+  const auto given = opened("limit = 1000\n", "epochs = 2\n");
+  CHECK(given.epochs == 2);
+  const auto many = opened("", "");
+  CHECK(many.batch_size == 128);
+  CHECK(many.epochs == 4);
+
+  // Jobs that earlier versions began keep their defaults.
+  const auto text = job("old", "limit = 1000\n", "");
+  CHECK(training_identity(text) ==
+        training_identity(job("old", "limit = 1000\n", "epochs = 4\nbatch_size = 128\n")));
+}
+
 TEST_CASE("what changes no result is not in the identity of a training") {
   cli::test::need_data();
   const auto& plain = former().front();

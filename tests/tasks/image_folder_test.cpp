@@ -60,6 +60,20 @@ TEST_CASE("a folder of images becomes a task") {
   CHECK(make(folder)->checksum() == task->checksum());
 }
 
+TEST_CASE("a folder of images says how many there are, of which classes, in which splits") {
+  const TemporaryFolder folder;
+  write_pets(folder, "train", 10);
+  write_pets(folder, "test", 3);
+  CHECK(make(folder)->summary() ==
+        "26 images of 2 classes (13 of each): 16 to train, 4 to validate, 6 to test");
+  folder.write("train/cat/one_more.png", plain_png(8, 8, 1, 1, 1));
+  CHECK_THAT(make(folder)->summary(), Contains("27 images of 2 classes (cat 14, dog 13)"));
+  for (int i = 0; i < 11; ++i)
+    folder.write("train/fish" + std::to_string(i) + "/0.png", plain_png(8, 8, 9, 9, 9));
+  CHECK_THAT(make(folder)->summary(),
+             Contains("38 images of 13 classes (fewest: fish0 1; most: cat 14)"));
+}
+
 TEST_CASE("val/ is the test split where there is no test/") {
   const TemporaryFolder folder;
   write_pets(folder, "train", 10);

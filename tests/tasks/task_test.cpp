@@ -32,6 +32,12 @@ TEST_CASE("task settings have defaults") {
   CHECK(settings.image_size == 32);
 }
 
+TEST_CASE("every key of [task] is explained") {
+  const auto meanings = TaskSettings::meanings();
+  for (const auto& setting : core::listed(TaskSettings()))
+    CHECK_FALSE(meanings.at(setting.key).empty());
+}
+
 TEST_CASE("task settings are read from the section [task]") {
   const TaskSettings settings = read(R"([task]
 name = "image-folder"

@@ -55,8 +55,8 @@ struct FinetuneOptions {
   std::string out;
   std::string path;
   std::string device = "auto";
-  std::int64_t epochs = 2;
-  std::int64_t batch_size = 128;
+  std::int64_t epochs = 0;      ///< 0: 2, and more where the data are few
+  std::int64_t batch_size = 0;  ///< 0: 128, and fewer where the data are few
   double learning_rate = 0.02;
 };
 struct Finetuned {

@@ -71,6 +71,8 @@ struct JobFile {
   std::optional<tasks::TaskSettings> task;
   std::optional<supernet::SharingSettings> sharing;  ///< set if there is a [supernet]
   supernet::TrainSettings train;
+  /// Keys of `train` that a new job leaves to the size of its data: Workplace::open() sets them.
+  bool epochs_by_data = false, batch_size_by_data = false;
   std::vector<ObjectiveFile> objectives;
   std::vector<db::Constraint> constraints;
   std::shared_ptr<const core::CsvTable> table;  ///< set if there is an [evaluator] of type "table"

@@ -33,6 +33,12 @@ struct Workplace {
   std::unique_ptr<supernet::Supernet> make_supernet() const;
 };
 
+/// The file of a job as it began: with epochs and batch size as they were then, if it left them
+/// out.
+JobFile begun_file(const db::Reader& database, const db::Job& job);
+/// Keeps those of a new job.
+void keep_begun(db::Database& database, const db::Job& job, const JobFile& file);
+
 /// What besides Mosaic makes this process's numbers, with versions ("libtorch 2.11.0, pagmo 2.18").
 std::string libraries();
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ struct TaskSettings {
 
   /// The keys above but for `seed`, which is the job's.
   void visit(core::Visitor& v);
+  /// What each key means, by key.
+  static std::map<std::string, std::string> meanings();
   /// Throws core::UsageError for an unknown name or a value out of range.
   static TaskSettings read(core::Section section, std::uint64_t seed);
 };
@@ -47,6 +50,9 @@ class Task {
   /// Inputs and output in names, types and shapes.
   virtual const spaces::TaskShape& shape() const = 0;
   virtual std::int64_t size(Split split) const = 0;
+  /// What the data are, in a line: "2,500 images of 10 classes (250 of each)". Empty: nothing to
+  /// say.
+  virtual std::string summary() const { return {}; }
 
   /// Moves the data ("cpu", "cuda"). Call once, before batches are asked for. Throws core::Error
   /// where there is no such device or the data does not fit.
@@ -90,6 +96,7 @@ using TaskFactory = std::function<std::unique_ptr<Task>(const TaskSettings&)>;
 struct TaskType {
   TaskFactory make;
   std::vector<MetricType> metrics;  ///< known without the data
+  std::string explanation = {};     ///< for `mosaic tasks NAME`: which files are read, and how
 };
 core::Registry<TaskType>& tasks();
 

@@ -31,4 +31,14 @@ struct TrainSettings {
   static TrainSettings read(core::Section section);
 };
 
+/// Steps after which weights that many networks share tell them apart (docs/own-images.md), and
+/// after which an extracted network has settled in weights of its own.
+inline constexpr std::int64_t kSupernetSteps = 1000, kSubnetSteps = 400;
+
+/// Examples a step where nobody says: 128, or 64 or 32, so that an epoch has 20 steps if it can.
+std::int64_t batch_size_for(std::int64_t examples);
+/// The fewest epochs, and at least `least`, that make so many steps.
+std::int64_t epochs_for(std::int64_t steps, std::int64_t examples, std::int64_t batch_size,
+                        std::int64_t least = 1);
+
 }  // namespace mosaic::supernet
