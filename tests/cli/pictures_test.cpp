@@ -121,7 +121,7 @@ TEST_CASE("training follows the number of pictures, and a job goes on with what 
   }
   std::string job = kJob;
   job.erase(job.find("epochs = 1\n"), 11);
-  job.replace(job.find("layers = 5"), 10, "layers = 2");  // 1,400 steps follow
+  job.replace(job.find("layers = 5"), 10, "layers = 2");  // 1,800 steps follow
   job.replace(job.find("image_size = 8"), 14, "image_size = 4");
   folder.write("job.toml", job);
   const auto train = folder.run({"train", "job.toml", "--db", "r.db"});
@@ -131,5 +131,5 @@ TEST_CASE("training follows the number of pictures, and a job goes on with what 
   REQUIRE(folder.run({"search", "job.toml", "--db", "r.db"}).status == 0);
   REQUIRE(folder.run({"extract", "--db", "r.db", "--out", "net"}).status == 0);
   REQUIRE(folder.run({"finetune", "net", "--batch-size", "4", "--out", "tuned"}).status == 0);
-  CHECK_THAT(slurp(folder / "tuned/config.json"), Contains("finetune(34 epochs)"));
+  CHECK_THAT(slurp(folder / "tuned/config.json"), Contains("finetune(67 epochs)"));
 }

@@ -31,9 +31,9 @@ struct TrainSettings {
   static TrainSettings read(core::Section section);
 };
 
-/// Steps after which weights that many networks share tell them apart (docs/own-images.md), and
-/// after which an extracted network has settled in weights of its own.
-inline constexpr std::int64_t kSupernetSteps = 1000, kSubnetSteps = 400;
+/// Steps that weights which many networks share are trained for where nobody says, and those of an
+/// extracted network (docs/own-images.md shows what fewer and more bring).
+inline constexpr std::int64_t kSupernetSteps = 1000, kSubnetSteps = 800;
 
 /// Examples a step where nobody says: 128, or 64 or 32, so that an epoch has 20 steps if it can.
 std::int64_t batch_size_for(std::int64_t examples);
