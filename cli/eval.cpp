@@ -50,8 +50,7 @@ void setup(CLI::App& app) {
   app.callback([options, json] { print(jobs::eval_subnet(*options), *options, *json); });
 }
 
-const core::Registered kEntry{commands(), "eval", "true figures of an extracted network",
-                              CommandSetup(setup)};
+const core::Registered kEntry{commands(), "eval", "true figures of an extracted network", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

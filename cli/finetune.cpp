@@ -36,8 +36,7 @@ void setup(CLI::App& app) {
   });
 }
 
-const core::Registered kEntry{commands(), "finetune", "train an extracted network further",
-                              CommandSetup(setup)};
+const core::Registered kEntry{commands(), "finetune", "train an extracted network further", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -32,8 +32,7 @@ void setup(CLI::App& app) {
   });
 }
 
-const core::Registered kEntry{commands(), "measure", "measure latencies on this device",
-                              CommandSetup(setup)};
+const core::Registered kEntry{commands(), "measure", "measure latencies on this device", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -30,8 +30,7 @@ void setup(CLI::App& app) {
 }
 
 const core::Registered kEntry{commands(), "remeasure",
-                              "measure again what was timed while the device was slow",
-                              CommandSetup(setup)};
+                              "measure again what was timed while the device was slow", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -30,7 +30,7 @@ void setup(CLI::App& app) {
 }
 
 const core::Registered kEntry{commands(), "report", "one self-contained HTML page about a job",
-                              CommandSetup(setup)};
+                              setup};
 
 }  // namespace
 }  // namespace mosaic::cli
