@@ -311,24 +311,13 @@ int main(int argc, char** argv) {
   bounded.constraints = bounds(8, 88);
   line("  the same with two constraints", timed(options.repeat, [&] { reader.front(bounded); }),
        100);
-  line("constrained best of 5 (loose bounds)",
-       timed(options.repeat,
-             [&] {
-               reader.best(large, {"accuracy", true, bounds(12, 88), 5});
-             }),
-       10);
-  line("constrained best of 5 (tight bound, few keep it)",
-       timed(options.repeat,
-             [&] {
-               reader.best(large, {"accuracy", true, bounds(4.5, 0), 5});
-             }),
-       10);
-  line("constrained best, none keeps the bounds",
-       timed(options.repeat,
-             [&] {
-               reader.best(large, {"accuracy", true, bounds(0.1, 99.9), 1});
-             }),
-       10);
+  const auto best = [&](const char* what, double latency, double accuracy, std::size_t networks) {
+    const db::Best wanted{"accuracy", true, bounds(latency, accuracy), networks};
+    line(what, timed(options.repeat, [&] { reader.best(large, wanted); }), 10);
+  };
+  best("constrained best of 5 (loose bounds)", 12, 88, 5);
+  best("constrained best of 5 (tight bound, few keep it)", 4.5, 0, 5);
+  best("constrained best, none keeps the bounds", 0.1, 99.9, 1);
   line("  the same, database opened for each",
        timed(options.repeat,
              [&] {

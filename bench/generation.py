@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""Times one generation of pymoo's NSGA-II with 10,000 candidates and duplicate elimination.
+"""Times one generation of pymoo's NSGA-II with 10,000 candidates and duplicate elimination, beside Mosaic's.
 
-    bench/generation.py                          median of 5, population and offspring 10,000, two objectives
-    bench/generation.py --population 2000 --repeats 3 --json
     bench/generation.py --mosaic build/release/bin/bench_generation     both sides in alternation, and the ratio
 
-The space is made of 20 integer genes with 3 to 8 options (a large elastic network), since small ones such as
+The space has as many integer genes and options as Mosaic's (a large elastic network), since small ones such as
 NAS-Bench-201 hold no 10,000 new candidates. Objectives are (a) "cheap": two weighted sums of the genes; (b) "ridge":
 two ridge regressions on one-hot features, fitted to 200 networks, in numpy. One generation: tournament, crossover,
 mutation, elimination of duplicates (among the offspring and against the parents), evaluation, non-dominated sorting of
@@ -17,7 +15,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import time
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -32,7 +29,7 @@ from pymoo.operators.mutation.pm import PM  # noqa: E402
 from pymoo.operators.repair.rounding import RoundingRepair  # noqa: E402
 from pymoo.operators.sampling.rnd import IntegerRandomSampling  # noqa: E402
 
-OPTIONS = np.array([3, 4, 5, 6, 8] * 4)  # of each gene
+OPTIONS = None  # of each gene, as bench_generation says
 KNOWN = 200  # networks that the ridge is fitted to
 
 
@@ -95,15 +92,10 @@ def generations(objectives, population, repeats, seed):
     return wall, processor
 
 
-def summary(wall, processor):
-    return {"median": statistics.median(wall), "processor_median": statistics.median(processor),
-            "seconds": [round(s, 4) for s in wall], "processor_seconds": [round(s, 4) for s in processor]}
-
-
 def compare(arguments):
     """Both sides `rounds` times in turn, on genes of the same numbers of options, and the ratios of the medians."""
     global OPTIONS
-    command = [arguments.mosaic, "--json", "--population", str(arguments.population), "--repeats",
+    command = [arguments.mosaic, "--population", str(arguments.population), "--repeats",
                str(arguments.repeats), "--seed", str(arguments.seed)]
     times = {}
     for _ in range(arguments.rounds):
@@ -117,24 +109,16 @@ def compare(arguments):
                                           arguments.repeats, arguments.seed)
             both["pymoo"][0].extend(wall)
             both["pymoo"][1].extend(processor)
-    found = {}
-    for name, both in times.items():
-        found[name] = {side: summary(*seconds) for side, seconds in both.items()}
-        for clock in ("median", "processor_median"):
-            found[name]["ratio_" + clock] = found[name]["pymoo"][clock] / found[name]["mosaic"][clock]
-    if arguments.json:
-        print(json.dumps({"pymoo": pymoo.__version__, "population": arguments.population,
-                          "options": OPTIONS.tolist(), "objectives": found}))
-        return
-    print(f"population and offspring {arguments.population}, options of the {len(OPTIONS)} genes: {OPTIONS.tolist()}")
+    print(f"pymoo {pymoo.__version__}, population and offspring {arguments.population}, options of the {len(OPTIONS)} genes: "
+          f"{OPTIONS.tolist()}")
     print("| objectives | side | wall s: median (least - most) | processor s: median (least - most) |")
     print("|---|---|---:|---:|")
-    for name, one in found.items():
-        for side in ("mosaic", "pymoo"):
-            cells = [f"{statistics.median(s):.4f} ({min(s):.4f} - {max(s):.4f})"
-                     for s in (one[side]["seconds"], one[side]["processor_seconds"])]
+    for name, sides in times.items():
+        for side, clocks in sides.items():
+            cells = [f"{statistics.median(s):.4f} ({min(s):.4f} - {max(s):.4f})" for s in clocks]
             print(f"| {name} | {side} | {cells[0]} | {cells[1]} |")
-        print(f"| {name} | ratio | {one['ratio_median']:.1f} | {one['ratio_processor_median']:.1f} |")
+        ratios = [statistics.median(sides["pymoo"][i]) / statistics.median(sides["mosaic"][i]) for i in range(2)]
+        print(f"| {name} | ratio | {ratios[0]:.1f} | {ratios[1]:.1f} |")
 
 
 def main():
@@ -142,28 +126,10 @@ def main():
     parser.add_argument("--population", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=1, help="with --mosaic: how often each side runs, in turn")
-    parser.add_argument("--mosaic", metavar="PATH", help="the program bench_generation, to run beside pymoo")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    if arguments.mosaic:
-        compare(arguments)
-        return 0
-    kinds = {"cheap": cheap(np.random.default_rng(arguments.seed)), "ridge": Ridge(np.random.default_rng(arguments.seed))}
-    found = {}
-    for name, objectives in kinds.items():
-        wall, processor = generations(objectives, arguments.population, arguments.repeats, arguments.seed)
-        found[name] = summary(wall, processor)
-    if arguments.json:
-        print(json.dumps({"program": f"pymoo {pymoo.__version__}", "population": arguments.population,
-                          "options": OPTIONS.tolist(), "objectives": found}))
-    else:
-        print(f"pymoo {pymoo.__version__}, population and offspring {arguments.population}, {len(OPTIONS)} genes")
-        for name, one in found.items():
-            print(f"{name}: median {one['median']:.3f} s (from {min(one['seconds']):.3f} to {max(one['seconds']):.3f}), "
-                  f"processor time {one['processor_median']:.3f} s")
-    return 0
+    parser.add_argument("--rounds", type=int, default=1, help="how often each side runs, in turn")
+    parser.add_argument("--mosaic", metavar="PATH", required=True, help="the program bench_generation, to run beside pymoo")
+    compare(parser.parse_args())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

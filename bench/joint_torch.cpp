@@ -9,13 +9,14 @@
 #include <torch/csrc/autograd/profiler_kineto.h>
 #include <torch/cuda.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <set>
 
-#include "mosaic/core/error.hpp"
 #include "mosaic/core/process.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
@@ -94,11 +95,6 @@ class Trace {
       torch::profiler::impl::ActivityType::CPU, torch::profiler::impl::ActivityType::CUDA};
 };
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 /// Images a second, summed over networks: the median of the last epoch's reports.
 double rate(const Case& wanted, const tasks::Task& task, const std::string& trace_path) {
   const auto space = spaces::Space::make(wanted.space, task.shape(), wanted.options);
@@ -142,26 +138,11 @@ double rate(const Case& wanted, const tasks::Task& task, const std::string& trac
                     hooks);
   }
   trace.end();
-  return median(rates);
+  return core::median(rates);
 }
 
-void run(const std::vector<std::string>& arguments) {
-  std::string data, trace;
-  int repeats = 3;
-  std::set<std::string> names;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const bool has_value = i + 1 < arguments.size();
-    if (arguments[i] == "--repeats" && has_value)
-      repeats = std::stoi(arguments[++i]);
-    else if (arguments[i] == "--trace" && has_value)
-      trace = arguments[++i];
-    else if (data.empty())
-      data = arguments[i];
-    else
-      names.insert(arguments[i]);
-  }
-  if (data.empty())
-    throw core::UsageError("no folder of CIFAR-10", "bench_joint_torch CIFAR10_FOLDER [CASE ...]");
+void run(const std::string& data, const std::set<std::string>& names, int repeats,
+         const std::string& trace) {
   if (!torch::cuda::is_available()) {
     std::cout << "skipped: no GPU here\n";
     return;
@@ -178,12 +159,12 @@ void run(const std::vector<std::string>& arguments) {
   for (const auto& known : cases()) {
     if (!rates.contains(known.name)) continue;
     const auto& own = rates[known.name];
-    std::printf("%-16s %9.0f images/s", known.name.c_str(), median(own));
+    std::printf("%-16s %9.0f images/s", known.name.c_str(), core::median(own));
     const std::string base = known.space == "nasbench201" ? "cells-plain" : "plain";
     if (rates.contains(base) && !known.alone) {
       std::vector<double> ratios;
       for (std::size_t i = 0; i < own.size(); ++i) ratios.push_back(rates[base][i] / own[i]);
-      std::printf(", a step costs %.2f plain ones (%.2f-%.2f)", median(ratios),
+      std::printf(", a step costs %.2f plain ones (%.2f-%.2f)", core::median(ratios),
                   *std::min_element(ratios.begin(), ratios.end()),
                   *std::max_element(ratios.begin(), ratios.end()));
     }
@@ -194,8 +175,17 @@ void run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  CLI::App app("speed of training side by side");
+  std::string data, trace;
+  std::set<std::string> names;
+  int repeats = 3;
+  app.add_option("CIFAR10", data, "folder of CIFAR-10")->required();
+  app.add_option("CASE", names, "default: all");
+  app.add_option("--repeats", repeats)->capture_default_str();
+  app.add_option("--trace", trace, "folder for a trace of each case");
+  CLI11_PARSE(app, argc, argv);
   try {
-    run({argv + 1, argv + argc});
+    run(data, names, repeats, trace);
   } catch (const std::exception& error) {
     std::cerr << "bench_joint_torch: " << error.what() << "\n";
     return 1;

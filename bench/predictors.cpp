@@ -13,13 +13,13 @@
 #include <iomanip>
 #include <iostream>
 #include <map>
-#include <numeric>
 #include <sstream>
 
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/random.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "mosaic/predictors/drift.hpp"
 #include "mosaic/predictors/predictor.hpp"
 
@@ -57,19 +57,13 @@ Rows read_set(const std::string& path) {
   return rows;
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 /// What the targets of each depth have as their median.
 std::map<double, double> medians_by_depth(const Rows& rows) {
   std::map<double, std::vector<double>> groups;
   for (std::size_t i = 0; i < rows.targets.size(); ++i)
     groups[rows.features[i][kDepth]].push_back(rows.targets[i]);
   std::map<double, double> medians;
-  for (const auto& [depth, values] : groups) medians[depth] = median(values);
+  for (const auto& [depth, values] : groups) medians[depth] = core::median(values);
   return medians;
 }
 
@@ -80,8 +74,8 @@ std::vector<bool> slow_by_depth(const Rows& rows) {
     ratio.push_back(rows.targets[i] / medians.at(rows.features[i][kDepth]));
   std::vector<bool> slow;
   for (std::ptrdiff_t i = 0; i < std::ssize(ratio); ++i)
-    slow.push_back(median({ratio.begin() + std::max<std::ptrdiff_t>(0, i - 20),
-                           ratio.begin() + std::min(std::ssize(ratio), i + 21)}) > 1.1);
+    slow.push_back(core::median({ratio.begin() + std::max<std::ptrdiff_t>(0, i - 20),
+                                 ratio.begin() + std::min(std::ssize(ratio), i + 21)}) > 1.1);
   return slow;
 }
 
@@ -105,10 +99,8 @@ Answer ask(const std::string& name, Rows known, const Rows& unseen, const std::v
     if (name == "gp on 600 clean rows") {  // is told which rows are slow
       spec = "gp";
       Rows clean;
-      std::vector<std::size_t> order(known.targets.size());
-      std::iota(order.begin(), order.end(), std::size_t{0});
-      core::Stream(seed, "bench.predictors.clean").shuffle(order);
-      for (const auto i : order)
+      for (const auto i :
+           core::Stream(seed, "bench.predictors.clean").permutation(known.targets.size()))
         if (!slow[known.index[i]] && clean.targets.size() < kCleanRows)
           clean.add(known.features[i], known.targets[i], known.index[i]);
       known = clean;
@@ -134,13 +126,9 @@ Scores score_without(const Answer& answer, const Rows& unseen, const std::vector
 }
 
 std::string spread(const std::vector<double>& values, int digits) {
-  double mean = 0;
-  double variance = 0;
-  for (const double value : values) mean += value / static_cast<double>(values.size());
-  for (const double value : values) variance += (value - mean) * (value - mean);
-  variance /= static_cast<double>(std::max<std::size_t>(values.size() - 1, 1));
   std::ostringstream text;
-  text << std::fixed << std::setprecision(digits) << mean << " +- " << std::sqrt(variance);
+  text << std::fixed << std::setprecision(digits) << core::mean(values) << " +- "
+       << core::deviation(values);
   return text.str();
 }
 
@@ -167,9 +155,7 @@ void run_set(const std::string& folder, const std::string& set, std::uint64_t se
     std::vector<double> mape, pairs, coverage, own, seconds;
     std::string description;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-      std::vector<std::size_t> order(count);
-      std::iota(order.begin(), order.end(), std::size_t{0});
-      core::Stream(seed, "bench.predictors.split").shuffle(order);
+      const auto order = core::Stream(seed, "bench.predictors.split").permutation(count);
       std::vector<bool> held_out(count, false);
       for (std::size_t i = 0; i < kHeldOut; ++i) held_out[order[i]] = true;
       Rows known;

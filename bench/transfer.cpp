@@ -12,7 +12,6 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <numeric>
 #include <regex>
 
 #include "mosaic/core/error.hpp"
@@ -57,9 +56,7 @@ Split leave_out(const KnownDevices& all, std::size_t device) {
 
 std::vector<std::size_t> random_networks(std::size_t networks, std::size_t count,
                                          std::uint64_t seed, std::size_t device) {
-  std::vector<std::size_t> order(networks);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  core::Stream(seed, "bench.transfer", device).shuffle(order);
+  auto order = core::Stream(seed, "bench.transfer", device).permutation(networks);
   order.resize(count);
   return order;
 }
@@ -135,17 +132,6 @@ std::vector<double> components(const Split& split, const Eigen::MatrixXd& tables
   return {predicted.begin(), predicted.end()};
 }
 
-double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-double deviation(const std::vector<double>& values) {
-  const double level = mean(values);
-  double squares = 0;
-  for (const double value : values) squares += (value - level) * (value - level);
-  return std::sqrt(squares / std::max(1.0, static_cast<double>(values.size()) - 1));
-}
-
 /// [method][k] for one device, over seeds.
 struct Row {
   std::map<std::string, std::map<std::size_t, std::vector<double>>> spearman;
@@ -154,9 +140,7 @@ struct Row {
 };
 
 std::vector<double> means(const std::vector<predictors::Prediction>& predictions) {
-  std::vector<double> result;
-  for (const auto& prediction : predictions) result.push_back(prediction.mean);
-  return result;
+  return core::mapped(predictions, &predictors::Prediction::mean);
 }
 
 Row run(const Split& split, std::size_t device, const predictors::Structure& structure,
@@ -197,8 +181,9 @@ void print(const std::vector<std::string>& devices, const std::vector<Row>& rows
     std::printf("| %s |", devices[d].c_str());
     for (const auto& method : kMethods)
       for (const std::size_t k : kCounts)
-        std::printf(" %.3f |", mean(rows[d].spearman.at(method).at(k)));
-    std::printf(" %.1f | %.2f |\n", mean(rows[d].mape.at(10)), mean(rows[d].coverage.at(10)));
+        std::printf(" %.3f |", core::mean(rows[d].spearman.at(method).at(k)));
+    std::printf(" %.1f | %.2f |\n", core::mean(rows[d].mape.at(10)),
+                core::mean(rows[d].coverage.at(10)));
   }
 }
 
@@ -212,7 +197,7 @@ void print_summary(const std::vector<Row>& rows, std::uint64_t seeds) {
       for (const auto& row : rows)
         for (std::size_t seed = 0; seed < seeds; ++seed)
           means[seed] += row.spearman.at(method).at(k)[seed] / static_cast<double>(rows.size());
-      std::printf(" %.4f +- %.4f |", mean(means), deviation(means));
+      std::printf(" %.4f +- %.4f |", core::mean(means), core::deviation(means));
     }
     std::printf("\n");
   }
@@ -240,7 +225,7 @@ int main(int argc, char** argv) {
     for (std::size_t d = 0; d < all.devices.size(); ++d) {
       rows.push_back(run(leave_out(all, d), d, structure, seeds));
       std::printf("%s %.4f\n", all.devices[d].c_str(),
-                  mean(rows.back().spearman.at("transfer").at(10)));
+                  core::mean(rows.back().spearman.at("transfer").at(10)));
       std::fflush(stdout);
     }
     print(all.devices, rows);

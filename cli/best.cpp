@@ -38,8 +38,7 @@ void setup(App& app) {
   app.callback([options] { run(*options); });
 }
 
-const core::Registered kBest{commands(), "best", "the best measured networks under bounds",
-                             CommandSetup(setup)};
+const core::Registered kBest{commands(), "best", "the best measured networks under bounds", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -1,5 +1,7 @@
 #include "command.hpp"
 
+#include "mosaic/core/error.hpp"
+
 namespace mosaic::cli {
 
 core::Registry<CommandSetup>& commands() {
@@ -10,6 +12,17 @@ core::Registry<CommandSetup>& commands() {
 void add_database_options(App& app, DatabaseOptions& options) {
   app.add_option("--db", options.db, "results database")->capture_default_str();
   app.add_option("--job", options.job, "name of the job (default: the only one, or the latest)");
+}
+
+std::map<std::string, std::string> options_of(const std::vector<std::string>& set) {
+  std::map<std::string, std::string> result;
+  for (const auto& text : set) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos)
+      throw core::UsageError("'" + text + "' is no option of a space", "write --set key=value");
+    result[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return result;
 }
 
 void add_output_options(App& app, OutputOptions& options) {

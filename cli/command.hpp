@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@ namespace mosaic::cli {
 using CommandSetup = std::function<void(App& app)>;
 
 /// `const core::Registered kEntry{commands(), "jobs", "list the jobs of a database",
-/// CommandSetup(setup)};`
+/// setup};`
 core::Registry<CommandSetup>& commands();
 
 /// The options that many subcommands share.
@@ -27,6 +28,9 @@ struct DatabaseOptions {
   }
 };
 void add_database_options(App& app, DatabaseOptions& options);
+
+/// Options of a space from texts "key=value". Throws UsageError for another text.
+std::map<std::string, std::string> options_of(const std::vector<std::string>& set);
 
 /// How a result is printed.
 struct OutputOptions {

@@ -22,12 +22,9 @@ db::Table table_of(const db::Comparison& comparison) {
     table.columns.push_back("best_" + objective.metric);
   for (const auto& job : comparison.jobs) table.columns.push_back("covers " + job.job);
   for (const auto& job : comparison.jobs) {
-    std::vector<db::Table::Cell> row{text_cell(job.job),
-                                     cell(static_cast<double>(job.evaluations), "%.0f"),
-                                     cell(static_cast<double>(job.front_size), "%.0f"),
-                                     cell(job.share, "%.4f"),
-                                     cell(static_cast<double>(job.held), "%.0f"),
-                                     cell(static_cast<double>(comparison.union_size), "%.0f")};
+    std::vector<db::Table::Cell> row{text_cell(job.job),         count_cell(job.evaluations),
+                                     count_cell(job.front_size), cell(job.share, "%.4f"),
+                                     count_cell(job.held),       count_cell(comparison.union_size)};
     for (const double best : job.best) row.push_back(cell(best, "%.8g"));
     for (std::size_t k = 0; k < job.covers.size(); ++k)
       row.push_back(comparison.jobs[k].job == job.job ? null_cell() : cell(job.covers[k], "%.3f"));
@@ -61,8 +58,7 @@ void setup(App& app) {
       "network of the job is at least as good as. Example: mosaic compare first second --at 100");
   app.callback([options] {
     const db::Reader reader(options->db);
-    std::vector<db::Job> jobs;
-    for (const auto& name : options->jobs) jobs.push_back(reader.job(name));
+    const auto jobs = core::mapped(options->jobs, [&](const auto& job) { return reader.job(job); });
     const auto at = options->at > 0 ? std::optional(options->at) : std::nullopt;
     const auto comparison = db::compare(reader, jobs, at);
     std::int64_t least = comparison.jobs.front().evaluations;
@@ -80,7 +76,7 @@ void setup(App& app) {
 }
 
 const core::Registered kCompare{commands(), "compare",
-                                "jobs with the same objectives, side by side", CommandSetup(setup)};
+                                "jobs with the same objectives, side by side", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

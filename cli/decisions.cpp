@@ -21,8 +21,8 @@ void add_row(db::Table& table, const jobs::DecisionEffect& decision,
   table.rows.push_back(
       {text_cell(decision.decision),
        decision.explained && !inactive ? number_cell(*decision.explained, "%.4f") : null_cell(),
-       text_cell(option.option), number_cell(static_cast<double>(option.networks), "%.0f"),
-       number_cell(option.mean, "%.15g"), bound(-1), bound(1)});
+       text_cell(option.option), count_cell(option.networks), number_cell(option.mean, "%.15g"),
+       bound(-1), bound(1)});
 }
 
 void run(const DatabaseOptions& database, const std::string& given, const OutputOptions& output) {
@@ -86,7 +86,7 @@ void setup(App& app) {
 }
 
 const core::Registered kDecisions{commands(), "decisions", "which decisions matter for a metric",
-                                  CommandSetup(setup)};
+                                  setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -50,7 +50,7 @@ void setup(App& app) {
 }
 
 const core::Registered kEntry{commands(), "doctor", "what this machine has, and what is missing",
-                              CommandSetup(setup)};
+                              setup};
 
 }  // namespace
 }  // namespace mosaic::cli

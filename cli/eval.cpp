@@ -49,8 +49,7 @@ void setup(App& app) {
   app.callback([options, json] { print(jobs::eval_subnet(*options), *options, *json); });
 }
 
-const core::Registered kEntry{commands(), "eval", "true figures of an extracted network",
-                              CommandSetup(setup)};
+const core::Registered kEntry{commands(), "eval", "true figures of an extracted network", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

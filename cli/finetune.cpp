@@ -35,8 +35,7 @@ void setup(App& app) {
   });
 }
 
-const core::Registered kEntry{commands(), "finetune", "train an extracted network further",
-                              CommandSetup(setup)};
+const core::Registered kEntry{commands(), "finetune", "train an extracted network further", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

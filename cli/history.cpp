@@ -29,19 +29,16 @@ void setup(App& app) {
     db::Table table;
     table.columns = {"generation", "evaluations",    "hypervolume",
                      "front",      "measured_front", "measured_hypervolume"};
-    const auto whole = [](std::int64_t value) {
-      return number_cell(static_cast<double>(value), "%.0f");
-    };
     for (const auto& row : db::history(reader, job))
-      table.rows.push_back({whole(row.generation), whole(row.evaluations),
-                            number_cell(row.hypervolume), whole(row.front_size),
-                            whole(row.measured_front_size), number_cell(row.measured_hypervolume)});
+      table.rows.push_back({count_cell(row.generation), count_cell(row.evaluations),
+                            number_cell(row.hypervolume), count_cell(row.front_size),
+                            count_cell(row.measured_front_size),
+                            number_cell(row.measured_hypervolume)});
     print_table(table, options->output);
   });
 }
 
-const core::Registered kHistory{commands(), "history", "hypervolume of a job by generation",
-                                CommandSetup(setup)};
+const core::Registered kHistory{commands(), "history", "hypervolume of a job by generation", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -9,21 +9,6 @@
 
 namespace mosaic::cli {
 
-namespace {
-
-spaces::Space make_space(const KnownDevicesOptions& options) {
-  std::map<std::string, std::string> given;
-  for (const auto& text : options.set) {
-    const auto equals = text.find('=');
-    if (equals == std::string::npos)
-      throw core::UsageError("'" + text + "' is no option of a space", "write --set key=value");
-    given[text.substr(0, equals)] = text.substr(equals + 1);
-  }
-  return spaces::Space::make(options.space, {}, given);
-}
-
-}  // namespace
-
 void add_known_devices_options(App& app, KnownDevicesOptions& options) {
   app.add_option("--known", options.file,
                  "CSV(.gz) of known devices: a column arch, and one of latencies in ms a device")
@@ -45,7 +30,7 @@ KnownNetworks open_known_devices(const KnownDevicesOptions& options,
   std::optional<spaces::Space> space;
   predictors::NameOf name;  // as the space writes it, so that a table and measurements meet
   if (!options.space.empty()) {
-    space = make_space(options);
+    space = spaces::Space::make(options.space, {}, options_of(options.set));
     name = [&](const std::string& arch) { return space->text(space->parse(arch)); };
   }
   KnownNetworks result;

@@ -12,35 +12,37 @@
 namespace mosaic::cli {
 namespace {
 
-/// Lists a registry, or prints the summary of one entry.
+/// A command that lists a registry, or prints the summary of one entry.
 template <class Value>
-void setup_list(App& app, const core::Registry<Value>& registry) {
-  struct Options {
-    std::string name;
-    OutputOptions output;
+CommandSetup list_of(core::Registry<Value>& (*things)()) {
+  return [things](App& app) {
+    struct Options {
+      std::string name;
+      OutputOptions output;
+    };
+    auto options = std::make_shared<Options>();
+    app.add_option("NAME", options->name, "one of them");
+    add_output_options(app, options->output);
+    app.callback([options, &registry = things()] {
+      db::Table table{{"name", "what it is"}, {}};
+      for (const auto& name :
+           options->name.empty() ? registry.names() : std::vector<std::string>{options->name})
+        table.rows.push_back({text_cell(name), text_cell(registry.summary(name))});
+      print_table(table, options->output);
+    });
   };
-  auto options = std::make_shared<Options>();
-  app.add_option("NAME", options->name, "one of them");
-  add_output_options(app, options->output);
-  app.callback([options, &registry] {
-    db::Table table{{"name", "what it is"}, {}};
-    for (const auto& name :
-         options->name.empty() ? registry.names() : std::vector<std::string>{options->name})
-      table.rows.push_back({text_cell(name), text_cell(registry.summary(name))});
-    print_table(table, options->output);
-  });
 }
 
 const core::Registered kOpsEntry{commands(), "ops", "list the operations networks are made of",
-                                 CommandSetup([](App& app) { setup_list(app, spaces::ops()); })};
+                                 list_of(spaces::ops)};
 const core::Registered kSharingEntry{commands(), "sharing", "list the ways weights are shared",
-                                     CommandSetup([](App& app) {
+                                     [](App& app) {
                                        app.alias("routers");  // their former name
-                                       setup_list(app, supernet::sharing_kinds());
-                                     })};
-const core::Registered kSamplersEntry{
-    commands(), "samplers", "list the ways training steps choose architectures",
-    CommandSetup([](App& app) { setup_list(app, supernet::samplers()); })};
+                                       list_of(supernet::sharing_kinds)(app);
+                                     }};
+const core::Registered kSamplersEntry{commands(), "samplers",
+                                      "list the ways training steps choose architectures",
+                                      list_of(supernet::samplers)};
 /// Of all tasks; a job over a table has its columns beside them.
 void setup_metrics(App& app) {
   auto output = std::make_shared<OutputOptions>();
@@ -55,14 +57,12 @@ void setup_metrics(App& app) {
   });
 }
 
-const core::Registered kMetricsEntry{
-    commands(), "metrics", "list the metrics an objective can have", CommandSetup(setup_metrics)};
-const core::Registered kPredictorsEntry{
-    commands(), "predictors", "list the learned predictors",
-    CommandSetup([](App& app) { setup_list(app, predictors::predictors()); })};
-const core::Registered kAlgorithmsEntry{
-    commands(), "algorithms", "list the search algorithms",
-    CommandSetup([](App& app) { setup_list(app, search::algorithms()); })};
+const core::Registered kMetricsEntry{commands(), "metrics",
+                                     "list the metrics an objective can have", setup_metrics};
+const core::Registered kPredictorsEntry{commands(), "predictors", "list the learned predictors",
+                                        list_of(predictors::predictors)};
+const core::Registered kAlgorithmsEntry{commands(), "algorithms", "list the search algorithms",
+                                        list_of(search::algorithms)};
 
 }  // namespace
 }  // namespace mosaic::cli

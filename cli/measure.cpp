@@ -30,8 +30,7 @@ void setup(App& app) {
   });
 }
 
-const core::Registered kEntry{commands(), "measure", "measure latencies on this device",
-                              CommandSetup(setup)};
+const core::Registered kEntry{commands(), "measure", "measure latencies on this device", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -71,7 +71,7 @@ db::Table table_of(const std::vector<Near>& near, const std::vector<db::Network>
   if (noted) table.columns.emplace_back("note");
   for (std::size_t i = 0; i < networks.size(); ++i) {
     auto& row = table.rows.emplace_back();
-    row.push_back(number_cell(static_cast<double>(near[i].differing), "%.0f"));
+    row.push_back(count_cell(near[i].differing));
     row.push_back(number_cell(near[i].steps, "%.4g"));
     for (const auto& metric : metrics) {
       const auto found = networks[i].metrics.find(metric);
@@ -110,15 +110,13 @@ void setup(App& app) {
     const db::Reader reader(options->database.db);
     const auto job = reader.job(options->database.job_name());
     const auto near = nearest(reader, job, options->network, options->count);
-    std::vector<std::int64_t> ids;
-    for (const auto& one : near) ids.push_back(one.architecture);
+    const auto ids = core::mapped(near, &Near::architecture);
     print_table(table_of(near, reader.networks(job.id, ids)), options->output);
   });
 }
 
 const core::Registered kNearest{commands(), "nearest",
-                                "measured networks that differ least from a given one",
-                                CommandSetup(setup)};
+                                "measured networks that differ least from a given one", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

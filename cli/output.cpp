@@ -173,8 +173,7 @@ std::string table_text(const db::Table& given) {
   for (auto& column : table.columns) column = core::printable(column);
   for (auto& row : table.rows)
     for (auto& cell : row) cell.text = shown(cell);
-  std::vector<std::size_t> widths;
-  for (const auto& column : table.columns) widths.push_back(width_of(column));
+  auto widths = core::mapped(table.columns, width_of);
   for (const auto& row : table.rows)
     for (std::size_t i = 0; i < row.size(); ++i)
       widths[i] = std::max(widths[i], width_of(row[i].text));
@@ -214,11 +213,8 @@ void print_table(const db::Table& given, const OutputOptions& options) {
     std::cout << rows.dump(1) << "\n";
   } else if (options.csv) {
     core::write_csv_row(std::cout, table.columns);
-    for (const auto& row : table.rows) {
-      std::vector<std::string> cells;
-      for (const auto& cell : row) cells.push_back(cell.text);
-      core::write_csv_row(std::cout, cells);
-    }
+    for (const auto& row : table.rows)
+      core::write_csv_row(std::cout, core::mapped(row, &Cell::text));
   } else {
     std::cout << table_text(table);
   }
@@ -241,8 +237,7 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
     return;
   }
   // Objectives first, then whatever else was measured.
-  std::vector<std::string> metrics;
-  for (const auto& objective : job.objectives) metrics.push_back(objective.metric);
+  auto metrics = core::mapped(job.objectives, &db::Objective::metric);
   std::set<std::string> others;
   std::set<std::string> predicted;
   for (const auto& network : networks) {
@@ -275,8 +270,7 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
   if (noted) table.columns.emplace_back("note");
   for (const auto& network : networks) {
     std::vector<Cell> row;
-    row.push_back(network.evaluation ? number_cell(static_cast<double>(*network.evaluation), "%.0f")
-                                     : null_cell());
+    row.push_back(network.evaluation ? count_cell(*network.evaluation) : null_cell());
     for (const auto& metric : metrics) {
       const auto cell = [&](double value) {
         return options.csv ? number_cell(value, "%.10g") : styles[metric].cell(value);

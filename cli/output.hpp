@@ -24,6 +24,9 @@ db::Table::Cell text_cell(const std::string& text);
 /// `digits` significant digits in text output are the caller's choice: the cell holds what it
 /// prints.
 db::Table::Cell number_cell(double value, const char* format = "%.6g");
+inline db::Table::Cell count_cell(auto count) {
+  return number_cell(static_cast<double>(count), "%.0f");
+}
 db::Table::Cell null_cell();
 
 /// A front: one row a network, measured and predicted values side by side. JSON: one object a

@@ -73,7 +73,7 @@ void setup_predictor(App& app) {
 
 const core::Registered kEntry{commands(), "predictor",
                               "learned predictors: fit, ask, score, carry to a new device",
-                              CommandSetup(setup_predictor)};
+                              setup_predictor};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -9,7 +9,7 @@
 namespace mosaic::cli {
 
 /// `const core::Registered kEntry{predictor_commands(), "fit", "what it does",
-/// CommandSetup(setup)};`
+/// setup};`
 core::Registry<CommandSetup>& predictor_commands();
 
 /// The end of a setup: help below the options, and the work of a command that writes its results at

@@ -10,6 +10,7 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/progress.hpp"
 #include "mosaic/core/random.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "mosaic/core/text.hpp"
 #include "numbers.hpp"
 #include "output.hpp"
@@ -87,13 +88,9 @@ struct Result {
   }
 
   std::pair<double, double> summary(std::size_t which) const {
-    double mean = 0;
-    double variance = 0;
-    for (const auto& one : scores) mean += named(one)[which].second;
-    mean /= static_cast<double>(scores.size());
-    for (const auto& one : scores) variance += std::pow(named(one)[which].second - mean, 2);
-    const double others = static_cast<double>(std::max<std::size_t>(scores.size() - 1, 1));
-    return {mean, std::sqrt(variance / others)};
+    std::vector<double> values;
+    for (const auto& one : scores) values.push_back(named(one)[which].second);
+    return {core::mean(values), core::deviation(values)};
   }
 };
 
@@ -103,26 +100,17 @@ Result evaluate(const PredictorRecords& records, const Drift& drift, const Optio
   result.train = train;
   for (std::size_t k = 0; k < options.seeds; ++k) {
     const std::uint64_t seed = options.table.seed + k;
-    const Split split = split_rows(records.networks, train, test, seed);
-    std::vector<predictors::Features> known;
-    std::vector<double> known_targets;
-    for (const auto i : split.train) {
-      known.push_back(records.rows[i]);
-      known_targets.push_back(records.targets[i]);
-    }
-    std::vector<predictors::Features> unseen;
-    std::vector<double> truth;
-    for (const auto i : split.test) {
-      if (drift.in_stretch(i)) continue;
-      unseen.push_back(records.rows[i]);
-      truth.push_back(records.targets[i]);
-    }
-    if (unseen.empty())
+    Split split = split_rows(records.networks, train, test, seed);
+    std::erase_if(split.test, [&](std::size_t i) { return drift.in_stretch(i); });
+    if (split.test.empty())
       throw core::Error("all rows to score lie in slow stretches", "use more rows: --test");
     const auto predictor = predictors::make_predictor(options.table.spec());
-    predictor->fit(known, known_targets, seed);
-    result.scores.push_back(predictors::score(predictor->predict(unseen), truth));
-    result.scored += unseen.size();
+    predictor->fit(core::pick(records.rows, split.train), core::pick(records.targets, split.train),
+                   seed);
+    result.scores.push_back(
+        predictors::score(predictor->predict(core::pick(records.rows, split.test)),
+                          core::pick(records.targets, split.test)));
+    result.scored += split.test.size();
     result.description = predictor->describe();
     fitted();
   }
@@ -172,8 +160,7 @@ void print_text(const PredictorRecords& records, const Drift& drift, const Optio
   db::Table table;
   table.columns = {"train", "scored", "MAPE %", "RMSE", "Kendall", "Spearman", "pairs", "coverage"};
   for (const auto& result : results) {
-    std::vector<db::Table::Cell> row{number_cell(static_cast<double>(result.train), "%.0f"),
-                                     number_cell(static_cast<double>(result.scored), "%.0f")};
+    std::vector<db::Table::Cell> row{count_cell(result.train), count_cell(result.scored)};
     for (std::size_t which = 0; which < named({}).size(); ++which) {
       const auto [mean, deviation] = result.summary(which);
       row.push_back(options.seeds > 1 ? text_cell(fmt::format("{:.4g} +- {:.2g}", mean, deviation))
@@ -273,8 +260,7 @@ void setup_eval(App& app) {
 }
 
 const core::Registered kEntry{predictor_commands(), "eval",
-                              "honest scores of a predictor on rows it did not see",
-                              CommandSetup(setup_eval)};
+                              "honest scores of a predictor on rows it did not see", setup_eval};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -41,8 +41,7 @@ void setup_fit(App& app) {
 }
 
 const core::Registered kEntry{predictor_commands(), "fit",
-                              "fit a predictor to a table of measured networks",
-                              CommandSetup(setup_fit)};
+                              "fit a predictor to a table of measured networks", setup_fit};
 
 }  // namespace
 }  // namespace mosaic::cli

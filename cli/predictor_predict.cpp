@@ -1,5 +1,4 @@
 // `mosaic predictor predict`: mean and deviation for every row of a table.
-#include <algorithm>
 #include <iostream>
 #include <sstream>
 
@@ -22,17 +21,15 @@ void predict(const Options& options) {
   const auto predictor = predictors::load_predictor(options.model, &names);
   const core::CsvTable table = core::read_csv(options.file);
   const auto predicted = predictor->predict(features_by_name(table, names));
-  const auto arch = std::find(table.columns.begin(), table.columns.end(), "arch");
-  const bool named = arch != table.columns.end();
-  const auto column = static_cast<std::size_t>(arch - table.columns.begin());
+  const auto arch = table.find("arch");
 
   std::ostringstream text;
   std::vector<std::string> cells{"mean", "deviation"};
-  if (named) cells.insert(cells.begin(), "arch");
+  if (arch) cells.insert(cells.begin(), "arch");
   core::write_csv_row(text, cells);
   for (std::size_t i = 0; i < predicted.size(); ++i) {
     cells = {core::format_double(predicted[i].mean), core::format_double(predicted[i].deviation)};
-    if (named) cells.insert(cells.begin(), table.rows[i][column]);
+    if (arch) cells.insert(cells.begin(), table.rows[i][*arch]);
     core::write_csv_row(text, cells);
   }
   if (options.out.empty() || options.out == "-") {
@@ -60,8 +57,7 @@ void setup_predict(App& app) {
 }
 
 const core::Registered kEntry{predictor_commands(), "predict",
-                              "predict every row of a table, with deviations",
-                              CommandSetup(setup_predict)};
+                              "predict every row of a table, with deviations", setup_predict};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -62,7 +62,7 @@ void setup(App& app) {
 }
 
 const core::Registered kEntry{predictor_commands(), "suggest",
-                              "which networks to measure on a new device", CommandSetup(setup)};
+                              "which networks to measure on a new device", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

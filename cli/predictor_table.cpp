@@ -12,6 +12,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "mosaic/core/text.hpp"
 #include "numbers.hpp"
 
@@ -61,9 +62,7 @@ std::vector<std::size_t> target_columns(const core::CsvTable& table,
 std::optional<std::size_t> group_column(const core::CsvTable& table,
                                         const PredictorTableOptions& options) {
   if (options.group) return table.column(*options.group);
-  const auto arch = std::find(table.columns.begin(), table.columns.end(), "arch");
-  if (arch == table.columns.end()) return std::nullopt;
-  return static_cast<std::size_t>(arch - table.columns.begin());
+  return table.find("arch");
 }
 
 /// Rows that have something else than a number in one of `columns` are left out, or refused with
@@ -253,30 +252,11 @@ void warn_of_targets(const core::CsvTable& table, const std::vector<std::size_t>
   }
 }
 
-double correlation(const std::vector<predictors::Features>& rows, std::size_t column,
-                   const std::vector<double>& targets) {
-  const double count = static_cast<double>(rows.size());
-  double x = 0;
-  double y = 0;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    x += rows[i][column] / count;
-    y += targets[i] / count;
-  }
-  double xx = 0;
-  double yy = 0;
-  double xy = 0;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    xx += (rows[i][column] - x) * (rows[i][column] - x);
-    yy += (targets[i] - y) * (targets[i] - y);
-    xy += (rows[i][column] - x) * (targets[i] - y);
-  }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
-}
-
 /// `columns`: the one that each feature comes from, which is what can be dropped.
 void warn_of_tell_tales(const PredictorRecords& records, const std::vector<std::string>& columns) {
   for (std::size_t i = 0; i < records.names.size(); ++i) {
-    const double r = correlation(records.rows, i, records.targets);
+    const auto values = core::mapped(records.rows, [i](const auto& row) { return row[i]; });
+    const double r = core::correlation(values, records.targets);
     if (std::abs(r) > kTellTale)
       core::log_warning(
           fmt::format("column '{}' all but tells the target (correlation {:.5f}): --drop '{}' "
@@ -454,8 +434,8 @@ PredictorRecords read_predictor_records(const PredictorTableOptions& options) {
 
 std::vector<predictors::Features> features_by_name(const core::CsvTable& table,
                                                    const std::vector<std::string>& names) {
-  std::vector<Source> sources;
-  for (const auto& name : names) sources.push_back(source_of(table, name));
+  const auto sources =
+      core::mapped(names, [&](const auto& name) { return source_of(table, name); });
   check_levels(table, sources);
   std::vector<predictors::Features> rows(table.rows.size());
   for (std::size_t i = 0; i < table.rows.size(); ++i) {

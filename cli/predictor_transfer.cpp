@@ -165,7 +165,7 @@ void setup(App& app) {
 
 const core::Registered kEntry{predictor_commands(), "transfer",
                               "latencies on a new device from known devices and a few measurements",
-                              CommandSetup(setup)};
+                              setup};
 
 }  // namespace
 }  // namespace mosaic::cli

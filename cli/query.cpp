@@ -25,7 +25,7 @@ void setup(App& app) {
       [options] { print_table(db::Reader(options->db).query(options->sql), options->output); });
 }
 
-const core::Registered kEntry{commands(), "query", "ask the database in SQL", CommandSetup(setup)};
+const core::Registered kEntry{commands(), "query", "ask the database in SQL", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -53,9 +53,8 @@ void setup(App& app) {
   });
 }
 
-const core::Registered kEntry{commands(), "rank",
-                              "how well a supernet ranks: inherited scores against the truth",
-                              CommandSetup(setup)};
+const core::Registered kEntry{
+    commands(), "rank", "how well a supernet ranks: inherited scores against the truth", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -28,8 +28,7 @@ void setup(App& app) {
 }
 
 const core::Registered kEntry{commands(), "remeasure",
-                              "measure again what was timed while the device was slow",
-                              CommandSetup(setup)};
+                              "measure again what was timed while the device was slow", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -29,7 +29,7 @@ void setup(App& app) {
 }
 
 const core::Registered kEntry{commands(), "report", "one self-contained HTML page about a job",
-                              CommandSetup(setup)};
+                              setup};
 
 }  // namespace
 }  // namespace mosaic::cli

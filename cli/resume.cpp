@@ -28,7 +28,7 @@ void setup(App& app) {
 }
 
 const core::Registered kEntry{commands(), "resume", "go on where a stopped or killed job stood",
-                              CommandSetup(setup)};
+                              setup};
 
 }  // namespace
 }  // namespace mosaic::cli

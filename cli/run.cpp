@@ -25,8 +25,7 @@ void setup(App& app) {
 }
 
 const core::Registered kEntry{commands(), "run",
-                              "the whole job: train, measure, search, re-measure, report",
-                              CommandSetup(setup)};
+                              "the whole job: train, measure, search, re-measure, report", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -12,8 +12,8 @@ void setup(App& app) {
   app.callback([options] { show(jobs::run_job(*options, jobs::Goal::search), options->db); });
 }
 
-const core::Registered kEntry{
-    commands(), "search", "search of a job, with a trained supernet or none", CommandSetup(setup)};
+const core::Registered kEntry{commands(), "search",
+                              "search of a job, with a trained supernet or none", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

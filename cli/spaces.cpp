@@ -3,7 +3,6 @@
 #include <iostream>
 
 #include "command.hpp"
-#include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/spaces/space.hpp"
 #include "numbers.hpp"
@@ -28,18 +27,6 @@ struct SpaceOptions {
   std::int64_t classes = 10;
   std::string arch;
 };
-
-spaces::Space make_space(const SpaceOptions& options) {
-  std::map<std::string, std::string> given;
-  for (const auto& text : options.set) {
-    const auto equals = text.find('=');
-    if (equals == std::string::npos)
-      throw core::UsageError("'" + text + "' is no option", "write --set key=value");
-    given[text.substr(0, equals)] = text.substr(equals + 1);
-  }
-  return spaces::Space::make(options.name, spaces::image_task(options.input, options.classes),
-                             given);
-}
 
 void describe_arch(const spaces::Space& space, const std::string& text) {
   const auto genotype = space.parse(text);
@@ -96,7 +83,9 @@ void setup(App& app) {
   app.add_option("--arch", options->arch, "explain one architecture, layer by layer");
   app.callback([options] {
     if (!options->name.empty()) {
-      const auto space = make_space(*options);
+      const auto space =
+          spaces::Space::make(options->name, spaces::image_task(options->input, options->classes),
+                              options_of(options->set));
       return options->arch.empty() ? describe_space(space) : describe_arch(space, options->arch);
     }
     db::Table table{{"name", "what it is"}, {}};
@@ -107,7 +96,7 @@ void setup(App& app) {
 }
 
 const core::Registered kEntry{commands(), "spaces", "list the search spaces, or explain one",
-                              CommandSetup(setup)};
+                              setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -1,5 +1,4 @@
 // mosaic tasks: the tasks, or one of them.
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "command.hpp"
@@ -49,7 +48,7 @@ void describe(const tasks::TaskSettings& settings) {
   print_table(table, {});
 }
 
-void setup(CLI::App& app) {
+void setup(App& app) {
   auto options = std::make_shared<Options>();
   options->task.name.clear();
   app.add_option("NAME", options->task.name, "a task to explain; without it they are listed");

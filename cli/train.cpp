@@ -11,8 +11,7 @@ void setup(App& app) {
   app.callback([options] { show(jobs::run_job(*options, jobs::Goal::train), options->db); });
 }
 
-const core::Registered kEntry{commands(), "train", "train the supernet of a job",
-                              CommandSetup(setup)};
+const core::Registered kEntry{commands(), "train", "train the supernet of a job", setup};
 
 }  // namespace
 }  // namespace mosaic::cli

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 
@@ -72,16 +73,25 @@ std::string Call::string(const std::string& key, const std::string& fallback) co
   return found == arguments.end() ? fallback : found->second;
 }
 
-void Call::expect_only(std::span<const std::string> known) const {
+std::string Call::one_of(const std::string& key, const std::string& fallback,
+                         const std::vector<std::string>& choices) const {
+  const auto value = string(key, fallback);
+  if (std::find(choices.begin(), choices.end(), value) == choices.end())
+    throw UsageError(name + ": " + key + " is '" + value + "'", "it is one of " + join(choices));
+  return value;
+}
+
+bool Call::flag(const std::string& key, bool fallback) const {
+  return one_of(key, fallback ? "yes" : "no", {"yes", "no"}) == "yes";
+}
+
+void Call::expect_only(const std::vector<std::string>& known) const {
   for (const auto& [key, value] : arguments) {
-    bool found = false;
-    for (const auto& candidate : known) found = found || candidate == key;
-    if (found) continue;
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     if (known.empty())
       throw UsageError(name + " takes no arguments, but got " + key + "=" + value,
                        "write just " + name);
-    throw UsageError(name + " has no argument '" + key + "'",
-                     did_you_mean(key, known) + "known: " + join(known));
+    throw UsageError(name + " has no argument '" + key + "'", known_names(key, known));
   }
 }
 

@@ -20,49 +20,28 @@ namespace mosaic::core {
 namespace {
 
 const char* with_article(toml::node_type type) {
-  switch (type) {
-    case toml::node_type::table:
-      return "a table";
-    case toml::node_type::array:
-      return "an array";
-    case toml::node_type::string:
-      return "a string";
-    case toml::node_type::integer:
-      return "an integer";
-    case toml::node_type::floating_point:
-      return "a float";
-    case toml::node_type::boolean:
-      return "a boolean";
-    default:
-      return "a date or time";
-  }
+  using enum toml::node_type;
+  static const std::map<toml::node_type, const char*> kNames{
+      {table, "a table"},      {array, "an array"},         {string, "a string"},
+      {integer, "an integer"}, {floating_point, "a float"}, {boolean, "a boolean"}};
+  const auto found = kNames.find(type);
+  return found == kNames.end() ? "a date or time" : found->second;
 }
 
 /// A scalar as text, strings without quotes.
 std::string scalar_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_floating_point()) return format_double(number->get());
   std::ostringstream out;
-  switch (node.type()) {
-    case toml::node_type::string:
-      return node.as_string()->get();
-    case toml::node_type::integer:
-      return std::to_string(node.as_integer()->get());
-    case toml::node_type::floating_point:
-      return format_double(node.as_floating_point()->get());
-    case toml::node_type::boolean:
-      return node.as_boolean()->get() ? "true" : "false";
-    case toml::node_type::date:
-      out << node.as_date()->get();
-      break;
-    case toml::node_type::time:
-      out << node.as_time()->get();
-      break;
-    case toml::node_type::date_time:
-      out << node.as_date_time()->get();
-      break;
-    default:
-      break;
-  }
+  node.visit([&out](const auto& value) {
+    if constexpr (toml::is_value<decltype(value)>) out << std::boolalpha << value.get();
+  });
   return out.str();
+}
+
+double number_of(const toml::node& node) {
+  return node.is_integer() ? static_cast<double>(node.as_integer()->get())
+                           : node.as_floating_point()->get();
 }
 
 bool is_scalar(const toml::node& node) { return !node.is_table() && !node.is_array(); }
@@ -70,11 +49,7 @@ bool is_scalar(const toml::node& node) { return !node.is_table() && !node.is_arr
 /// One line for messages, near enough to how it was written.
 std::string display(const toml::node& node) {
   if (node.is_table()) return "{...}";
-  if (const auto* array = node.as_array()) {
-    std::vector<std::string> parts;
-    for (const auto& element : *array) parts.push_back(display(element));
-    return "[" + join(parts) + "]";
-  }
+  if (const auto* array = node.as_array()) return "[" + join(mapped(*array, display)) + "]";
   std::string text = scalar_text(node);
   if (node.is_string()) {
     for (char& c : text)
@@ -317,8 +292,7 @@ double Section::number(const std::string& key, double fallback, double lo, doubl
   const std::string expected = "must be " + expected_number(lo, hi);
   const std::string standard = fallback >= lo && fallback <= hi ? format_double(fallback) : "";
   if (!node->is_number()) fail(key, expected + not_a(*node), value_advice(*node, false, standard));
-  const double value = node->is_integer() ? static_cast<double>(node->as_integer()->get())
-                                          : node->as_floating_point()->get();
+  const double value = number_of(*node);
   if (!std::isfinite(value) || value < lo || value > hi)
     fail(key, expected, value_advice(*node, false, standard));
   return value;
@@ -361,20 +335,21 @@ std::string Section::one_of(const std::string& key, const std::string& fallback,
 
 namespace {
 
-/// The elements of an array whose values are all of type T; `fail` gets what is wrong otherwise.
-template <class T, class Fail>
-std::vector<T> elements(const toml::node& node, const std::string& plural, const Fail& fail) {
+/// The array that `node` is, whose elements are all such as `fits` takes.
+template <class Fits>
+const toml::array& array_of(const Section& section, const std::string& key, const toml::node& node,
+                            const std::string& plural, const std::string& advice,
+                            const Fits& fits) {
+  const std::string expected = "must be an array of " + plural;
   const auto* array = node.as_array();
-  if (array == nullptr) fail("must be an array of " + plural + not_a(node));
-  std::vector<T> result;
-  for (const auto& element : *array) {
-    const auto* value = element.as<T>();
-    if (value == nullptr)
-      fail("must be an array of " + plural + ", but element " + std::to_string(result.size() + 1) +
-           " is " + with_article(element.type()));
-    result.push_back(value->get());
-  }
-  return result;
+  if (array == nullptr) section.fail(key, expected + not_a(node), advice);
+  for (std::size_t i = 0; i < array->size(); ++i)
+    if (const auto& element = (*array)[i]; !fits(element))
+      section.fail(key,
+                   expected + ", but element " + std::to_string(i + 1) + " is " +
+                       with_article(element.type()),
+                   advice);
+  return *array;
 }
 
 }  // namespace
@@ -383,18 +358,12 @@ std::vector<std::string> Section::strings(const std::string& key,
                                           const std::vector<std::string>& fallback) {
   const auto* node = impl_->find(key);
   if (node == nullptr) return fallback;
-  return elements<std::string>(*node, "strings", [&](const std::string& message) {
-    fail(key, message, "write " + key + " = [\"a\", \"b\"]");
-  });
-}
-
-std::vector<std::int64_t> Section::integers(const std::string& key,
-                                            const std::vector<std::int64_t>& fallback) {
-  const auto* node = impl_->find(key);
-  if (node == nullptr) return fallback;
-  return elements<std::int64_t>(*node, "integers", [&](const std::string& message) {
-    fail(key, message, "write " + key + " = [1, 2]");
-  });
+  std::vector<std::string> result;
+  for (const auto& element :
+       array_of(*this, key, *node, "strings", "write " + key + " = [\"a\", \"b\"]",
+                [](const toml::node& one) { return one.is_string(); }))
+    result.push_back(element.as_string()->get());
+  return result;
 }
 
 std::vector<double> Section::numbers(const std::string& key, const std::vector<double>& fallback,
@@ -402,18 +371,13 @@ std::vector<double> Section::numbers(const std::string& key, const std::vector<d
   const auto* node = impl_->find(key);
   if (node == nullptr) return fallback;
   const std::string advice = "write " + key + " = [0.3, 0.5]";
-  const auto* array = node->as_array();
-  if (array == nullptr) fail(key, "must be an array of numbers" + not_a(*node), advice);
   std::vector<double> result;
-  for (const auto& element : *array) {
-    const std::string which = "element " + std::to_string(result.size() + 1) + " ";
-    if (!element.is_number())
-      fail(key, "must be an array of numbers, but " + which + "is " + with_article(element.type()),
-           advice);
-    result.push_back(element.is_integer() ? static_cast<double>(element.as_integer()->get())
-                                          : element.as_floating_point()->get());
+  for (const auto& element : array_of(*this, key, *node, "numbers", advice,
+                                      [](const toml::node& one) { return one.is_number(); })) {
+    result.push_back(number_of(element));
     if (!std::isfinite(result.back()) || result.back() < lo || result.back() > hi)
-      fail(key, which + "must be " + expected_number(lo, hi), advice);
+      fail(key, "element " + std::to_string(result.size()) + " must be " + expected_number(lo, hi),
+           advice);
   }
   return result;
 }

@@ -187,17 +187,21 @@ class Reader {
 
 }  // namespace
 
-std::size_t CsvTable::column(const std::string& name) const {
+std::optional<std::size_t> CsvTable::find(const std::string& name) const {
   const auto found = std::find(columns.begin(), columns.end(), name);
-  if (found != columns.end()) return static_cast<std::size_t>(found - columns.begin());
+  if (found == columns.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - columns.begin());
+}
+
+std::size_t CsvTable::column(const std::string& name) const {
+  if (const auto found = find(name)) return *found;
   throw UsageError(origin + " has no column '" + name + "'",
                    did_you_mean(name, columns) + "columns: " + join(columns));
 }
 
 std::vector<std::size_t> CsvTable::matching(const std::string& pattern) const {
   std::vector<std::size_t> result;
-  const auto exact = std::find(columns.begin(), columns.end(), pattern);
-  if (exact != columns.end()) return {static_cast<std::size_t>(exact - columns.begin())};
+  if (const auto exact = find(pattern)) return {*exact};
   for (std::size_t i = 0; i < columns.size(); ++i)
     if (fnmatch(pattern.c_str(), columns[i].c_str(), 0) == 0) result.push_back(i);
   if (result.empty())

@@ -4,12 +4,7 @@
 #include <xxhash.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <vector>
-
-#include "mosaic/core/error.hpp"
 
 namespace mosaic::core {
 
@@ -60,24 +55,5 @@ std::string hash_hex(std::string_view text) {
 }
 
 std::uint64_t hash64(std::string_view text) { return XXH3_128bits(text.data(), text.size()).low64; }
-
-std::string hash_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
-                                                             &std::fclose);
-  const auto fail = [&path](int code) {
-    throw Error("cannot read '" + path + "': " + std::strerror(code),
-                "check the path and its permissions");
-  };
-  if (!file) fail(errno);
-  Hasher hasher;
-  std::vector<char> buffer(1 << 20);
-  while (true) {
-    const std::size_t size = std::fread(buffer.data(), 1, buffer.size(), file.get());
-    hasher.bytes(buffer.data(), size);
-    if (size < buffer.size()) break;
-  }
-  if (std::ferror(file.get()) != 0) fail(errno);
-  return hasher.hex();
-}
 
 }  // namespace mosaic::core

@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <memory>
 
 #include "mosaic/core/text.hpp"
@@ -36,28 +37,12 @@ void log(spdlog::level::level_enum level, const std::string& message) {
 bool detail::shows_progress() { return logger().should_log(spdlog::level::info); }
 
 void set_log_level(LogLevel level) {
-  switch (level) {
-    case LogLevel::debug:
-      logger().set_level(spdlog::level::debug);
-      break;
-    case LogLevel::info:
-      logger().set_level(spdlog::level::info);
-      break;
-    case LogLevel::warning:
-      logger().set_level(spdlog::level::warn);
-      break;
-    case LogLevel::error:
-      logger().set_level(spdlog::level::err);
-      break;
-    case LogLevel::off:
-      logger().set_level(spdlog::level::off);
-      break;
-  }
+  constexpr std::array kLevels{spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
+                               spdlog::level::err, spdlog::level::off};
+  logger().set_level(kLevels[static_cast<std::size_t>(level)]);
 }
 
-void log_debug(const std::string& message) { log(spdlog::level::debug, message); }
 void log_info(const std::string& message) { log(spdlog::level::info, message); }
 void log_warning(const std::string& message) { log(spdlog::level::warn, message); }
-void log_error(const std::string& message) { log(spdlog::level::err, message); }
 
 }  // namespace mosaic::core

@@ -151,10 +151,6 @@ double truth_of_pick(std::span<const double> truth, std::span<const double> scor
   return sum / static_cast<double>(count);
 }
 
-double mean_of(std::span<const double> values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 /// Of sorted values, with linear interpolation between two.
 double percentile(const std::vector<double>& sorted, double share) {
   const double place = share * static_cast<double>(sorted.size() - 1);
@@ -164,6 +160,25 @@ double percentile(const std::vector<double>& sorted, double share) {
 }
 
 }  // namespace
+
+double mean(std::span<const double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double deviation(std::span<const double> values) {
+  if (values.size() < 2) return 0;
+  const double centre = mean(values);
+  double squares = 0;
+  for (const double value : values) squares += (value - centre) * (value - centre);
+  return std::sqrt(squares / static_cast<double>(values.size() - 1));
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
 
 double kendall_tau_b(std::span<const double> truth, std::span<const double> score) {
   check(truth, score);
@@ -188,19 +203,22 @@ std::vector<double> average_ranks(std::span<const double> values) {
   return ranks;
 }
 
-double rank_correlation(std::span<const double> a, std::span<const double> b) {
-  const auto x = average_ranks(a);
-  const auto y = average_ranks(b);
-  const double centre = static_cast<double>(a.size() + 1) / 2;
+double correlation(std::span<const double> a, std::span<const double> b) {
+  const double x = mean(a);
+  const double y = mean(b);
   double xx = 0;
   double yy = 0;
   double xy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xx += (x[i] - centre) * (x[i] - centre);
-    yy += (y[i] - centre) * (y[i] - centre);
-    xy += (x[i] - centre) * (y[i] - centre);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    xx += (a[i] - x) * (a[i] - x);
+    yy += (b[i] - y) * (b[i] - y);
+    xy += (a[i] - x) * (b[i] - y);
   }
   return xx == 0 || yy == 0 ? 0 : xy / std::sqrt(xx * yy);
+}
+
+double rank_correlation(std::span<const double> a, std::span<const double> b) {
+  return correlation(average_ranks(a), average_ranks(b));
 }
 
 double spearman_rho(std::span<const double> truth, std::span<const double> score) {
@@ -233,20 +251,14 @@ RankScores rank_scores(std::span<const double> truth, std::span<const double> sc
 
 Interval seed_interval(std::span<const double> values) {
   if (values.empty()) return {kNaN, kNaN, kNaN};
-  const double mean = mean_of(values);
-  if (values.size() == 1 || !std::isfinite(mean)) return {mean, kNaN, kNaN};
+  const double centre = mean(values);
+  if (values.size() == 1 || !std::isfinite(centre)) return {centre, kNaN, kNaN};
   double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
+  for (const double value : values) squares += (value - centre) * (value - centre);
   const double freedom = static_cast<double>(values.size() - 1);
   const double half = boost::math::quantile(boost::math::students_t(freedom), 0.975) *
                       std::sqrt(squares / freedom / static_cast<double>(values.size()));
-  return {mean, mean - half, mean + half};
-}
-
-Interval bootstrap_kendall(std::span<const double> truth, std::span<const double> score,
-                           std::size_t resamples, std::uint64_t seed) {
-  const std::vector<double> only(score.begin(), score.end());
-  return bootstrap_kendall(truth, std::span(&only, 1), resamples, seed);
+  return {centre, centre - half, centre + half};
 }
 
 Interval bootstrap_kendall(std::span<const double> truth,
@@ -273,9 +285,9 @@ Interval bootstrap_kendall(std::span<const double> truth,
     if (!std::isnan(sum)) drawn.push_back(sum / static_cast<double>(counters.size()));
   }
   if (drawn.empty()) return {kNaN, kNaN, kNaN};
-  const double mean = mean_of(drawn);
+  const double centre = mean(drawn);
   std::sort(drawn.begin(), drawn.end());
-  return {mean, percentile(drawn, 0.025), percentile(drawn, 0.975)};
+  return {centre, percentile(drawn, 0.025), percentile(drawn, 0.975)};
 }
 
 }  // namespace mosaic::core

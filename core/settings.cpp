@@ -32,35 +32,30 @@ struct TextOf {
   std::string operator()(const std::string& value) const { return value; }
 };
 
+/// Reads one setting of a job file.
+struct Read {
+  Section& section;
+  const Field& field;
+  void operator()(std::int64_t* value) const {
+    *value = section.integer(field.key, *value, whole(field.range.low), whole(field.range.high));
+  }
+  void operator()(double* value) const {
+    *value = section.number(field.key, *value, field.range.low, field.range.high);
+  }
+  void operator()(bool* value) const { *value = section.flag(field.key, *value); }
+  void operator()(std::string* value) const {
+    const auto& names = field.choices.names;
+    *value = names.empty() ? section.string(field.key, *value)
+                           : section.one_of(field.key, *value, names);
+  }
+};
+
 }  // namespace
 
-void SettingsReader::operator()(const char* key, std::int64_t& value, Range range, Identity) {
-  value = section_.integer(key, value, whole(range.low), whole(range.high));
-}
-void SettingsReader::operator()(const char* key, double& value, Range range, Identity) {
-  value = section_.number(key, value, range.low, range.high);
-}
-void SettingsReader::operator()(const char* key, bool& value, Identity) {
-  value = section_.flag(key, value);
-}
-void SettingsReader::operator()(const char* key, std::string& value, const OneOf& choices,
-                                Identity) {
-  value = choices.names.empty() ? section_.string(key, value)
-                                : section_.one_of(key, value, choices.names);
-}
-
-void SettingsLister::operator()(const char* key, std::int64_t& value, Range, Identity identity) {
-  list.push_back({key, value, identity});
-}
-void SettingsLister::operator()(const char* key, double& value, Range, Identity identity) {
-  list.push_back({key, value, identity});
-}
-void SettingsLister::operator()(const char* key, bool& value, Identity identity) {
-  list.push_back({key, value, identity});
-}
-void SettingsLister::operator()(const char* key, std::string& value, const OneOf&,
-                                Identity identity) {
-  list.push_back({key, value, identity});
+Visitor reader_of(Section section) {
+  return Visitor([section = std::move(section)](const Field& field) mutable {
+    std::visit(Read{section, field}, field.value);
+  });
 }
 
 void add_first(Hasher& hasher, const SettingsList& settings) {
@@ -100,26 +95,17 @@ nlohmann::json settings_json(const SettingsList& settings) {
   return json;
 }
 
-template <class T>
-void JsonSettingsReader::get(const char* key, T& value) const {
-  const auto found = json_.find(key);
-  if (found == json_.end()) return;
-  try {
-    found->get_to(value);
-  } catch (const nlohmann::json::exception&) {
-    throw Error("the setting '" + std::string(key) + "' cannot be " + found->dump(),
-                "restore the file as Mosaic wrote it");
-  }
-}
-void JsonSettingsReader::operator()(const char* key, std::int64_t& value, Range, Identity) {
-  get(key, value);
-}
-void JsonSettingsReader::operator()(const char* key, double& value, Range, Identity) {
-  get(key, value);
-}
-void JsonSettingsReader::operator()(const char* key, bool& value, Identity) { get(key, value); }
-void JsonSettingsReader::operator()(const char* key, std::string& value, const OneOf&, Identity) {
-  get(key, value);
+Visitor json_reader(const nlohmann::json& json) {
+  return Visitor([&json](const Field& field) {
+    const auto found = json.find(field.key);
+    if (found == json.end()) return;
+    try {
+      std::visit([&](auto* value) { found->get_to(*value); }, field.value);
+    } catch (const nlohmann::json::exception&) {
+      throw Error("the setting '" + std::string(field.key) + "' cannot be " + found->dump(),
+                  "restore the file as Mosaic wrote it");
+    }
+  });
 }
 
 }  // namespace mosaic::core

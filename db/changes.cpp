@@ -48,7 +48,7 @@ void read_measurements(Connection& connection, std::int64_t job, Changes& change
         {rows.integer(1),
          place_of(changes.hows,
                   Changes::How{rows.text(2), rows.text(3), rows.text(4), rows.text(5)}),
-         ok, read_number(rows, 7), read_number(rows, 8), read_number(rows, 9)});
+         ok, rows.real(7), rows.real(8), rows.real(9)});
   }
 }
 
@@ -61,7 +61,7 @@ void read_predictions(Connection& connection, std::int64_t job, Changes& changes
     changes.cursor.prediction = rows.integer(0);
     changes.predictions.push_back({rows.integer(1),
                                    place_of(changes.bys, Changes::By{rows.text(2), rows.text(3)}),
-                                   read_number(rows, 4), read_number(rows, 5)});
+                                   rows.real(4), rows.real(5)});
   }
 }
 
@@ -126,8 +126,7 @@ std::vector<Compared> Reader::compared(std::int64_t job) const {
   std::vector<Compared> result;
   while (rows.step())
     if (!rows.null(4))
-      result.push_back(
-          {rows.text(0), rows.text(1), rows.real(2), read_number(rows, 3), rows.real(4)});
+      result.push_back({rows.text(0), rows.text(1), rows.real(2), rows.real(3), rows.real(4)});
   return result;
 }
 

@@ -200,10 +200,8 @@ std::vector<Network> Reader::front(const Job& job, std::optional<std::int64_t> a
   std::sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) {
     return std::pair(a.found, a.architecture) < std::pair(b.found, b.architecture);
   });
-  std::vector<Point> points;
-  for (const auto& candidate : found) points.push_back(candidate.costs);
   std::vector<Network> result;
-  for (const auto index : core::pareto_front(points)) {
+  for (const auto index : core::pareto_front(core::mapped(found, &Candidate::costs))) {
     const auto id = found[index].architecture;
     result.push_back(std::move(load_networks(connection, job.id, id, known).at(id)));
   }

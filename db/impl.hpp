@@ -44,6 +44,8 @@ struct Reader::Impl {
   void complete_columns() { pending.flush(*connection); }
 };
 
+Table::Cell read_cell(sqlite3_stmt* row, int column);
+
 /// All reads in its scope see one state of the database, and no other thread uses the connection.
 class Snapshot {
  public:

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
@@ -91,39 +92,15 @@ WriterLock::~WriterLock() {
 }
 
 std::string network_file_system(long magic) {
-  switch (static_cast<unsigned long>(magic) & 0xffffffffUL) {
-    case 0x6969:
-      return "NFS";
-    case 0x517b:
-    case 0xff534d42:
-    case 0xfe534d42:
-      return "SMB";
-    case 0x5346414f:
-    case 0x6b414653:
-      return "AFS";
-    case 0x00c36400:
-      return "Ceph";
-    case 0x0bd00bd0:
-      return "Lustre";
-    case 0x47504653:
-      return "GPFS";
-    case 0x19830326:
-      return "BeeGFS";
-    case 0x7461636f:
-      return "OCFS2";
-    case 0x01161970:
-      return "GFS2";
-    case 0x01021997:
-      return "9P";
-    case 0xaad7aaea:
-      return "PanFS";
-    case 0x20030528:
-      return "OrangeFS";
-    case 0x73757245:
-      return "Coda";
-    default:
-      return {};
-  }
+  static const std::map<std::uint32_t, const char*> kNames{
+      {0x6969, "NFS"},        {0x517b, "SMB"},        {0xff534d42, "SMB"},
+      {0xfe534d42, "SMB"},    {0x5346414f, "AFS"},    {0x6b414653, "AFS"},
+      {0x00c36400, "Ceph"},   {0x0bd00bd0, "Lustre"}, {0x47504653, "GPFS"},
+      {0x19830326, "BeeGFS"}, {0x7461636f, "OCFS2"},  {0x01161970, "GFS2"},
+      {0x01021997, "9P"},     {0xaad7aaea, "PanFS"},  {0x20030528, "OrangeFS"},
+      {0x73757245, "Coda"}};
+  const auto found = kNames.find(static_cast<std::uint32_t>(magic));
+  return found == kNames.end() ? "" : found->second;
 }
 
 std::string network_file_system_of(const std::string& folder) {
@@ -138,16 +115,13 @@ std::string network_advice(const std::string& path, const std::string& system, b
   if (writing)
     return where +
            ", where SQLite's write-ahead log does not work: a rollback journal is used, and "
-           "readers "
-           "wait while results are written. A local disk is faster and safer (--db)";
+           "readers wait while results are written. A local disk is faster and safer (--db)";
   if (wal)
     return where +
            " and was last written with a write-ahead log, which only programs on one machine can "
            "share: what a machine writes now others may not see. Copy it to a local disk to read "
-           "it "
-           "(sqlite3 ... \".backup copy.db\" where it is written), or let the next writer be on "
-           "this "
-           "file system, which ends that";
+           "it (sqlite3 ... \".backup copy.db\" where it is written), or let the next writer be on "
+           "this file system, which ends that";
   return {};
 }
 

@@ -1,101 +1,54 @@
 // Where the numbers of a network come from.
-
-#include <algorithm>
-
 #include "impl.hpp"
-#include "rows.hpp"
 
 namespace mosaic::db {
 namespace {
 
-/// Columns behind the ten of a measurement: of the row, its job, and the session that wrote it.
-constexpr const char* kOriginColumns =
-    ", m.id, m.created, m.session, a.arch, a.hash, j.name, coalesce(s.version, j.version), "
-    "coalesce(s.revision, j.revision), coalesce(s.libraries, j.libraries), "
-    "coalesce(s.threads, j.threads), coalesce(s.data_checksum, j.data_checksum), j.space, j.task, "
-    "j.seed, j.config_hash ";
-constexpr const char* kOriginTables =
-    " a CROSS JOIN measurements m ON m.architecture = a.id JOIN jobs j ON j.id = m.job "
-    "LEFT JOIN sessions s ON s.id = m.session ";
-
-Origin read_origin(const Statement& row) {
-  Origin origin;
-  origin.measurement = read_measurement(row, 0);
-  origin.id = row.integer(10);
-  origin.created = row.text(11);
-  if (!row.null(12)) origin.session = row.integer(12);
-  origin.arch = row.text(13);
-  origin.hash = row.text(14);
-  origin.job = row.text(15);
-  origin.version = row.text(16);
-  origin.revision = row.text(17);
-  origin.libraries = row.text(18);
-  origin.threads = static_cast<int>(row.integer(19));
-  origin.data_checksum = row.text(20);
-  origin.space = row.text(21);
-  origin.task = row.text(22);
-  origin.job_seed = read_seed(row, 23);
-  origin.config_hash = row.text(24);
-  return origin;
-}
-
-/// Bits and words of two measurements agree: no clock and no noise says the same thing twice.
-bool repeats(const core::Measurement& a, const core::Measurement& b) {
-  return a.ok() && b.ok() && a.metric == b.metric && a.value == b.value &&
-         a.standard_error == b.standard_error && a.fidelity == b.fidelity && a.seed == b.seed &&
-         a.seconds == b.seconds && a.device == b.device && a.message == b.message;
-}
-
-std::vector<Origin> collect(Connection& connection, const std::string& sql,
-                            const std::string& arch_or_hash, std::optional<std::int64_t> job) {
-  std::vector<Origin> origins;
-  // Text form first, and the hash where nothing is called so.
-  for (const char* column : {"arch", "hash"}) {
-    auto rows = connection.prepare(sql + "WHERE a." + column +
-                                       " = ?1 AND (?2 IS NULL OR m.job = ?2) "
-                                       "ORDER BY m.id",
-                                   arch_or_hash, job);
-    while (rows.step()) origins.push_back(read_origin(rows));
-    if (!origins.empty()) break;
-  }
-  return origins;
-}
+/// ?1 is the text form or, where nothing is called so, the hash; ?2 a job, or NULL. A value of
+/// another job that is repeated to the last bit was taken from there: no clock and no noise says
+/// the same thing twice. CROSS JOIN: the network first, and what is known of it by the index.
+constexpr const char* kProvenance = R"sql(
+WITH network AS (
+  SELECT id, arch, hash FROM architectures WHERE arch = ?1
+    OR (hash = ?1 AND NOT EXISTS (SELECT 1 FROM architectures WHERE arch = ?1))),
+numbers AS (
+  SELECT m.metric, m.value, m.standard_error, NULL AS predicted, NULL AS deviation, m.unit,
+         m.fidelity AS how, m.status, m.message, m.device, m.seed, m.job, m.created, m.session,
+         m.id, a.arch, a.hash,
+         (SELECT min(o.id) FROM measurements o
+          WHERE o.architecture = m.architecture AND o.id < m.id AND o.job <> m.job
+            AND o.status = 'ok' AND m.status = 'ok' AND o.metric = m.metric AND o.value = m.value
+            AND o.standard_error = m.standard_error AND o.fidelity = m.fidelity
+            AND o.seed = m.seed AND o.seconds = m.seconds AND o.device = m.device
+            AND o.message = m.message) AS taken_from
+  FROM network a CROSS JOIN measurements m ON m.architecture = a.id
+  UNION ALL
+  SELECT p.metric, NULL, NULL, p.mean, p.deviation, '', p.predictor, '', '', '', NULL, p.job,
+         p.created, p.session, p.id, a.arch, a.hash, NULL
+  FROM network a CROSS JOIN predictions p ON p.architecture = a.id)
+SELECT n.metric, n.value, n.standard_error, n.predicted, n.deviation, n.unit, n.how, n.status,
+       n.message, n.device, n.seed, j.name AS job, coalesce(s.version, j.version) AS version,
+       coalesce(s.revision, j.revision) AS revision,
+       coalesce(s.libraries, j.libraries) AS libraries, coalesce(s.threads, j.threads) AS threads,
+       coalesce(s.data_checksum, j.data_checksum) AS data_checksum, j.space, j.task,
+       j.seed AS job_seed, j.config_hash, n.created, n.session, n.id, n.taken_from, n.arch, n.hash
+FROM numbers n JOIN jobs j ON j.id = n.job LEFT JOIN sessions s ON s.id = n.session
+WHERE ?2 IS NULL OR n.job = ?2
+ORDER BY n.status = '', n.id)sql";
 
 }  // namespace
 
-std::vector<Origin> Reader::provenance(const std::string& arch_or_hash,
-                                       std::optional<std::int64_t> job) const {
+Table Reader::provenance(const std::string& arch_or_hash, std::optional<std::int64_t> job) const {
   const Snapshot snapshot(*impl_->connection, impl_->mutex);
-  auto& connection = *impl_->connection;
-  auto origins = collect(connection,
-                         std::string("SELECT ") + kMeasurementColumns + kOriginColumns +
-                             "FROM architectures" + kOriginTables,
-                         arch_or_hash, std::nullopt);
-  for (std::size_t i = 0; i < origins.size(); ++i)
-    for (std::size_t k = 0; k < i && !origins[i].taken_from; ++k)
-      if (origins[k].job != origins[i].job &&
-          repeats(origins[k].measurement, origins[i].measurement))
-        origins[i].taken_from = origins[k].id;
-  if (job) {
-    // Where a value was taken from another job it is good to know, so those are read as well.
-    auto name = connection.prepare("SELECT name FROM jobs WHERE id = ?", *job);
-    const std::string wanted = name.step() ? name.text(0) : std::string();
-    std::erase_if(origins, [&](const Origin& origin) { return origin.job != wanted; });
+  auto rows = impl_->connection->prepare(kProvenance, arch_or_hash, job);
+  Table table;
+  for (int i = 0; i < rows.columns(); ++i)
+    table.columns.emplace_back(sqlite3_column_name(rows.handle(), i));
+  while (rows.step()) {
+    auto& row = table.rows.emplace_back();
+    for (int i = 0; i < rows.columns(); ++i) row.push_back(read_cell(rows.handle(), i));
   }
-  const std::string as_measurements =
-      "(SELECT id, job, architecture, metric, mean AS value, '' AS unit, deviation AS "
-      "standard_error, predictor AS fidelity, '0' AS seed, NULL AS seconds, '' AS device, "
-      "'ok' AS status, '' AS message, created, session FROM predictions)";
-  auto tables = std::string(kOriginTables);
-  tables.replace(tables.find("measurements"), std::string("measurements").size(), as_measurements);
-  for (auto& origin : collect(connection,
-                              std::string("SELECT ") + kMeasurementColumns + kOriginColumns +
-                                  "FROM architectures" + tables,
-                              arch_or_hash, job)) {
-    origin.predicted = true;
-    origins.push_back(std::move(origin));
-  }
-  return origins;
+  return table;
 }
 
 }  // namespace mosaic::db

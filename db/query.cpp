@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <map>
 #include <string_view>
 
 #include "impl.hpp"
@@ -44,31 +45,20 @@ bool tells_only(std::string_view name, bool with_value) {
 }
 
 const char* action_name(int action) {
-  switch (action) {
-    case SQLITE_INSERT:
-      return "INSERT";
-    case SQLITE_UPDATE:
-      return "UPDATE";
-    case SQLITE_DELETE:
-      return "DELETE";
-    case SQLITE_ATTACH:
-      return "ATTACH";
-    case SQLITE_DETACH:
-      return "DETACH";
-    case SQLITE_PRAGMA:
-      return "PRAGMA";
-    case SQLITE_TRANSACTION:
-    case SQLITE_SAVEPOINT:
-      return "a transaction";
-    case SQLITE_FUNCTION:
-      return "the function";
-    case SQLITE_DROP_TABLE:
-    case SQLITE_DROP_VIEW:
-    case SQLITE_DROP_INDEX:
-      return "DROP";
-    default:
-      return "a statement that changes something";
-  }
+  static const std::map<int, const char*> kNames{{SQLITE_INSERT, "INSERT"},
+                                                 {SQLITE_UPDATE, "UPDATE"},
+                                                 {SQLITE_DELETE, "DELETE"},
+                                                 {SQLITE_ATTACH, "ATTACH"},
+                                                 {SQLITE_DETACH, "DETACH"},
+                                                 {SQLITE_PRAGMA, "PRAGMA"},
+                                                 {SQLITE_TRANSACTION, "a transaction"},
+                                                 {SQLITE_SAVEPOINT, "a transaction"},
+                                                 {SQLITE_FUNCTION, "the function"},
+                                                 {SQLITE_DROP_TABLE, "DROP"},
+                                                 {SQLITE_DROP_VIEW, "DROP"},
+                                                 {SQLITE_DROP_INDEX, "DROP"}};
+  const auto found = kNames.find(action);
+  return found == kNames.end() ? "a statement that changes something" : found->second;
 }
 
 /// Remembers what it refused first. The arguments are SQLite's: see sqlite3_set_authorizer.
@@ -131,6 +121,8 @@ std::string hexadecimal(const void* data, int size) {
   return text + "'";
 }
 
+}  // namespace
+
 Table::Cell read_cell(sqlite3_stmt* row, int column) {
   switch (sqlite3_column_type(row, column)) {
     case SQLITE_NULL:
@@ -151,8 +143,6 @@ Table::Cell read_cell(sqlite3_stmt* row, int column) {
     }
   }
 }
-
-}  // namespace
 
 Table Reader::query(const std::string& sql) const {
   const auto connection = open_reader(impl_->path);

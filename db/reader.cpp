@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "impl.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/db/database.hpp"
@@ -79,12 +80,9 @@ Job Reader::job(const std::optional<std::string>& name) const {
                       "`mosaic run JOB.toml --db " + impl_->path + "` makes one");
   // The latest by id, not by date: clocks jump.
   if (!name) return known.back();
-  std::vector<std::string> names;
-  for (const auto& job : known) names.push_back(job.name);
-  const auto nearest = core::nearest_name(*name, names);
-  throw core::UsageError(
-      impl_->path + " holds no job '" + *name + "'",
-      (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") + "known: " + core::join(names));
+  const auto names = core::mapped(known, &Job::name);
+  throw core::UsageError(impl_->path + " holds no job '" + *name + "'",
+                         core::known_names(*name, names));
 }
 
 std::vector<Network> Reader::networks(std::int64_t job) const {
@@ -199,14 +197,13 @@ std::vector<TrainingPoint> Reader::training_curve(std::int64_t job, std::int64_t
       "WHERE job = ? AND step > ? ORDER BY step",
       job, after);
   while (rows.step())
-    curve.push_back(
-        {rows.integer(0), read_number(rows, 1), read_number(rows, 2), read_number(rows, 3), {}});
+    curve.push_back({rows.integer(0), rows.real(1), rows.real(2), rows.real(3), {}});
   auto values = impl_->connection->prepare(
       "SELECT step, metric, value FROM training_metrics WHERE job = ? AND step > ? ORDER BY step",
       job, after);
   for (auto point = curve.begin(); values.step();) {
     while (point->step < values.integer(0)) ++point;
-    point->metrics[values.text(1)] = read_number(values, 2);
+    point->metrics[values.text(1)] = values.real(2);
   }
   return curve;
 }
@@ -219,8 +216,7 @@ std::vector<Generation> Reader::generations(std::int64_t job, std::int64_t after
       "SELECT number, evaluations, hypervolume FROM generations WHERE job = ? AND number > ? "
       "ORDER BY number",
       job, after);
-  while (rows.step())
-    result.push_back({rows.integer(0), rows.integer(1), read_number(rows, 2), {}});
+  while (rows.step()) result.push_back({rows.integer(0), rows.integer(1), rows.real(2), {}});
   auto members = connection.prepare(
       "SELECT generation, architecture FROM generation_front WHERE job = ? AND generation > ? "
       "ORDER BY generation, position",

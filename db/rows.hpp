@@ -1,6 +1,7 @@
 /// Rows of the tables as plain values.
 #pragma once
 
+#include <cstdlib>
 #include <map>
 #include <optional>
 
@@ -9,11 +10,28 @@
 
 namespace mosaic::db {
 
+/// Reads columns from `first` on: text, whole numbers, REAL (NaN where it is NULL), seeds (text,
+/// because they use all 64 bits, which no SQLite integer holds without turning negative).
+template <class... Values>
+void read(const Statement& row, int first, Values&... values) {
+  const auto get = [&row](int column, auto& value) {
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, std::string>)
+      value = row.text(column);
+    else if constexpr (std::is_same_v<Value, double>)
+      value = row.real(column);
+    else if constexpr (std::is_same_v<Value, std::uint64_t>)
+      value = std::strtoull(row.text(column).c_str(), nullptr, 10);
+    else
+      value = static_cast<Value>(row.integer(column));
+  };
+  (get(first++, values), ...);
+}
+
 /// Columns that read_measurement() takes, in its order; `m` is the measurements table.
 inline constexpr const char* kMeasurementColumns =
     "m.metric, m.value, m.unit, m.standard_error, m.fidelity, m.seed, m.seconds, m.device, "
-    "m.status, "
-    "m.message";
+    "m.status, m.message";
 core::Measurement read_measurement(const Statement& row, int first);
 
 /// Columns that read_job() takes, in its order.
@@ -29,11 +47,5 @@ Job read_job(const Statement& row);
 std::map<std::int64_t, Network> load_networks(Connection& connection, std::int64_t job,
                                               std::optional<std::int64_t> only = std::nullopt,
                                               std::optional<std::int64_t> known = std::nullopt);
-
-/// A seed: text, because it uses all 64 bits.
-std::uint64_t read_seed(const Statement& row, int column);
-
-/// A REAL column; NaN where it is NULL.
-double read_number(const Statement& row, int column);
 
 }  // namespace mosaic::db

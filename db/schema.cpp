@@ -136,6 +136,103 @@ CREATE TABLE states (
 );
 )sql";
 
+// Constraints, provenance of every number beyond its job's row, when an evaluation was numbered,
+// and columns of latest values (see columns.hpp), which rebuild_columns() fills.
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE constraints (
+  job INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  metric TEXT NOT NULL,
+  relation TEXT NOT NULL CHECK (relation IN ('<=', '>=')),
+  bound REAL NOT NULL,
+  PRIMARY KEY (job, position)
+) WITHOUT ROWID;
+
+-- A process that worked at a job: a job may be resumed by another build.
+CREATE TABLE sessions (
+  id INTEGER PRIMARY KEY,
+  job INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+  version TEXT NOT NULL,
+  revision TEXT NOT NULL,
+  libraries TEXT NOT NULL,
+  device TEXT NOT NULL,
+  threads INTEGER NOT NULL,
+  data_checksum TEXT NOT NULL,
+  process INTEGER NOT NULL,
+  created TEXT NOT NULL
+);
+ALTER TABLE measurements ADD COLUMN session INTEGER REFERENCES sessions(id);
+ALTER TABLE predictions ADD COLUMN session INTEGER REFERENCES sessions(id);
+
+-- The latest measurement when the number was given: what was known then.
+ALTER TABLE evaluations ADD COLUMN known INTEGER;
+
+-- Latest good values by column. All of this follows from the measurements.
+CREATE TABLE members (
+  job INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+  place INTEGER NOT NULL,
+  architecture INTEGER NOT NULL REFERENCES architectures(id),
+  replaced INTEGER NOT NULL,
+  PRIMARY KEY (job, place),
+  UNIQUE (job, architecture)
+) WITHOUT ROWID;
+CREATE INDEX members_by_architecture ON members (architecture);
+
+CREATE TABLE series (
+  id INTEGER PRIMARY KEY,
+  job INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+  metric TEXT NOT NULL,
+  UNIQUE (job, metric)
+);
+
+CREATE TABLE blocks (
+  id INTEGER PRIMARY KEY,
+  series INTEGER NOT NULL REFERENCES series(id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  content BLOB NOT NULL,
+  UNIQUE (series, number)
+);
+)sql";
+
+// What failed, and what was noted of good values (a slow device), found without reading all.
+constexpr const char* kVersion3 = R"sql(
+CREATE INDEX measurements_failed ON measurements (job, metric, architecture)
+  WHERE status = 'failed';
+CREATE INDEX measurements_noted ON measurements (job, metric, architecture)
+  WHERE status = 'ok' AND message <> '';
+)sql";
+
+// The training curve holds whatever metrics a task has. `training`, once the table, is a view
+// (views.cpp) of the usual ones under its old columns.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE training RENAME TO training_3;
+
+CREATE TABLE training_steps (
+  job INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+  step INTEGER NOT NULL,
+  epoch REAL,
+  learning_rate REAL,
+  examples_per_second REAL,
+  PRIMARY KEY (job, step)
+) WITHOUT ROWID;
+
+CREATE TABLE training_metrics (
+  job INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  metric TEXT NOT NULL,
+  value REAL,
+  PRIMARY KEY (job, step, metric),
+  FOREIGN KEY (job, step) REFERENCES training_steps(job, step) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+INSERT INTO training_steps (job, step, epoch, learning_rate, examples_per_second)
+SELECT job, step, epoch, learning_rate, images_per_second FROM training_3;
+INSERT INTO training_metrics (job, step, metric, value)
+SELECT job, step, 'loss', loss FROM training_3
+UNION ALL SELECT job, step, 'accuracy', accuracy FROM training_3;
+DROP TABLE training_3;
+)sql";
+
 // Migration i makes version i + 1. A released one never changes: a new version is a new entry.
 const std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
 

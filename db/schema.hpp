@@ -19,13 +19,6 @@ void check_identity(Connection& connection);
 /// Version of the schema that the file has (0 where it has none yet).
 int stored_version(Connection& connection);
 
-/// Adds to version 1.
-extern const char* const kVersion2;
-/// Adds to version 2.
-extern const char* const kVersion3;
-/// Adds to version 3.
-extern const char* const kVersion4;
-
 /// SQL that turns the tables of version `from` into those of `from` + 1.
 const char* migration(int from);
 

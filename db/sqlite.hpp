@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -67,7 +68,11 @@ class Statement {
   int type(int column) const { return sqlite3_column_type(handle_, column); }
   bool null(int column) const { return type(column) == SQLITE_NULL; }
   std::int64_t integer(int column) const { return sqlite3_column_int64(handle_, column); }
-  double real(int column) const { return sqlite3_column_double(handle_, column); }
+  /// NaN where it is NULL.
+  double real(int column) const {
+    return null(column) ? std::numeric_limits<double>::quiet_NaN()
+                        : sqlite3_column_double(handle_, column);
+  }
   std::string text(int column) const;
   std::string blob(int column) const;
   sqlite3_stmt* handle() const { return handle_; }

@@ -1,8 +1,8 @@
 // What is counted over the Graph of a network.
 #include <algorithm>
 
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
-#include "mosaic/core/text.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 
 namespace mosaic::evaluators {
@@ -71,12 +71,9 @@ class Counts : public Evaluator {
 
  private:
   [[noreturn]] static void fail(const std::string& metric) {
-    std::vector<std::string> names;
-    for (const auto& info : graph_metrics()) names.push_back(info.name);
-    const auto nearest = core::nearest_name(metric, names);
+    const auto names = core::mapped(graph_metrics(), &MetricInfo::name);
     throw core::UsageError("'" + metric + "' is not counted from the graph of a network",
-                           (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
-                               std::string("known: ") + core::join(names));
+                           core::known_names(metric, names));
   }
 
   spaces::Symbols symbols_;
@@ -96,11 +93,7 @@ const core::Registered kEntry{
 
 }  // namespace
 
-std::vector<MetricInfo> graph_metrics() {
-  std::vector<MetricInfo> result;
-  for (const auto& count : known_counts()) result.push_back(count.info);
-  return result;
-}
+std::vector<MetricInfo> graph_metrics() { return core::mapped(known_counts(), &Count::info); }
 
 std::unique_ptr<Evaluator> graph_evaluator(const std::vector<std::string>& metrics,
                                            const spaces::Symbols& symbols) {

@@ -86,13 +86,4 @@ std::vector<Evaluator::Row> evaluate_each(
   return results;
 }
 
-std::vector<Evaluator::Row> evaluate_each(
-    const Evaluator& evaluator, std::span<const Candidate> candidates, const Evaluator::Sink& sink,
-    const std::function<core::Measurement(const Candidate&)>& measure) {
-  return evaluate_each(
-      evaluator, candidates, sink,
-      std::function<Evaluator::Row(const Candidate&)>(
-          [&](const Candidate& candidate) { return Evaluator::Row{measure(candidate)}; }));
-}
-
 }  // namespace mosaic::evaluators

@@ -1,6 +1,7 @@
 // Latency of a network on this machine's CPU or GPU.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/util/ScopeExit.h>
 #include <torch/cuda.h>
 
 #include <algorithm>
@@ -74,6 +75,13 @@ Timing summarise(std::vector<double> times) {
   return {median, at(0.1), at(0.9), error};
 }
 
+/// Passes take so many CPU threads while the result lives.
+auto with_threads(std::int64_t threads) {
+  const int before = supernet::threads();
+  supernet::set_threads(static_cast<int>(threads));
+  return c10::make_scope_exit([before] { supernet::set_threads(before); });
+}
+
 /// Times forward passes of a stand-alone network with random weights (latency does not depend on
 /// their values), normalisation with stored statistics, float32. Every few measurements a reference
 /// network, the largest of the space, is timed: while it runs slow the device is throttled or
@@ -82,10 +90,8 @@ class Latency : public Evaluator {
  public:
   Latency(const Workbench& work, const Settings& settings) : work_(work), settings_(settings) {
     supernet::resolve_device(settings.device);
-    const int kept = supernet::threads();
-    supernet::set_threads(static_cast<int>(settings.threads));
+    const auto alone = with_threads(settings.threads);
     device_ = supernet::describe_device(settings.device);
-    supernet::set_threads(kept);
     metrics_[0].fidelity = fidelity();
   }
 
@@ -95,14 +101,7 @@ class Latency : public Evaluator {
     if (!steady_) steady_ = make_steady();
     std::vector<Row> results(candidates.size());
     steady_->run(
-        candidates.size(),
-        [&](std::size_t i) {
-          return evaluate_each(
-                     *this, candidates.subspan(i, 1), {},
-                     [this](const auto& candidate) { return measurement(time(candidate.graph)); })
-              .front()
-              .front();
-        },
+        candidates.size(), [&](std::size_t i) { return timed(candidates[i]); },
         [&](std::size_t i, const core::Measurement& released) {
           results[i] = {released};
           if (sink) sink(i, results[i]);
@@ -136,16 +135,18 @@ class Latency : public Evaluator {
                       .seconds = [watch = core::Stopwatch()] { return watch.seconds(); }});
   }
 
+  core::Measurement timed(const Candidate& candidate) {
+    return evaluate_each(*this, {&candidate, 1}, {}, [this](const Candidate& one) {
+      return Row{measurement(time(one.graph))};
+    })[0][0];
+  }
+
   /// NaN where the largest network of the space cannot be timed here (it does not fit): then
   /// nothing is known of the device's state.
   double time_reference() {
     if (reference_.arch.empty())
       reference_ = make_candidate(work_.space(), work_.space().largest());
-    core::Measurement result =
-        evaluate_each(*this, {&reference_, 1}, {},
-                      [this](const auto& candidate) { return measurement(time(candidate.graph)); })
-            .front()
-            .front();
+    core::Measurement result = timed(reference_);
     if (!result.ok()) {
       if (!warned_)
         core::log_warning("the reference network, the largest of the space, cannot be timed (" +
@@ -179,25 +180,18 @@ class Latency : public Evaluator {
     const supernet::Inputs inputs =
         supernet::random_inputs(subnet.graph(), "forward", settings_.batch, work_.seed(),
                                 settings_.device, work_.space().symbols());
-    const int kept = supernet::threads();
-    supernet::set_threads(static_cast<int>(settings_.threads));
+    const auto alone = with_threads(settings_.threads);
     const auto pass = [&] {
       subnet.forward(inputs);
       if (gpu) torch::cuda::synchronize();
     };
     std::vector<double> times;
-    try {
-      for (std::int64_t i = 0; i < settings_.warmup; ++i) pass();
-      for (std::int64_t i = 0; i < settings_.repeats; ++i) {
-        const core::Stopwatch watch;
-        pass();
-        times.push_back(1000 * watch.seconds());
-      }
-    } catch (...) {
-      supernet::set_threads(kept);
-      throw;
+    for (std::int64_t i = 0; i < settings_.warmup; ++i) pass();
+    for (std::int64_t i = 0; i < settings_.repeats; ++i) {
+      const core::Stopwatch watch;
+      pass();
+      times.push_back(1000 * watch.seconds());
     }
-    supernet::set_threads(kept);
     return summarise(std::move(times));
   }
 

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 
@@ -38,10 +38,6 @@ std::string some_of(std::vector<std::string> parts, std::size_t all,
   if (parts.size() > kMostTold) parts.resize(kMostTold);
   return core::join(parts, between) +
          (all > parts.size() ? between + std::to_string(all - parts.size()) + " more" : "");
-}
-
-double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 std::string percent(double share) {
@@ -255,7 +251,7 @@ core::Measurement Table::look_up(const Candidate& candidate, std::size_t column)
   const Network& network = networks_[found->second];
   const auto values = numbers(network, column);
   if (!values.empty()) {
-    result.value = mean(values);
+    result.value = core::mean(values);
     return result;
   }
   result.status = core::Status::failed;

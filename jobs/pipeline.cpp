@@ -1,6 +1,7 @@
 #include "mosaic/jobs/pipeline.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -27,19 +28,9 @@ using evaluators::Evaluator;
 /// A supernet that was trained for fewer steps tells its networks hardly apart.
 constexpr std::int64_t kFewSteps = 400;
 
-std::string goal_name(Goal goal) {
-  switch (goal) {
-    case Goal::train:
-      return "train";
-    case Goal::measure:
-      return "measure";
-    case Goal::search:
-      return "search";
-    case Goal::run:
-      return "run";
-  }
-  return "run";
-}
+constexpr std::array kGoalNames = {"train", "measure", "search", "run"};  // as in Goal
+
+std::string goal_name(Goal goal) { return kGoalNames[static_cast<std::size_t>(goal)]; }
 
 Goal goal_of(const std::string& name) {
   for (const Goal goal : {Goal::train, Goal::measure, Goal::search})
@@ -69,11 +60,9 @@ class Pipeline {
       throw core::Interrupted(
           "stopped in phase '" + job_.phase + "'; everything measured so far is kept",
           "go on with: " + way_on(job_, database_.path()));
-    } catch (const core::Error& error) {
-      fail(error.what());
-      throw;
     } catch (const std::exception& error) {
-      fail(error.what());
+      job_.message = error.what();
+      set_status("failed", job_.phase);
       throw;
     }
   }
@@ -101,10 +90,7 @@ class Pipeline {
                             static_cast<std::int64_t>(candidates.size()));
     std::int64_t done = 0;
     made->evaluate(candidates, [&](std::size_t i, const Evaluator::Row& row) {
-      database_.add_measurement(
-          job_.id,
-          database_.architecture(work_.space->hash(), candidates[i].arch, candidates[i].hash),
-          row[0]);
+      record(candidates[i], row[0]);
       progress.update(++done);
     });
     progress.finish();
@@ -120,9 +106,10 @@ class Pipeline {
     set_status("finished", phase);
     return {job_, goal, phase == "done"};
   }
-  void fail(const std::string& message) {
-    job_.message = message;
-    set_status("failed", job_.phase);
+  void record(const Candidate& candidate, const core::Measurement& measurement) {
+    database_.add_measurement(
+        job_.id, database_.architecture(work_.space->hash(), candidate.arch, candidate.hash),
+        measurement);
   }
 
   // ---- train
@@ -202,10 +189,8 @@ class Pipeline {
           best = std::min(best, timed.measurement.value);
       return best;
     };
-    parts.reference = [this](const Candidate& candidate, const core::Measurement& measurement) {
-      database_.add_measurement(
-          job_.id, database_.architecture(work_.space->hash(), candidate.arch, candidate.hash),
-          measurement);
+    parts.reference = [this](const auto& candidate, const auto& measurement) {
+      record(candidate, measurement);
     };
     return evaluators::Workbench(std::move(parts));
   }
@@ -391,9 +376,8 @@ class Pipeline {
       const bool measures = std::none_of(metrics.begin(), metrics.end(),
                                          [](const auto& m) { return m.timed || m.exact; });
       if (objective.predicted || !measures || !seen.insert(shared.get()).second) continue;
-      std::vector<std::string> names;
-      for (const auto& metric : metrics) names.push_back(metric.name);
-      const auto fresh = objective.measuring.make(workbench(), names);
+      const auto fresh = objective.measuring.make(
+          workbench(), core::mapped(metrics, &evaluators::MetricInfo::name));
       const core::Stopwatch watch;
       fresh->evaluate({&largest, 1});
       seconds += watch.seconds();

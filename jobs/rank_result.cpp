@@ -53,9 +53,7 @@ Json interval_json(const core::Interval& interval) {
 }
 
 std::vector<double> truth_of(const RankResult& result) {
-  std::vector<double> truth;
-  for (const auto& network : result.networks) truth.push_back(network.truth);
-  return truth;
+  return core::mapped(result.networks, &RankedNetwork::truth);
 }
 
 /// Higher is better.
@@ -108,11 +106,9 @@ void summarise(const RankResult& result, const std::vector<double>& truth, Ranke
       throw core::Error(score.name + seed + ": " + error.message(), error.advice());
     }
   }
-  for (const auto& statistic : kStatistics) {
-    std::vector<double> values;
-    for (const auto& scores : score.per_seed) values.push_back(scores.*statistic.of);
-    score.over_seeds.*statistic.over_seeds = core::seed_interval(values);
-  }
+  for (const auto& statistic : kStatistics)
+    score.over_seeds.*statistic.over_seeds =
+        core::seed_interval(core::mapped(score.per_seed, statistic.of));
   score.bootstrap =
       core::bootstrap_kendall(truth, scores_of_seeds, result.resamples, result.bootstrap_seed);
   average(score);

@@ -12,6 +12,7 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/progress.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "mosaic/evaluators/evaluator.hpp"
 #include "mosaic/jobs/ranking.hpp"
 #include "mosaic/jobs/workplace.hpp"
@@ -447,13 +448,8 @@ class Ranking {
     for (const auto& candidate : candidates_) {
       std::vector<double> values;
       for (const auto seed : truth_seeds()) values.push_back(truth(candidate, seed)->value);
-      const double mean =
-          std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-      double squares = 0;
-      for (const double value : values) squares += (value - mean) * (value - mean);
-      RankedNetwork network{candidate.arch, mean};
-      if (values.size() > 1)
-        network.truth_deviation = std::sqrt(squares / static_cast<double>(values.size() - 1));
+      RankedNetwork network{candidate.arch, core::mean(values)};
+      if (values.size() > 1) network.truth_deviation = core::deviation(values);
       result.networks.push_back(network);
     }
   }
@@ -469,8 +465,7 @@ class Ranking {
       orders.push_back(static_cast<std::int64_t>(seed - work_.file.seed));
       hasher.add(candidates_[network].hash).add(alone_fidelity(seed));
     }
-    std::vector<supernet::Subnet*> members;
-    for (auto& subnet : subnets) members.push_back(&subnet);
+    const auto members = core::mapped(subnets, [](auto& subnet) { return &subnet; });
     supernet::TrainHooks hooks;
     hooks.identity = hasher.hex();
     hooks.checkpoint = job_.folder + "/alone-" + hooks.identity.substr(0, 12) + ".safetensors";

@@ -19,9 +19,7 @@ std::string relation(const db::Constraint& bound) {
 }
 
 std::string relations(const std::vector<db::Constraint>& bounds) {
-  std::vector<std::string> parts;
-  for (const auto& bound : bounds) parts.push_back(relation(bound));
-  return core::join(parts, " and ");
+  return core::join(core::mapped(bounds, relation), " and ");
 }
 
 /// The bounds given, and the job's own on metrics that none was given for.
@@ -218,8 +216,7 @@ core::Error empty_front(const db::Reader& reader, const db::Job& recorded) {
                                  way_on(job, reader.path())
                            : "take it further with: mosaic run " + core::quoted(job.config_path) +
                                  " --db " + core::quoted(reader.path()));
-  std::vector<std::string> objectives;
-  for (const auto& objective : job.objectives) objectives.push_back(objective.metric);
+  const auto objectives = core::mapped(job.objectives, &db::Objective::metric);
   const auto known = reader.metrics(job.id);
   std::vector<std::string> wanted = objectives;
   for (const auto& constraint : job.constraints) wanted.push_back(constraint.metric);

@@ -18,8 +18,7 @@ std::vector<std::string> front_of(const db::Reader& database, const StartFile& s
     std::optional<db::Reader> other;
     if (!start.db.empty()) other.emplace(start.db);
     const db::Reader& reader = other ? *other : database;
-    std::vector<std::string> archs;
-    for (const auto& network : reader.front(reader.job(start.job))) archs.push_back(network.arch);
+    auto archs = core::mapped(reader.front(reader.job(start.job)), &db::Network::arch);
     if (archs.empty())
       throw core::UsageError(
           "job '" + start.job + "' in " + reader.path() + " has no front to begin from",
@@ -104,9 +103,7 @@ std::vector<spaces::Genotype> start_networks(db::Database& database, const db::J
   }
   if (database.evaluation_count(job.id) == 0)
     core::log_info("the search begins with " + std::to_string(archs.size()) + " given networks");
-  std::vector<spaces::Genotype> networks;
-  for (const auto& arch : archs) networks.push_back(work.space->parse(arch));
-  return networks;
+  return core::mapped(archs, [&](const auto& arch) { return work.space->parse(arch); });
 }
 
 }  // namespace mosaic::jobs

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "mosaic/core/random.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "mosaic/predictors/drift.hpp"
 #include "records.hpp"
 
@@ -23,12 +24,6 @@ constexpr std::size_t kDecidingRecords = 50;  // predicted in a fold, to drop a 
 constexpr double kFarBehind = 1.05;           // of the best error, to be dropped
 constexpr std::size_t kFewestRecords = 12;    // fewer are not split: the first candidate is taken
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 /// The records of a fit: rows, what to learn (drift taken out), and what was measured.
 struct Records {
   std::vector<Features> rows;
@@ -37,14 +32,8 @@ struct Records {
   std::vector<std::size_t> index;  ///< of the row in the table
 
   Records pick(const std::vector<std::size_t>& indices) const {
-    Records result;
-    for (const auto i : indices) {
-      result.rows.push_back(rows[i]);
-      result.targets.push_back(targets[i]);
-      result.measured.push_back(measured[i]);
-      result.index.push_back(index[i]);
-    }
-    return result;
+    return {core::pick(rows, indices), core::pick(targets, indices), core::pick(measured, indices),
+            core::pick(index, indices)};
   }
 };
 
@@ -108,11 +97,8 @@ double level_of(const std::vector<double>& predicted, const std::vector<double>&
 class Auto : public Predictor {
  public:
   explicit Auto(const core::Call& call) {
-    call.expect_only(std::vector<std::string>{"candidates", "folds", "growth", "ordered"});
-    const std::string ordered = call.string("ordered", "no");
-    if (ordered != "yes" && ordered != "no")
-      throw core::UsageError("auto: ordered is '" + ordered + "'", "it is one of yes, no");
-    ordered_ = ordered == "yes";
+    call.expect_only({"candidates", "folds", "growth", "ordered"});
+    ordered_ = call.flag("ordered", false);
     const std::string usual = ordered_ ? kOrderedCandidates : kCandidates;
     for (const auto& name : core::split(call.string("candidates", usual), '+')) {
       const std::string spec(core::trim(name));
@@ -230,7 +216,7 @@ class Auto : public Predictor {
     bool relative;
     double typical;
     explicit Measure(const std::vector<double>& targets)
-        : relative(log_possible(targets, LogTarget::automatic)), typical(median(targets)) {}
+        : relative(log_possible(targets, LogTarget::automatic)), typical(core::median(targets)) {}
     double operator()(double predicted, double target) const {
       return std::abs(predicted - target) / (relative ? target + typical : 1);
     }
@@ -366,9 +352,7 @@ const core::Registered kEntry{
     "(candidates=ridge+gp+boosted-trees, folds=5, ordered=no; ordered=yes: rows are "
     "in measuring order, drift of the device is found and taken out, and gp(noise=laplace) is a "
     "candidate too)",
-    [](const core::Call& call) -> std::unique_ptr<Predictor> {
-      return std::make_unique<Auto>(call);
-    }};
+    make_of<Auto>};
 
 }  // namespace
 

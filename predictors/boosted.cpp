@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "mosaic/core/process.hpp"
 #include "records.hpp"
@@ -14,8 +13,6 @@ namespace mosaic::predictors {
 
 namespace {
 
-constexpr double kLogRange =
-    1.5;  // automatic: a log target where the largest is so many times the least
 constexpr int kCheckEvery = 10;  // rounds
 constexpr int kPatience = 60;    // rounds without a gain on the records held out
 constexpr std::size_t kSmallRecords = 40;
@@ -105,8 +102,8 @@ struct Member {
 
 class BoostedTrees : public Predictor {
  public:
-  explicit BoostedTrees(const core::Call& call) : log_choice_(log_argument(call)) {
-    call.expect_only(std::vector<std::string>{"depth", "log", "members", "rate", "rounds"});
+  explicit BoostedTrees(const core::Call& call) : target_(log_argument(call)) {
+    call.expect_only({"depth", "log", "members", "rate", "rounds"});
     depth_ = static_cast<int>(call.integer("depth", depth_, 1, 16));
     members_wanted_ = static_cast<std::size_t>(
         call.integer("members", static_cast<long long>(members_wanted_), 2, 50));
@@ -120,8 +117,7 @@ class BoostedTrees : public Predictor {
     BoostedTrees fitted(*this);
     fitted.members_.clear();
     fitted.features_.fit(rows);
-    fitted.log_ = fitted.decide_log(targets);
-    const auto scaled = fitted.standardise(targets);
+    const auto scaled = fitted.target_.fit(targets);
     const Folds folds(rows, members_wanted_, seed, "predictors.boosted.folds");
     std::vector<std::size_t> unseen;  // in the order of their folds, with what was predicted
     std::vector<double> held_out;
@@ -133,7 +129,7 @@ class BoostedTrees : public Predictor {
       unseen.insert(unseen.end(), split.unseen.begin(), split.unseen.end());
       held_out.insert(held_out.end(), predicted.begin(), predicted.end());
     }
-    fitted.calibrate(rows, scaled, unseen, held_out);
+    if (!fitted.members_.empty()) fitted.calibrate(rows, scaled, unseen, held_out);
     *this = std::move(fitted);
   }
 
@@ -144,7 +140,7 @@ class BoostedTrees : public Predictor {
     result.reserve(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const auto [mean, variance] = moments(answers, i);
-      result.push_back(on_target_scale(mean, variance));
+      result.push_back(target_(mean, variance));
     }
     return result;
   }
@@ -152,13 +148,9 @@ class BoostedTrees : public Predictor {
   nlohmann::json save() const override {
     nlohmann::json members = nlohmann::json::array();
     for (const auto& member : members_) members.push_back(member.booster->save(member.rounds));
-    return {{"features", features_.save()},
-            {"log", log_},
-            {"centre", centre_},
-            {"spread", spread_},
-            {"residual", residual_},
-            {"stretch", stretch_},
-            {"members", members}};
+    nlohmann::json state = {{"features", features_.save()}, {"members", members}};
+    target_.save(state);
+    return state;
   }
 
   void load(const nlohmann::json& state) override {
@@ -166,11 +158,7 @@ class BoostedTrees : public Predictor {
     read.members_.clear();
     read_state("boosted-trees", [&] {
       read.features_.load(state.at("features"));
-      state.at("log").get_to(read.log_);
-      state.at("centre").get_to(read.centre_);
-      state.at("spread").get_to(read.spread_);
-      state.at("residual").get_to(read.residual_);
-      state.at("stretch").get_to(read.stretch_);
+      read.target_.load(state);
       for (const auto& text : state.at("members")) {
         auto booster = std::make_shared<Booster>(nullptr);
         booster->load(text.get<std::string>());
@@ -184,26 +172,7 @@ class BoostedTrees : public Predictor {
   }
 
  private:
-  bool decide_log(const std::vector<double>& targets) const {
-    if (!log_possible(targets, log_choice_)) return false;
-    const auto [low, high] = std::minmax_element(targets.begin(), targets.end());
-    return log_choice_ == LogTarget::yes || *high >= kLogRange * *low;
-  }
-
-  std::vector<double> standardise(std::vector<double> targets) {
-    if (log_)
-      for (double& value : targets) value = std::log(value);
-    const double count = static_cast<double>(targets.size());
-    centre_ = std::accumulate(targets.begin(), targets.end(), 0.0) / count;
-    double sum = 0;
-    for (const double value : targets) sum += (value - centre_) * (value - centre_);
-    spread_ = std::sqrt(sum / count);
-    if (!(spread_ > 1e-12 * std::abs(centre_))) spread_ = 0;
-    for (double& value : targets) value = spread_ > 0 ? (value - centre_) / spread_ : 0;
-    return targets;
-  }
-
-  bool learns() const { return features_.outputs() > 0 && spread_ > 0; }
+  bool learns() const { return features_.outputs() > 0 && target_.varies(); }
 
   template <class RowAt>
   Matrix matrix(std::size_t count, RowAt row_at) const {
@@ -220,9 +189,7 @@ class BoostedTrees : public Predictor {
               const std::vector<std::size_t>& known, const std::vector<std::size_t>& unseen,
               std::uint64_t seed, std::vector<double>& held_out) const {
     Matrix train = matrix(known.size(), [&](std::size_t i) { return rows[known[i]]; });
-    std::vector<float> labels;
-    for (const auto i : known) labels.push_back(static_cast<float>(targets[i]));
-    train.set_labels(labels);
+    train.set_labels(core::mapped(known, [&](auto i) { return static_cast<float>(targets[i]); }));
     const Matrix test = matrix(unseen.size(), [&](std::size_t i) { return rows[unseen[i]]; });
 
     auto booster = std::make_shared<Booster>(&train);
@@ -279,20 +246,9 @@ class BoostedTrees : public Predictor {
     return {mean, variance};
   }
 
-  Prediction on_target_scale(double mean, double variance) const {
-    const double value = centre_ + spread_ * mean;
-    const double deviation =
-        stretch_ * (spread_ > 0 ? spread_ : 1) * std::sqrt(residual_ + variance);
-    if (!log_) return {value, deviation};
-    return {std::exp(value), std::exp(value) * deviation};
-  }
-
   /// On the records that each member held out, as the MLP ensemble does.
   void calibrate(const std::vector<Features>& rows, const std::vector<double>& scaled,
                  const std::vector<std::size_t>& unseen, const std::vector<double>& means) {
-    residual_ = 0;
-    stretch_ = 1;
-    if (members_.empty()) return;
     const auto answers = ask(rows);
     std::vector<double> errors;
     std::vector<double> variances;
@@ -300,36 +256,22 @@ class BoostedTrees : public Predictor {
       errors.push_back(means[k] - scaled[unseen[k]]);
       variances.push_back(moments(answers, unseen[k]).second);
     }
-    residual_ = std::pow(calibration(errors, std::vector<double>(errors.size(), 1)), 2);
-    std::vector<double> spreads;
-    for (std::size_t i = 0; i < errors.size(); ++i) {
-      const Prediction prediction = on_target_scale(means[i], variances[i]);
-      spreads.push_back(prediction.deviation);
-      errors[i] = prediction.mean - on_target_scale(means[i] - errors[i], 0).mean;
-    }
-    stretch_ = calibration(errors, spreads);
+    target_.calibrate(means, variances, errors);
   }
 
-  LogTarget log_choice_;
+  TargetScale target_;
   int depth_ = 4;
   std::size_t members_wanted_ = 5;
   double rate_ = 0.05;
   int rounds_ = 1000;
   Standardiser features_;
-  bool log_ = false;
-  double centre_ = 0;    ///< mean of the (log) targets
-  double spread_ = 0;    ///< their standard deviation; 0 where all are equal
-  double residual_ = 0;  ///< variance of the held-out residuals, standardised
-  double stretch_ = 0;   ///< calibrates the deviations
   std::vector<Member> members_;
 };
 
 const core::Registered kEntry{predictors(), "boosted-trees",
                               "ensemble of gradient-boosted trees with early stopping "
                               "(depth=4, rate=0.05, rounds=1000, members=5, log=auto)",
-                              [](const core::Call& call) -> std::unique_ptr<Predictor> {
-                                return std::make_unique<BoostedTrees>(call);
-                              }};
+                              make_of<BoostedTrees>};
 
 }  // namespace
 

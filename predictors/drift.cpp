@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "gp.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "records.hpp"
 
 namespace mosaic::predictors {
@@ -27,17 +28,10 @@ const double kLeastFactor = std::log(1.1);
 
 using Values = std::vector<double>;
 
-double median(Values values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 /// Standard deviation by the median absolute deviation from `centre`.
 double robust_spread(Values values, double centre) {
   for (double& value : values) value = std::abs(value - centre);
-  return 1.4826 * median(std::move(values));
+  return 1.4826 * core::median(std::move(values));
 }
 
 Values select(const Values& values, const std::vector<bool>& without) {
@@ -50,16 +44,10 @@ Values select(const Values& values, const std::vector<bool>& without) {
 /// log target minus what the other rows say it should be; rows `without` do not speak.
 Values residuals(const std::vector<Features>& rows, const Values& logs,
                  const std::vector<bool>& without, GaussianProcess& process, std::uint64_t seed) {
-  std::vector<Features> known;
-  Values known_logs;
   std::vector<std::size_t> index;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (without[i]) continue;
-    known.push_back(rows[i]);
-    known_logs.push_back(logs[i]);
-    index.push_back(i);
-  }
-  process.refit(known, known_logs, seed);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (!without[i]) index.push_back(i);
+  process.refit(core::pick(rows, index), core::pick(logs, index), seed);
   Values result(rows.size());
   const auto answers = process.predict(rows);
   for (std::size_t i = 0; i < rows.size(); ++i) result[i] = logs[i] - answers[i].mean;
@@ -75,8 +63,8 @@ Values running_median(const Values& values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::size_t begin = i < kHalfWindow ? 0 : i - kHalfWindow;
     const std::size_t end = std::min(values.size(), i + kHalfWindow + 1);
-    result[i] = median({values.begin() + static_cast<std::ptrdiff_t>(begin),
-                        values.begin() + static_cast<std::ptrdiff_t>(end)});
+    result[i] = core::median({values.begin() + static_cast<std::ptrdiff_t>(begin),
+                              values.begin() + static_cast<std::ptrdiff_t>(end)});
   }
   return result;
 }
@@ -131,11 +119,11 @@ std::vector<Stretch> find_stretches(const Values& residual, double spread) {
     const auto at = [&](std::size_t k) {
       return residual.begin() + static_cast<std::ptrdiff_t>(k);
     };
-    double level = median({at(i), at(end)});
+    double level = core::median({at(i), at(end)});
     if (std::abs(level) < least) level = running[(i + end) / 2];
     auto [first, last] = sharpened(residual, i, end, level, floor);
     if (last >= first + kShortest) {
-      level = median({at(first), at(last)});
+      level = core::median({at(first), at(last)});
       const double inside = robust_spread({at(first), at(last)}, level);
       if (std::abs(level) > std::max(kLeastFactor, kApart * spread))
         stretches.push_back({first, last - 1, std::exp(level), inside < kUnsteady * spread});
@@ -223,7 +211,7 @@ Drift detect_slow_stretches(const std::vector<Features>& rows, const std::vector
     // The usual level is that of the rows in no stretch.
     std::vector<bool> off(count, false);
     for (std::size_t i = 0; i < count; ++i) off[i] = drift.left_out[i] || drift.in_stretch(i);
-    const double centre = median(select(residual, off));
+    const double centre = core::median(select(residual, off));
     for (double& value : residual) value -= centre;
     const double spread = robust_spread(select(residual, off), 0);
 

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "gp_kernel.hpp"
 #include "gp_likelihood.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/random.hpp"
+#include "mosaic/core/ranking.hpp"
 #include "records.hpp"
 
 namespace mosaic::predictors {
@@ -21,19 +21,10 @@ constexpr double kLeastResidual = 0.3;  // of the usual size: smaller ones weigh
 
 std::vector<std::size_t> random_part(std::size_t count, std::size_t most, std::uint64_t seed,
                                      const char* what) {
-  std::vector<std::size_t> order(count);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  if (count <= most) return order;
-  core::Stream(seed, what).shuffle(order);
-  order.resize(most);
+  auto order = core::Stream(seed, what).permutation(count);
+  order.resize(std::min(count, most));
   std::sort(order.begin(), order.end());
   return order;
-}
-
-double median_of(Vector values) {
-  const auto middle = values.begin() + values.size() / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 std::vector<double> list_of(const auto& values) { return {values.begin(), values.end()}; }
@@ -71,9 +62,7 @@ struct GaussianProcess::Fitted {
     centre = y.mean();
     spread = std::sqrt((y.array() - centre).square().mean());
     if (!(spread > 1e-12 * std::abs(centre))) spread = std::max(1e-12 * std::abs(centre), 1e-300);
-    std::vector<Features> chosen;
-    for (const auto i : used) chosen.push_back(rows[i]);
-    records.x = standardised(chosen);
+    records.x = standardised(core::pick(rows, used));
     records.y = (y(used).array() - centre) / spread;
     records.noise = Vector::Ones(records.count());
   }
@@ -116,8 +105,8 @@ struct GaussianProcess::Fitted {
   /// Each record's noise by the size of its residual without it; false where all residuals are 0.
   bool reweigh() {
     Vector residual = vector_of(leave_one_out().residual);
-    residual = (residual.array() - median_of(residual)).abs();
-    const double usual = 1.4826 * median_of(residual);
+    residual = (residual.array() - core::median(list_of(residual))).abs();
+    const double usual = 1.4826 * core::median(list_of(residual));
     if (!(usual > 0)) return false;
     records.noise = (residual / usual).cwiseMax(kLeastResidual);
     return true;

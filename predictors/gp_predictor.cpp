@@ -18,33 +18,26 @@ std::vector<double> logarithms(std::vector<double> values) {
 }
 
 /// Every k-th of the records, at most kScaleRecords.
-struct Part {
-  std::vector<Features> rows;
-  std::vector<double> targets;
-};
-
-Part part_of(const std::vector<Features>& rows, const std::vector<double>& targets) {
-  Part part;
-  const std::size_t step = (rows.size() + kScaleRecords - 1) / kScaleRecords;
-  for (std::size_t i = 0; i < rows.size(); i += step) {
-    part.rows.push_back(rows[i]);
-    part.targets.push_back(targets[i]);
-  }
+std::vector<std::size_t> part_of(std::size_t records) {
+  std::vector<std::size_t> part;
+  const std::size_t step = (records + kScaleRecords - 1) / kScaleRecords;
+  for (std::size_t i = 0; i < records; i += step) part.push_back(i);
   return part;
 }
 
 /// Logarithm of the leave-one-out density of the targets themselves (R&W, equation 5.11).
-double leave_one_out_density(const Part& part, bool log, GpSettings settings) {
+double leave_one_out_density(const std::vector<Features>& rows, const std::vector<double>& targets,
+                             bool log, GpSettings settings) {
   settings.own_scales = false;
   settings.noise = GpNoise::normal;
   GaussianProcess process(settings);
-  process.fit(part.rows, log ? logarithms(part.targets) : part.targets, 0);
+  process.fit(rows, log ? logarithms(targets) : targets, 0);
   const auto left = process.leave_one_out();
   double sum = 0;
   for (std::size_t i = 0; i < left.residual.size(); ++i) {
     const double z = left.residual[i] / left.deviation[i];
     sum -= 0.5 * z * z + std::log(left.deviation[i]);
-    if (log) sum -= std::log(part.targets[i]);
+    if (log) sum -= std::log(targets[i]);
   }
   return sum;
 }
@@ -52,25 +45,15 @@ double leave_one_out_density(const Part& part, bool log, GpSettings settings) {
 class Gp : public Predictor {
  public:
   explicit Gp(const core::Call& call) : log_choice_(log_argument(call)) {
-    call.expect_only(
-        std::vector<std::string>{"ard", "growth", "kernel", "linear", "log", "noise", "records"});
-    const auto flag = [&](const char* key) {
-      const std::string text = call.string(key, "yes");
-      if (text != "yes" && text != "no")
-        throw core::UsageError(std::string("gp: ") + key + " is '" + text + "'",
-                               "it is one of yes, no");
-      return text == "yes";
-    };
-    const std::string kernel = call.string("kernel", "matern52");
-    if (kernel != "matern52" && kernel != "rbf")
-      throw core::UsageError("gp: kernel is '" + kernel + "'", "it is one of matern52, rbf");
-    settings_.kernel = kernel == "rbf" ? GpKernel::rbf : GpKernel::matern52;
-    const std::string noise = call.string("noise", "normal");
-    if (noise != "normal" && noise != "laplace")
-      throw core::UsageError("gp: noise is '" + noise + "'", "it is one of normal, laplace");
-    settings_.noise = noise == "laplace" ? GpNoise::laplace : GpNoise::normal;
-    settings_.own_scales = flag("ard");
-    settings_.linear = flag("linear");
+    call.expect_only({"ard", "growth", "kernel", "linear", "log", "noise", "records"});
+    settings_.kernel = call.one_of("kernel", "matern52", {"matern52", "rbf"}) == "rbf"
+                           ? GpKernel::rbf
+                           : GpKernel::matern52;
+    settings_.noise = call.one_of("noise", "normal", {"normal", "laplace"}) == "laplace"
+                          ? GpNoise::laplace
+                          : GpNoise::normal;
+    settings_.own_scales = call.flag("ard", true);
+    settings_.linear = call.flag("linear", true);
     call.number("growth", 1.25, 1, 100);  // of older job files, for appending: says nothing now
     settings_.most_records = static_cast<std::size_t>(
         call.integer("records", static_cast<long long>(settings_.most_records), 4, 10'000));
@@ -129,9 +112,12 @@ class Gp : public Predictor {
     if (log_choice_ == LogTarget::yes) return true;
     const auto [low, high] = std::minmax_element(targets.begin(), targets.end());
     if (*high < kLogRange * *low) return false;
-    const Part part = part_of(rows, targets);
-    return leave_one_out_density(part, true, settings_) >
-           leave_one_out_density(part, false, settings_);
+    const auto part = part_of(rows.size());
+    const auto density = [&](bool log) {
+      return leave_one_out_density(core::pick(rows, part), core::pick(targets, part), log,
+                                   settings_);
+    };
+    return density(true) > density(false);
   }
 
   GpSettings settings_;
@@ -146,9 +132,7 @@ const core::Registered kEntry{
     "Gaussian process; hyperparameters by marginal likelihood "
     "(kernel=matern52, noise=normal, ard=yes, linear=yes, log=auto, records=2000; "
     "noise=laplace: medians are learned, outliers say little)",
-    [](const core::Call& call) -> std::unique_ptr<Predictor> {
-      return std::make_unique<Gp>(call);
-    }};
+    make_of<Gp>};
 
 }  // namespace
 

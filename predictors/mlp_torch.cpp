@@ -1,13 +1,13 @@
 /// "mlp": an ensemble of small multi-layer perceptrons, trained together as one batched network.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/util/ScopeExit.h>
 #include <torch/optim/adamw.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <numeric>
 #include <span>
 
 #include "mosaic/core/process.hpp"
@@ -25,25 +25,18 @@ struct Settings {
   std::int64_t steps = 1000;
   double rate = 0.01;
   double decay = 2;
-  LogTarget log = LogTarget::automatic;
 };
 
 constexpr std::int64_t kBatch = 128;
-constexpr double kLogRange = 1.5;         // log=auto: largest target over smallest
 constexpr std::int64_t kCheckEvery = 20;  // steps between looks at the held-out records
 
 /// Networks this small only lose time to threads that wait for each other, by a factor of ten on a
 /// busy machine; one thread also makes the result independent of their number.
-class OneThread {
- public:
-  OneThread() { at::set_num_threads(1); }
-  ~OneThread() { at::set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_ = at::get_num_threads();
-};
+auto one_thread() {
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  return c10::make_scope_exit([before] { at::set_num_threads(before); });
+}
 
 /// All members at once: layer l holds weights [members, in, out] and biases [members, 1, out].
 struct Ensemble {
@@ -181,9 +174,8 @@ void train(Ensemble& ensemble, const torch::Tensor& x, const torch::Tensor& y, c
       ensemble.parameters, torch::optim::AdamWOptions(settings.rate).weight_decay(settings.decay));
   auto& options = static_cast<torch::optim::AdamWOptions&>(optimiser.param_groups()[0].options());
 
-  std::vector<torch::Tensor> best_parameters;
-  for (const auto& parameter : ensemble.parameters)
-    best_parameters.push_back(parameter.detach().clone());
+  auto best_parameters = core::mapped(
+      ensemble.parameters, [](const auto& parameter) { return parameter.detach().clone(); });
   auto best = torch::full({ensemble.members}, std::numeric_limits<float>::infinity());
   std::int64_t best_step = 0;
   for (std::int64_t step = 1; step <= settings.steps; ++step) {
@@ -213,30 +205,23 @@ void train(Ensemble& ensemble, const torch::Tensor& x, const torch::Tensor& y, c
 
 class Mlp : public Predictor {
  public:
-  explicit Mlp(const core::Call& call) {
-    call.expect_only(
-        std::vector<std::string>{"decay", "hidden", "layers", "log", "members", "rate", "steps"});
+  explicit Mlp(const core::Call& call) : target_(log_argument(call)) {
+    call.expect_only({"decay", "hidden", "layers", "log", "members", "rate", "steps"});
     settings_.hidden = call.integer("hidden", settings_.hidden, 1, 4096);
     settings_.layers = call.integer("layers", settings_.layers, 1, 16);
     settings_.members = call.integer("members", settings_.members, 1, 100);
     settings_.steps = call.integer("steps", settings_.steps, 1, 1'000'000);
     settings_.rate = call.number("rate", settings_.rate, 1e-6, 1);
     settings_.decay = call.number("decay", settings_.decay, 0, 100);
-    settings_.log = log_argument(call);
   }
 
   void fit(const std::vector<Features>& rows, const std::vector<double>& targets,
            std::uint64_t seed) override {
     check_records(rows, targets);
-    const OneThread one_thread;
+    const auto alone = one_thread();
     Mlp fitted(*this);
     fitted.features_.fit(rows);
-    fitted.log_ = fitted.decide_log(targets);
-    std::vector<double> scaled = targets;
-    if (fitted.log_)
-      for (double& value : scaled) value = std::log(value);
-    fitted.standardise_targets(scaled);
-
+    const auto scaled = fitted.target_.fit(targets);
     const auto x = fitted.inputs(rows);
     const auto y = torch::tensor(std::vector<float>(scaled.begin(), scaled.end()));
     std::vector<std::int64_t> widths{static_cast<std::int64_t>(fitted.features_.outputs())};
@@ -244,7 +229,7 @@ class Mlp : public Predictor {
     widths.push_back(1);
     fitted.ensemble_ = Ensemble::random(widths, settings_.members, seed);
     const Split split(rows, settings_.members, seed);
-    if (fitted.features_.outputs() > 0 && fitted.scale_ > 0)
+    if (fitted.features_.outputs() > 0 && fitted.target_.varies())
       train(fitted.ensemble_, x, y, split, settings_, seed);
     fitted.calibrate(x, y, split);
     *this = std::move(fitted);
@@ -252,7 +237,7 @@ class Mlp : public Predictor {
 
   std::vector<Prediction> predict(const std::vector<Features>& rows) const override {
     check_rows(rows, features_.inputs());
-    const OneThread one_thread;
+    const auto alone = one_thread();
     constexpr std::size_t kChunk = 4096;
     std::vector<Prediction> result;
     result.reserve(rows.size());
@@ -264,7 +249,7 @@ class Mlp : public Predictor {
       const float* const means_of = means.const_data_ptr<float>();
       const float* const variances_of = variances.const_data_ptr<float>();
       for (std::int64_t i = 0; i < means.size(0); ++i)
-        result.push_back(on_target_scale(means_of[i], variances_of[i]));
+        result.push_back(target_(means_of[i], variances_of[i]));
     }
     return result;
   }
@@ -275,15 +260,12 @@ class Mlp : public Predictor {
       parameters.push_back(
           pack(std::vector<float>(parameter.const_data_ptr<float>(),
                                   parameter.const_data_ptr<float>() + parameter.numel())));
-    return {{"features", features_.save()},
-            {"log", log_},
-            {"centre", centre_},
-            {"scale", scale_},
-            {"residual", residual_},
-            {"stretch", stretch_},
-            {"members", ensemble_.members},
-            {"widths", ensemble_.widths},
-            {"parameters", parameters}};
+    nlohmann::json state = {{"features", features_.save()},
+                            {"members", ensemble_.members},
+                            {"widths", ensemble_.widths},
+                            {"parameters", parameters}};
+    target_.save(state);
+    return state;
   }
 
   void load(const nlohmann::json& state) override {
@@ -291,11 +273,7 @@ class Mlp : public Predictor {
     read.ensemble_.parameters.clear();
     read_state("mlp", [&] {
       read.features_.load(state.at("features"));
-      state.at("log").get_to(read.log_);
-      state.at("centre").get_to(read.centre_);
-      state.at("scale").get_to(read.scale_);
-      state.at("residual").get_to(read.residual_);
-      state.at("stretch").get_to(read.stretch_);
+      read.target_.load(state);
       state.at("members").get_to(read.ensemble_.members);
       state.at("widths").get_to(read.ensemble_.widths);
       read.load_parameters(state.at("parameters"));
@@ -319,30 +297,6 @@ class Mlp : public Predictor {
     return ensemble_.forward(x.unsqueeze(0).expand({ensemble_.members, -1, -1}));
   }
 
-  /// Latencies and the like span a wide range and matter relatively; accuracies do not.
-  bool decide_log(const std::vector<double>& targets) const {
-    if (!log_possible(targets, settings_.log)) return false;
-    const auto [low, high] = std::minmax_element(targets.begin(), targets.end());
-    return settings_.log == LogTarget::yes || *high >= kLogRange * *low;
-  }
-
-  void standardise_targets(std::vector<double>& targets) {
-    const double count = static_cast<double>(targets.size());
-    centre_ = std::accumulate(targets.begin(), targets.end(), 0.0) / count;
-    double variance = 0;
-    for (const double value : targets) variance += (value - centre_) * (value - centre_) / count;
-    scale_ = std::sqrt(variance);
-    if (!(scale_ > 1e-12 * std::abs(centre_))) scale_ = 0;
-    for (double& value : targets) value = scale_ > 0 ? (value - centre_) / scale_ : 0;
-  }
-
-  Prediction on_target_scale(double mean, double variance) const {
-    const double value = centre_ + scale_ * mean;
-    const double deviation = stretch_ * scale_ * std::sqrt(residual_ + variance);
-    if (!log_) return {value, deviation};
-    return {std::exp(value), std::exp(value) * deviation};
-  }
-
   /// On held-out records, of which only the member that held them out speaks: the mean of all
   /// members errs a little less, early stopping on the same records flatters a little, and the two
   /// about cancel.
@@ -361,16 +315,7 @@ class Mlp : public Predictor {
         variance.push_back(variances.const_data_ptr<double>()[i]);
       }
     }
-    residual_ = std::pow(calibration(errors, std::vector<double>(errors.size(), 1)), 2);
-    stretch_ = 1;
-    std::vector<double> spreads;
-    for (std::size_t k = 0; k < errors.size(); ++k) {
-      const Prediction prediction = on_target_scale(means[k], variance[k]);
-      spreads.push_back(prediction.deviation);
-      errors[k] = prediction.mean - on_target_scale(means[k] - errors[k], 0).mean;
-    }
-    stretch_ = calibration(errors, spreads);
-    if (!std::isfinite(stretch_) || !std::isfinite(residual_))
+    if (!target_.calibrate(means, variance, errors))
       throw core::Error("the training of this 'mlp' predictor diverged", "use a lower rate=");
   }
 
@@ -395,11 +340,7 @@ class Mlp : public Predictor {
 
   Settings settings_;
   Standardiser features_;
-  bool log_ = false;
-  double centre_ = 0;    ///< mean of the (log) targets
-  double scale_ = 0;     ///< their standard deviation; 0 where all are equal
-  double residual_ = 0;  ///< variance of the held-out residuals, standardised
-  double stretch_ = 0;   ///< calibrates the deviations
+  TargetScale target_;
   Ensemble ensemble_;
 };
 
@@ -407,9 +348,7 @@ const core::Registered kEntry{
     predictors(), "mlp",
     "ensemble of multi-layer perceptrons with early stopping "
     "(hidden=64, layers=2, members=5, steps=1000, rate=0.01, decay=2, log=auto)",
-    [](const core::Call& call) -> std::unique_ptr<Predictor> {
-      return std::make_unique<Mlp>(call);
-    }};
+    make_of<Mlp>};
 
 }  // namespace
 

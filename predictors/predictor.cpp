@@ -15,25 +15,6 @@ constexpr const char* kFormat = "mosaic-predictor";
 constexpr int kVersion = 1;
 constexpr const char* kFitAgain = "fit the predictor again and save it";
 
-nlohmann::json to_json(const Scores& scores) {
-  return {{"records", scores.records},  {"mape", scores.mape},
-          {"rmse", scores.rmse},        {"mape_records", scores.mape_records},
-          {"kendall", scores.kendall},  {"spearman", scores.spearman},
-          {"coverage", scores.coverage}};
-}
-
-Scores scores_from(const nlohmann::json& json) {
-  Scores scores;
-  json.at("records").get_to(scores.records);
-  json.at("mape").get_to(scores.mape);
-  scores.mape_records = json.value("mape_records", scores.records);
-  json.at("rmse").get_to(scores.rmse);
-  json.at("kendall").get_to(scores.kendall);
-  json.at("spearman").get_to(scores.spearman);
-  json.at("coverage").get_to(scores.coverage);
-  return scores;
-}
-
 /// The document in a predictor's file, known to be whole, ours and of a version that we read.
 nlohmann::json read_document(const std::string& path) {
   const std::string text = core::read_file(path);
@@ -73,19 +54,16 @@ std::unique_ptr<Predictor> make_predictor(const std::string& spec) {
 }
 
 void save_predictor(const Predictor& predictor, const std::string& spec,
-                    const std::vector<std::string>& features, const std::string& path,
-                    const std::optional<Scores>& scores) {
+                    const std::vector<std::string>& features, const std::string& path) {
   nlohmann::json document = {{"format", kFormat},         {"version", kVersion},
                              {"mosaic", core::version()}, {"spec", spec},
                              {"features", features},      {"state", predictor.save()}};
-  if (scores) document["scores"] = to_json(*scores);
   document["hash"] = core::hash_hex(document.dump());
   core::write_file_atomic(path, document.dump(1) + "\n");
 }
 
 std::unique_ptr<Predictor> load_predictor(const std::string& path,
-                                          std::vector<std::string>* features,
-                                          std::optional<Scores>* scores) {
+                                          std::vector<std::string>* features) {
   nlohmann::json document = read_document(path);
   try {
     const auto hash = document.at("hash").get<std::string>();
@@ -95,10 +73,6 @@ std::unique_ptr<Predictor> load_predictor(const std::string& path,
     auto predictor = make_predictor(document.at("spec").get<std::string>());
     predictor->load(document.at("state"));
     if (features) document.at("features").get_to(*features);
-    if (scores) {
-      scores->reset();
-      if (document.contains("scores")) *scores = scores_from(document.at("scores"));
-    }
     return predictor;
   } catch (const core::Error& error) {
     throw core::Error("cannot load the predictor '" + path + "': " + error.message(),

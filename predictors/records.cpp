@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <bit>
 #include <map>
-#include <numeric>
 
 #include "mosaic/core/random.hpp"
+#include "mosaic/core/ranking.hpp"
 
 namespace mosaic::predictors {
 
 namespace {
 
+constexpr double kLogRange = 1.5;          // log=auto: largest target over smallest
 constexpr std::size_t kFewestRecords = 4;  // that a predictor is fitted to
 
 void check_row(const Features& row, std::size_t number, std::size_t width) {
@@ -111,9 +112,7 @@ Folds::Folds(const std::vector<Features>& rows, std::size_t most, std::uint64_t 
 /// False where some fold leaves too little to learn from.
 bool Folds::deal(const std::vector<std::vector<std::size_t>>& networks, std::size_t most,
                  std::uint64_t seed, const char* stream) {
-  std::vector<std::size_t> order(networks.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  core::Stream(seed, stream).shuffle(order);
+  const auto order = core::Stream(seed, stream).permutation(networks.size());
   count_ = std::min(most, order.size());
   dealt_.clear();
   std::vector<std::size_t> sizes(count_, 0);
@@ -185,11 +184,8 @@ void Standardiser::load(const nlohmann::json& state) {
 }
 
 LogTarget log_argument(const core::Call& call) {
-  const std::string text = call.string("log", "auto");
-  if (text == "auto") return LogTarget::automatic;
-  if (text == "yes") return LogTarget::yes;
-  if (text == "no") return LogTarget::no;
-  throw core::UsageError(call.name + ": log is '" + text + "'", "it is one of auto, yes, no");
+  const auto text = call.one_of("log", "auto", {"auto", "yes", "no"});
+  return text == "auto" ? LogTarget::automatic : text == "yes" ? LogTarget::yes : LogTarget::no;
 }
 
 bool log_possible(const std::vector<double>& targets, LogTarget log) {
@@ -214,6 +210,61 @@ double calibration(const std::vector<double>& errors, const std::vector<double>&
   const double rank = std::ceil(0.9 * static_cast<double>(ratios.size() + 1));
   const auto index = std::min(ratios.size(), static_cast<std::size_t>(rank)) - 1;
   return ratios[index] / 1.645;
+}
+
+std::vector<double> TargetScale::fit(std::vector<double> targets) {
+  log_ = log_possible(targets, choice_);
+  if (log_ && choice_ == LogTarget::automatic) {
+    const auto [low, high] = std::minmax_element(targets.begin(), targets.end());
+    log_ = *high >= kLogRange * *low;
+  }
+  if (log_)
+    for (double& value : targets) value = std::log(value);
+  centre_ = core::mean(targets);
+  double sum = 0;
+  for (const double value : targets) sum += (value - centre_) * (value - centre_);
+  spread_ = std::sqrt(sum / static_cast<double>(targets.size()));
+  if (!(spread_ > 1e-12 * std::abs(centre_))) spread_ = 0;
+  for (double& value : targets) value = spread_ > 0 ? (value - centre_) / spread_ : 0;
+  residual_ = 0;
+  stretch_ = 1;
+  return targets;
+}
+
+bool TargetScale::calibrate(const std::vector<double>& means, const std::vector<double>& variances,
+                            std::vector<double> errors) {
+  residual_ = std::pow(calibration(errors, std::vector<double>(errors.size(), 1)), 2);
+  std::vector<double> spreads;
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    const Prediction prediction = (*this)(means[i], variances[i]);
+    spreads.push_back(prediction.deviation);
+    errors[i] = prediction.mean - (*this)(means[i] - errors[i], 0).mean;
+  }
+  stretch_ = calibration(errors, spreads);
+  return std::isfinite(stretch_) && std::isfinite(residual_);
+}
+
+Prediction TargetScale::operator()(double mean, double variance) const {
+  const double value = centre_ + spread_ * mean;
+  const double deviation = stretch_ * spread_ * std::sqrt(residual_ + variance);
+  if (!log_) return {value, deviation};
+  return {std::exp(value), std::exp(value) * deviation};
+}
+
+void TargetScale::save(nlohmann::json& state) const {
+  state.update({{"log", log_},
+                {"centre", centre_},
+                {"spread", spread_},
+                {"residual", residual_},
+                {"stretch", stretch_}});
+}
+
+void TargetScale::load(const nlohmann::json& state) {
+  state.at("log").get_to(log_);
+  state.at("centre").get_to(centre_);
+  state.at(state.contains("scale") ? "scale" : "spread").get_to(spread_);  // as "mlp" once wrote it
+  state.at("residual").get_to(residual_);
+  state.at("stretch").get_to(stretch_);
 }
 
 std::string pack(const std::vector<double>& values) { return pack_bits<std::uint64_t>(values); }

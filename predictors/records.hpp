@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,6 +84,41 @@ bool log_possible(const std::vector<double>& targets, LogTarget log);
 /// holds 90% of `errors`: the conformal quantile of |error| / spread (Lei et al. 2018, eq. 7),
 /// over 1.645.
 double calibration(const std::vector<double>& errors, const std::vector<double>& spreads);
+
+/// The scale on which an ensemble learns: targets, or their logarithms, of zero mean and unit
+/// variance. log=auto takes logarithms where targets span a wide range, as latencies and the like
+/// do, which matter relatively; accuracies do not.
+class TargetScale {
+ public:
+  explicit TargetScale(LogTarget log) : choice_(log) {}
+  /// The targets on this scale; all 0 where they are equal.
+  std::vector<double> fit(std::vector<double> targets);
+  bool varies() const { return spread_ > 0; }
+  /// Sets the deviations by records that were held out: on this scale their predictions, the
+  /// variances among members, and the errors. False where these are not finite.
+  bool calibrate(const std::vector<double>& means, const std::vector<double>& variances,
+                 std::vector<double> errors);
+  /// What a mean and a variance among members say of the target.
+  Prediction operator()(double mean, double variance) const;
+
+  /// Adds keys to the state of a predictor, and reads them.
+  void save(nlohmann::json& state) const;
+  void load(const nlohmann::json& state);
+
+ private:
+  LogTarget choice_;
+  bool log_ = false;
+  double centre_ = 0;    ///< mean of the (log) targets
+  double spread_ = 0;    ///< their standard deviation; 0 where all are equal
+  double residual_ = 0;  ///< variance of the held-out residuals, on this scale
+  double stretch_ = 0;   ///< calibrates the deviations
+};
+
+/// `call` as a Predictor of a class.
+template <class Made>
+std::unique_ptr<Predictor> make_of(const core::Call& call) {
+  return std::make_unique<Made>(call);
+}
 
 /// Numbers as hexadecimal bit patterns: compact, and the same bits when read back. unpack() throws
 /// core::Error unless there are `count` finite numbers.

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include "mosaic/core/ranking.hpp"
 #include "records.hpp"
 #include "ridge_fit.hpp"
 
@@ -14,12 +15,6 @@ constexpr std::size_t kMostTerms =
     400;  // beyond this many, degree=auto does not try squares and products
 constexpr double kProductScale =
     0.1;  // products are held back a hundred times harder than plain features
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 /// Appends all squares and products of two columns.
 Features with_products(const Features& row) {
@@ -38,9 +33,7 @@ struct Terms {
   Terms() = default;
   Terms(const std::vector<Features>& rows, int of_degree) : degree(of_degree) {
     features.fit(rows);
-    std::vector<Features> expanded;
-    for (const auto& row : rows) expanded.push_back(raw(row));
-    products.fit(expanded);
+    products.fit(core::mapped(rows, [&](const auto& row) { return raw(row); }));
   }
 
   std::vector<Features> operator()(const std::vector<Features>& rows) const {
@@ -89,7 +82,7 @@ Model make_model(const std::vector<Features>& rows, const std::vector<double>& t
   model.fit = fit_ridge(model.terms(rows), scaled, lambda);
 
   const bool relative = *std::min_element(targets.begin(), targets.end()) > 0;
-  const double typical = median(targets);
+  const double typical = core::median(targets);
   std::vector<double> errors;
   std::vector<double> spreads;
   double sum = 0;
@@ -110,7 +103,7 @@ Model make_model(const std::vector<Features>& rows, const std::vector<double>& t
 class Ridge : public Predictor {
  public:
   explicit Ridge(const core::Call& call) : log_(log_argument(call)) {
-    call.expect_only(std::vector<std::string>{"degree", "lambda", "log"});
+    call.expect_only({"degree", "lambda", "log"});
     if (call.string("lambda", "auto") != "auto") lambda_ = call.number("lambda", 0, 1e-10, 1e10);
     if (call.string("degree", "auto") != "auto")
       degree_ = static_cast<int>(call.integer("degree", 0, 1, 2));
@@ -203,9 +196,7 @@ const core::Registered kEntry{
     predictors(), "ridge",
     "linear or quadratic regression; penalty, degree and target scale by leave-one-out "
     "(lambda=auto, degree=auto, log=auto)",
-    [](const core::Call& call) -> std::unique_ptr<Predictor> {
-      return std::make_unique<Ridge>(call);
-    }};
+    make_of<Ridge>};
 
 }  // namespace
 

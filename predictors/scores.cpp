@@ -58,17 +58,9 @@ Scores cross_validate(const std::string& spec, const std::vector<Features>& rows
   for (std::size_t fold = 0; fold < dealt.count(); ++fold) {
     core::check_interrupt();
     const auto [train, test] = dealt.split(fold);
-    std::vector<Features> known;
-    std::vector<Features> unseen;
-    std::vector<double> known_targets;
-    for (const auto i : train) {
-      known.push_back(rows[i]);
-      known_targets.push_back(targets[i]);
-    }
-    for (const auto i : test) unseen.push_back(rows[i]);
     const auto predictor = make_predictor(spec);
-    predictor->fit(known, known_targets, seed);
-    const auto answers = predictor->predict(unseen);
+    predictor->fit(core::pick(rows, train), core::pick(targets, train), seed);
+    const auto answers = predictor->predict(core::pick(rows, test));
     for (std::size_t k = 0; k < test.size(); ++k) predicted[test[k]] = answers[k];
   }
   return score(predicted, targets);

@@ -222,8 +222,7 @@ void StructureFeatures::scale_groups(const std::vector<Raw>& sample) {
       for (const auto& [key, column] : group) base_[column.place] = -column.shift * column.scale;
   };
   zero();
-  std::vector<Row> rows;
-  for (const auto& raw : sample) rows.push_back(place(raw));
+  const auto rows = core::mapped(sample, [&](const Raw& raw) { return place(raw); });
   for (std::size_t g = 0; g < kGroups; ++g) {
     double sum = 0;
     for (std::size_t n = 0; n < rows.size(); ++n) {

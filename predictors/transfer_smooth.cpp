@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 
 #include "mosaic/core/random.hpp"
 #include "records.hpp"
@@ -39,9 +38,7 @@ MatrixXd quadratic_kernel(const MatrixXd& a, const MatrixXd& b) {
 /// Columns whose inner products are the kernel, as far as the landmarks span it.
 MatrixXd kernel_columns(const std::vector<Features>& features) {
   const MatrixXd rows = standardised(features);
-  std::vector<std::size_t> order(features.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  core::Stream(1, "transfer.landmarks").shuffle(order);
+  auto order = core::Stream(1, "transfer.landmarks").permutation(features.size());
   order.resize(std::min(order.size(), kLandmarks));
   MatrixXd landmarks(static_cast<Index>(order.size()), rows.cols());
   for (std::size_t i = 0; i < order.size(); ++i)

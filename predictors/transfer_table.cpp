@@ -170,9 +170,8 @@ std::vector<Measured> read_measured(const std::string& path, const NameOf& name)
   const core::CsvTable table = core::read_csv(path);
   const std::size_t arch = table.column("arch");
   const std::size_t latency = table.column("latency_ms");
-  const auto found = std::find(table.columns.begin(), table.columns.end(), "standard_error");
-  const auto error = static_cast<std::size_t>(found - table.columns.begin());
-  const auto note = std::find(table.columns.begin(), table.columns.end(), "note");
+  const auto error = table.find("standard_error");
+  const auto note = table.find("note");
   std::size_t slow = 0;
   std::vector<Measured> measured;
   Networks networks(table);
@@ -181,11 +180,9 @@ std::vector<Measured> read_measured(const std::string& path, const NameOf& name)
     Measured one;
     one.arch = network_of(table, row, arch, name);
     one.latency_ms = latency_of(table, row, latency);
-    if (error < table.columns.size() && !core::is_missing(table.rows[row][error]))
-      one.standard_error = table.number(row, error);
-    if (note != table.columns.end())
-      slow += table.rows[row][static_cast<std::size_t>(note - table.columns.begin())].find(
-                  core::kDeviceSlow) != std::string::npos;
+    if (error && !core::is_missing(table.rows[row][*error]))
+      one.standard_error = table.number(row, *error);
+    if (note) slow += table.rows[row][*note].find(core::kDeviceSlow) != std::string::npos;
     networks.add(one.arch, row);
     measured.push_back(std::move(one));
   }
@@ -201,8 +198,7 @@ std::vector<Measured> read_measured(const std::string& path, const NameOf& name)
 }
 
 Structure structure_of(const spaces::Space& space, std::span<const std::string> archs) {
-  std::vector<spaces::Genotype> genotypes;
-  for (const auto& arch : archs) genotypes.push_back(space.parse(arch));
+  const auto genotypes = core::mapped(archs, [&](const auto& arch) { return space.parse(arch); });
   const FeatureExtractor extract(space);
   Structure structure;
   structure.features.resize(archs.size());

@@ -14,7 +14,6 @@ namespace {
 
 using spaces::Genotype;
 
-const std::vector<std::string> kArguments = {"cr"};
 constexpr int kPatience = 50;  // mutations of one child that are all known
 
 /// Adds to each member of a front (indices into `points`) its crowding distance: over all
@@ -150,7 +149,7 @@ class Evolution : public PopulationAlgorithm {
 };
 
 double crossover_rate(const core::Call& call) {
-  call.expect_only(kArguments);
+  call.expect_only({"cr"});
   return call.number("cr", 0.9, 0, 1);
 }
 
@@ -165,17 +164,15 @@ const core::Registered kEntry{
     algorithms(), "evolution",
     "NSGA-II's selection (Deb et al. 2002) over genes as they are, any population and number of "
     "objectives, no network twice; cr=0.9 crossover probability",
-    AlgorithmFactory([](const core::Call& call, const spaces::Space& space,
-                        const AlgorithmSettings& settings) -> std::unique_ptr<SearchAlgorithm> {
-      check_population(call, settings.population);
-      return std::make_unique<Evolution>(space, settings, crossover_rate(call),
-                                         state_identity(call, space, settings));
-    })};
-const core::Registered kRulesEntry{
-    algorithm_rules(), "evolution", "",
-    AlgorithmRules{.arguments = [](const core::Call& call) { crossover_rate(call); },
-                   .population = check_population,
-                   .default_population = 40}};
+    AlgorithmType{.make =
+                      [](const core::Call& call, const spaces::Space& space,
+                         const AlgorithmSettings& settings) {
+                        return std::make_unique<Evolution>(space, settings, crossover_rate(call),
+                                                           state_identity(call, space, settings));
+                      },
+                  .arguments = [](const core::Call& call) { crossover_rate(call); },
+                  .population = check_population,
+                  .default_population = 40}};
 
 }  // namespace
 

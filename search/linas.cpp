@@ -23,7 +23,6 @@ namespace {
 
 using predictors::StructureFeatures;
 
-const std::vector<std::string> kArguments = {"initial", "extremes"};
 constexpr std::size_t kListed = 20'000;    // genotypes, or candidates, that are all weighed
 constexpr std::size_t kMostRecords = 500;  // that the models learn from
 constexpr std::size_t kShortlist = 1500;   // candidates among which a batch is composed
@@ -44,7 +43,7 @@ class Linas : public SearchAlgorithm {
     std::size_t initial;
     bool extremes;
     Arguments(const core::Call& call, std::size_t population) {
-      call.expect_only(kArguments);
+      call.expect_only({"initial", "extremes"});
       const auto usual = static_cast<long long>(std::max<std::size_t>(10, population));
       initial = static_cast<std::size_t>(call.integer("initial", usual, 4, 1'000'000));
       extremes = call.integer("extremes", 1, 0, 1) == 1;
@@ -257,9 +256,7 @@ class Linas : public SearchAlgorithm {
   }
 
   std::vector<Beliefs> beliefs_of(const Distances& candidates) const {
-    std::vector<Beliefs> beliefs;
-    for (const auto& model : models_) beliefs.push_back(model.predict(candidates));
-    return beliefs;
+    return core::mapped(models_, [&](const auto& model) { return model.predict(candidates); });
   }
 
   /// Distances of all listed networks to the records; those of earlier rounds are kept. In the same
@@ -451,12 +448,9 @@ const core::Registered kEntry{
     "predictor-assisted: learns every objective from all networks seen and evaluates next those of "
     "largest expected (hypervolume) improvement, `population` a round; initial=10 networks before "
     "the first model, extremes=1: the smallest and the largest network among them",
-    AlgorithmFactory(make_linas)};
-const core::Registered kRulesEntry{
-    algorithm_rules(), "linas", "",
-    AlgorithmRules{.arguments = [](const core::Call& call) { Linas::Arguments(call, 1); },
-                   .population = {},
-                   .default_population = 5}};
+    AlgorithmType{.make = make_linas,
+                  .arguments = [](const core::Call& call) { Linas::Arguments(call, 1); },
+                  .default_population = 5}};
 
 }  // namespace
 

@@ -44,10 +44,9 @@ class LocalSearch : public PopulationAlgorithm {
 
   /// Keeps what no other climber dominates.
   void survive() override {
-    std::vector<std::vector<double>> points;
-    for (const auto& climber : members_) points.push_back(climber.objectives);
     std::vector<Member> kept;
-    for (const std::size_t i : core::pareto_front(points)) kept.push_back(std::move(members_[i]));
+    for (const std::size_t i : core::pareto_front(core::mapped(members_, &Member::objectives)))
+      kept.push_back(std::move(members_[i]));
     members_ = std::move(kept);
   }
 };
@@ -56,15 +55,14 @@ const core::Registered kEntry{
     algorithms(), "local_search",
     "climbs to ever better neighbours, one decision away, and starts anew at the top (White et al. "
     "2021); with several objectives from every member of the front",
-    AlgorithmFactory([](const core::Call& call, const spaces::Space& space,
-                        const AlgorithmSettings& settings) -> std::unique_ptr<SearchAlgorithm> {
-      return std::make_unique<LocalSearch>(space, settings, state_identity(call, space, settings));
-    })};
-const core::Registered kRulesEntry{
-    algorithm_rules(), "local_search", "",
-    AlgorithmRules{.arguments = [](const core::Call& call) { call.expect_only({}); },
-                   .population = {},
-                   .default_population = 10}};
+    AlgorithmType{.make =
+                      [](const core::Call& call, const spaces::Space& space,
+                         const AlgorithmSettings& settings) {
+                        return std::make_unique<LocalSearch>(space, settings,
+                                                             state_identity(call, space, settings));
+                      },
+                  .arguments = [](const core::Call& call) { call.expect_only({}); },
+                  .default_population = 10}};
 
 }  // namespace
 

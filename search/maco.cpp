@@ -13,8 +13,6 @@ namespace mosaic::search {
 
 namespace {
 
-const std::vector<std::string> kArguments = {"ker", "q", "threshold", "focus"};
-
 struct Colony {
   unsigned ker;
   double q;
@@ -22,7 +20,7 @@ struct Colony {
   double focus;
 
   Colony(const core::Call& call, std::size_t population) {
-    call.expect_only(kArguments);
+    call.expect_only({"ker", "q", "threshold", "focus"});
     const auto most = static_cast<long long>(population);
     ker = static_cast<unsigned>(call.integer("ker", std::min<long long>(63, most), 2, most));
     q = call.number("q", 1, 1e-6, 1e6);
@@ -131,12 +129,10 @@ const core::Registered kEntry{
     algorithms(), "maco",
     "multi-objective ant colony of pagmo (Acciarini et al. 2020); ker=63 archive (at most the "
     "population), q=1 convergence speed, threshold=1, focus=0",
-    AlgorithmFactory(make_maco)};
-const core::Registered kRulesEntry{
-    algorithm_rules(), "maco", "",
-    AlgorithmRules{.arguments = [](const core::Call& call) { Colony(call, 1'000'000); },
-                   .population = check_population,
-                   .largest_population = kLargestPagmoPopulation}};
+    AlgorithmType{.make = make_maco,
+                  .arguments = [](const core::Call& call) { Colony(call, 1'000'000); },
+                  .population = check_population,
+                  .largest_population = kLargestPagmoPopulation}};
 
 }  // namespace
 

@@ -150,10 +150,9 @@ Judged judge(const std::vector<SearchObjective>& objectives, const db::Job& job,
 
 std::vector<evaluators::Candidate> candidates_of(
     const spaces::Space& space, std::span<const db::Reader::Evaluation> evaluations) {
-  std::vector<evaluators::Candidate> candidates;
-  for (const auto& evaluation : evaluations)
-    candidates.push_back(evaluators::make_candidate(space, space.parse(evaluation.arch)));
-  return candidates;
+  return core::mapped(evaluations, [&](const auto& evaluation) {
+    return evaluators::make_candidate(space, space.parse(evaluation.arch));
+  });
 }
 
 }  // namespace mosaic::search

@@ -8,8 +8,6 @@ namespace mosaic::search {
 
 namespace {
 
-const std::vector<std::string> kArguments = {"cr", "eta_c", "m", "eta_m"};
-
 /// Variation operators. pagmo crosses (simulated binary crossover) and then mutates integer genes
 /// uniformly; by default one gene of a child is mutated on average, because a child equal to its
 /// parent is a proposal wasted.
@@ -36,7 +34,7 @@ void check_population(const core::Call&, std::size_t population) {
 }
 
 void check_arguments(const core::Call& call) {
-  call.expect_only(kArguments);
+  call.expect_only({"cr", "eta_c", "m", "eta_m"});
   Variation(call, 1);
 }
 
@@ -57,11 +55,10 @@ const core::Registered kEntry{
     algorithms(), "nsga2",
     "NSGA-II: nondominated sorting and crowding (Deb et al. 2002); cr=0.95 crossover probability, "
     "eta_c=10 its distribution index, m=1/genes mutation probability of a gene, eta_m=50",
-    AlgorithmFactory(make_nsga2)};
-const core::Registered kRulesEntry{algorithm_rules(), "nsga2", "",
-                                   AlgorithmRules{.arguments = check_arguments,
-                                                  .population = check_population,
-                                                  .largest_population = kLargestPagmoPopulation}};
+    AlgorithmType{.make = make_nsga2,
+                  .arguments = check_arguments,
+                  .population = check_population,
+                  .largest_population = kLargestPagmoPopulation}};
 
 }  // namespace
 

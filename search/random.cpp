@@ -87,20 +87,15 @@ class RandomSearch : public SearchAlgorithm {
   std::optional<std::vector<spaces::Genotype>> all_;  // once the space is nearly exhausted
 };
 
-const AlgorithmRules kRules{
-    .arguments = [](const core::Call& call) { call.expect_only({}); },
-    .population = {},
-};
-
 std::unique_ptr<SearchAlgorithm> make_random(const core::Call& call, const spaces::Space& space,
                                              const AlgorithmSettings& settings) {
   return std::make_unique<RandomSearch>(space, settings, state_identity(call, space, settings));
 }
 
-const core::Registered kEntry{algorithms(), "random",
-                              "distinct networks drawn at random; the baseline of every search",
-                              AlgorithmFactory(make_random)};
-const core::Registered kRulesEntry{algorithm_rules(), "random", "", kRules};
+const core::Registered kEntry{
+    algorithms(), "random", "distinct networks drawn at random; the baseline of every search",
+    AlgorithmType{.make = make_random,
+                  .arguments = [](const core::Call& call) { call.expect_only({}); }}};
 
 }  // namespace
 

@@ -7,8 +7,17 @@ namespace mosaic::search {
 
 namespace {
 
-const std::vector<std::string> kArguments = {"sample", "children"};
 constexpr int kPatience = 50;  // mutations of one parent that are all known
+
+struct Arguments {
+  std::size_t sample;
+  std::size_t children;
+  explicit Arguments(const core::Call& call) {
+    call.expect_only({"sample", "children"});
+    sample = static_cast<std::size_t>(call.integer("sample", 3, 1, 1'000'000));
+    children = static_cast<std::size_t>(call.integer("children", 1, 1, 1'000'000));
+  }
+};
 
 /// Regularised (ageing) evolution (Real et al. 2019): the best of a random sample of the population
 /// is mutated, the child enters, the oldest member leaves. With several objectives the best of a
@@ -16,17 +25,16 @@ constexpr int kPatience = 50;  // mutations of one parent that are all known
 /// mutated on, so that no evaluation is wasted.
 class RegularizedEvolution : public PopulationAlgorithm {
  public:
-  RegularizedEvolution(const spaces::Space& space, AlgorithmSettings settings, std::size_t sample,
-                       std::size_t children, std::string identity)
+  RegularizedEvolution(const spaces::Space& space, AlgorithmSettings settings,
+                       const Arguments& arguments, std::string identity)
       : PopulationAlgorithm(space, std::move(settings), "regularized_evolution",
                             std::move(identity)),
-        sample_(sample),
-        children_(children) {}
+        arguments_(arguments) {}
 
  private:
   std::vector<spaces::Genotype> next(core::Stream& stream) override {
     std::vector<spaces::Genotype> batch;
-    for (std::size_t i = 0; i < children_; ++i) {
+    for (std::size_t i = 0; i < arguments_.children; ++i) {
       spaces::Genotype child = mutate(space_, parent(stream).genotype, stream);
       if (known_.take(child, kPatience - 1,
                       [&](spaces::Genotype& varied) { varied = mutate(space_, varied, stream); }))
@@ -46,43 +54,29 @@ class RegularizedEvolution : public PopulationAlgorithm {
 
   const Member& parent(core::Stream& stream) const {
     const Member* best = nullptr;
-    for (std::size_t i = 0; i < sample_; ++i) {
+    for (std::size_t i = 0; i < arguments_.sample; ++i) {
       const Member& rival = members_[stream.below(members_.size())];
       if (best == nullptr || core::dominates(rival.objectives, best->objectives)) best = &rival;
     }
     return *best;
   }
 
-  std::size_t sample_;
-  std::size_t children_;
-};
-
-struct Arguments {
-  std::size_t sample;
-  std::size_t children;
-  explicit Arguments(const core::Call& call) {
-    call.expect_only(kArguments);
-    sample = static_cast<std::size_t>(call.integer("sample", 3, 1, 1'000'000));
-    children = static_cast<std::size_t>(call.integer("children", 1, 1, 1'000'000));
-  }
+  Arguments arguments_;
 };
 
 const core::Registered kEntry{
     algorithms(), "regularized_evolution",
     "ageing evolution (Real et al. 2019): the best of sample=3 members is mutated, the oldest "
     "leaves; children=1 a generation",
-    AlgorithmFactory([](const core::Call& call, const spaces::Space& space,
-                        const AlgorithmSettings& settings) -> std::unique_ptr<SearchAlgorithm> {
-      const Arguments arguments(call);
-      return std::make_unique<RegularizedEvolution>(space, settings, arguments.sample,
-                                                    arguments.children,
-                                                    state_identity(call, space, settings));
-    })};
-const core::Registered kRulesEntry{
-    algorithm_rules(), "regularized_evolution", "",
-    AlgorithmRules{.arguments = [](const core::Call& call) { Arguments{call}; },
-                   .population = {},
-                   .default_population = 10}};
+    AlgorithmType{.make =
+                      [](const core::Call& call, const spaces::Space& space,
+                         const AlgorithmSettings& settings) {
+                        return std::make_unique<RegularizedEvolution>(
+                            space, settings, Arguments(call),
+                            state_identity(call, space, settings));
+                      },
+                  .arguments = [](const core::Call& call) { Arguments{call}; },
+                  .default_population = 10}};
 
 }  // namespace
 

@@ -75,14 +75,13 @@ double networks_of(const spaces::Space& space, const SearchSettings& settings) {
 /// evaluate, or than its algorithm bears.
 std::int64_t population_of(const spaces::Space& space, const SearchSettings& settings) {
   const core::Call call = core::parse_call(settings.algorithm);
-  AlgorithmRules rules;
-  if (algorithm_rules().contains(call.name)) rules = algorithm_rules().at(call.name);
+  const auto& type = algorithms().at(call.name);
   const double most =
       std::min({networks_of(space, settings), static_cast<double>(settings.evaluations),
-                static_cast<double>(rules.largest_population)});
+                static_cast<double>(type.largest_population)});
   const auto allowed = [&](std::int64_t population) {
     try {
-      if (rules.population) rules.population(call, static_cast<std::size_t>(population));
+      if (type.population) type.population(call, static_cast<std::size_t>(population));
       return true;
     } catch (const core::UsageError&) {
       return false;
@@ -96,9 +95,7 @@ std::int64_t population_of(const spaces::Space& space, const SearchSettings& set
 /// Whether somebody chose this population, or it is the algorithm's own.
 bool asked_for(const SearchSettings& settings) {
   const auto name = core::parse_call(settings.algorithm).name;
-  return !algorithm_rules().contains(name) ||
-         settings.population !=
-             static_cast<std::int64_t>(algorithm_rules().at(name).default_population);
+  return settings.population != static_cast<std::int64_t>(algorithms().at(name).default_population);
 }
 
 std::unique_ptr<SearchAlgorithm> algorithm_of(const spaces::Space& space,

@@ -24,19 +24,18 @@ SearchSettings SearchSettings::read(core::Section section) {
   settings.patience = section.integer("patience", settings.patience, 0, 1'000'000'000);
   settings.minutes = section.number("minutes", settings.minutes, 0, 1e9);
 
-  AlgorithmRules rules;
+  AlgorithmType type;
   at_key(section, "algorithm", [&] {
     const core::Call call = core::parse_call(settings.algorithm);
-    algorithms().at(call.name);
-    if (algorithm_rules().contains(call.name)) rules = algorithm_rules().at(call.name);
-    if (rules.arguments) rules.arguments(call);
+    type = algorithms().at(call.name);
+    if (type.arguments) type.arguments(call);
   });
   settings.population = section.integer(
-      "population", static_cast<std::int64_t>(rules.default_population), 1, 1'000'000);
+      "population", static_cast<std::int64_t>(type.default_population), 1, 1'000'000);
   at_key(section, "population", [&] {
-    if (rules.population)
-      rules.population(core::parse_call(settings.algorithm),
-                       static_cast<std::size_t>(settings.population));
+    if (type.population)
+      type.population(core::parse_call(settings.algorithm),
+                      static_cast<std::size_t>(settings.population));
   });
   return settings;
 }

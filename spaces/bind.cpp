@@ -9,9 +9,7 @@ namespace mosaic::spaces {
 namespace {
 
 std::vector<Dim> dims_of(const Shape& shape, const Genotype& genotype) {
-  std::vector<Dim> result;
-  for (const auto& extent : shape) result.push_back({extent.at(genotype), extent.symbols()});
-  return result;
+  return core::mapped(shape, [&](const Extent& e) { return Dim{e.at(genotype), e.symbols()}; });
 }
 
 bool has_bias(const Node& node) {

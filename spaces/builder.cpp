@@ -4,6 +4,7 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/spaces/ops.hpp"
@@ -61,9 +62,8 @@ Value SpaceBuilder::when(const Extent& condition, Value otherwise,
 Value SpaceBuilder::select(
     const std::string& name,
     const std::vector<std::pair<std::string, std::function<Value()>>>& options) {
-  std::vector<std::string> labels;
-  for (const auto& [label, body] : options) labels.push_back(label);
-  const Extent index = categorical(name, labels);
+  const Extent index =
+      categorical(name, core::mapped(options, [](const auto& option) { return option.first; }));
   const Extent outer = condition_;
   std::vector<Value> values;
   for (std::size_t i = 0; i < options.size(); ++i) {
@@ -253,14 +253,10 @@ void SpaceBuilder::auxiliary_loss(const std::string& name, Value scalar, double 
 
 SuperGraph SpaceBuilder::finish() {
   for (const auto& [key, value] : options_)
-    if (std::find(options_read_.begin(), options_read_.end(), key) == options_read_.end()) {
-      const auto nearest = core::nearest_name(key, options_read_);
+    if (std::find(options_read_.begin(), options_read_.end(), key) == options_read_.end())
       throw core::UsageError("unknown option '" + key + "' of the space",
-                             options_read_.empty()
-                                 ? "this space has no options"
-                                 : (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
-                                       "known: " + core::join(options_read_));
-    }
+                             options_read_.empty() ? "this space has no options"
+                                                   : core::known_names(key, options_read_));
   if (graph_.entries.empty())
     throw std::logic_error("the space declares no entry point: call entry(...)");
   return std::move(graph_);

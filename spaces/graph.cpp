@@ -51,18 +51,6 @@ std::int64_t GraphNode::attribute(const std::string& key) const {
   return found->second;
 }
 
-const WeightRef* GraphNode::weight(const std::string& role) const {
-  const auto found = std::find_if(weights.begin(), weights.end(),
-                                  [&](const WeightRef& w) { return w.role == role; });
-  return found == weights.end() ? nullptr : &*found;
-}
-
-int Graph::find(const std::string& name) const {
-  const auto found =
-      std::find_if(nodes.begin(), nodes.end(), [&](const GraphNode& n) { return n.name == name; });
-  return found == nodes.end() ? -1 : static_cast<int>(found - nodes.begin());
-}
-
 const EntryPoint& Graph::entry(const std::string& name) const {
   std::vector<std::string> known;
   for (const auto& candidate : entries) {

@@ -9,6 +9,13 @@
 #include "mosaic/spaces/task_shape.hpp"
 
 namespace mosaic::spaces {
+
+NLOHMANN_JSON_SERIALIZE_ENUM(Crop, {{Crop::leading, "leading"}, {Crop::centred, "centred"}})
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WeightRef, role, slot, full, active, crops)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StateLink, name, read, write)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EntryPoint, name, inputs, outputs, states)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AuxiliaryLoss, name, node, weight)
+
 namespace {
 
 using nlohmann::json;
@@ -34,12 +41,6 @@ std::int64_t small(const json& number) {
     throw core::Error("the description of the network holds the number " + std::to_string(value) +
                       ", which no network has");
   return value;
-}
-
-std::vector<std::int64_t> small_numbers(const json& array) {
-  std::vector<std::int64_t> result;
-  for (const auto& number : array) result.push_back(small(number));
-  return result;
 }
 
 Shape shape_of(const std::vector<Dim>& dims) {
@@ -87,25 +88,10 @@ std::vector<Dim> dims_from(const json& array) {
   return result;
 }
 
-json weight_json(const WeightRef& weight) {
-  json crops = json::array();
-  for (const auto crop : weight.crops)
-    crops.push_back(crop == Crop::centred ? "centred" : "leading");
-  return {{"role", weight.role},
-          {"slot", weight.slot},
-          {"full", weight.full},
-          {"active", weight.active},
-          {"crops", crops}};
-}
-
 WeightRef weight_from(const json& object) {
-  WeightRef result{object.at("role"),
-                   object.at("slot"),
-                   small_numbers(object.at("full")),
-                   small_numbers(object.at("active")),
-                   {}};
-  for (const auto& crop : object.at("crops"))
-    result.crops.push_back(crop.get<std::string>() == "centred" ? Crop::centred : Crop::leading);
+  auto result = object.get<WeightRef>();
+  for (const auto& sizes : {result.full, result.active})
+    for (const auto size : sizes) small(size);
   if (result.full.size() != result.active.size() || result.full.size() != result.crops.size())
     throw core::Error("weight '" + result.slot + "' has shapes of different lengths");
   for (std::size_t i = 0; i < result.full.size(); ++i)
@@ -153,23 +139,10 @@ json to_json(const Graph& graph) {
     if (!node.attributes.empty()) made["attributes"] = node.attributes;
     if (!node.reals.empty()) made["reals"] = node.reals;
     if (node.type == DataType::int64) made["type"] = "int64";
-    for (const auto& weight : node.weights) made["weights"].push_back(weight_json(weight));
+    if (!node.weights.empty()) made["weights"] = node.weights;
     nodes.push_back(std::move(made));
   }
-  json entries = json::array();
-  for (const auto& entry : graph.entries) {
-    json states = json::array();
-    for (const auto& state : entry.states)
-      states.push_back({{"name", state.name}, {"read", state.read}, {"write", state.write}});
-    entries.push_back({{"name", entry.name},
-                       {"inputs", entry.inputs},
-                       {"outputs", entry.outputs},
-                       {"states", states}});
-  }
-  json losses = json::array();
-  for (const auto& loss : graph.losses)
-    losses.push_back({{"name", loss.name}, {"node", loss.node}, {"weight", loss.weight}});
-  return {{"nodes", nodes}, {"entries", entries}, {"losses", losses}};
+  return {{"nodes", nodes}, {"entries", graph.entries}, {"losses", graph.losses}};
 }
 
 Graph graph_from_json(const json& object) {
@@ -199,22 +172,18 @@ Graph graph_from_json(const json& object) {
       check(node, graph);
       graph.nodes.push_back(std::move(node));
     }
-    const auto checked = [&](int index) {
+    object.at("entries").get_to(graph.entries);
+    object.at("losses").get_to(graph.losses);
+    std::vector<int> named;
+    for (const auto& entry : graph.entries) {
+      named.insert(named.end(), entry.inputs.begin(), entry.inputs.end());
+      named.insert(named.end(), entry.outputs.begin(), entry.outputs.end());
+      for (const auto& state : entry.states) named.insert(named.end(), {state.read, state.write});
+    }
+    for (const auto& loss : graph.losses) named.push_back(loss.node);
+    for (const int index : named)
       if (index < 0 || index >= static_cast<int>(graph.nodes.size()))
         throw core::Error("an entry point names a node that does not exist");
-      return index;
-    };
-    for (const auto& from : object.at("entries")) {
-      EntryPoint entry{from.at("name"), from.at("inputs"), from.at("outputs"), {}};
-      for (const int index : entry.inputs) checked(index);
-      for (const int index : entry.outputs) checked(index);
-      for (const auto& state : from.at("states"))
-        entry.states.push_back(
-            {state.at("name"), checked(state.at("read")), checked(state.at("write"))});
-      graph.entries.push_back(std::move(entry));
-    }
-    for (const auto& loss : object.at("losses"))
-      graph.losses.push_back({loss.at("name"), checked(loss.at("node")), loss.at("weight")});
     return graph;
   } catch (const json::exception& error) {
     throw core::Error(std::string("the description of the network is malformed: ") + error.what(),

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "canonical.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/text.hpp"
@@ -49,9 +50,7 @@ std::string graph_hash(const std::string& name, const SuperGraph& graph) {
 /// The shapes of a graph's first entry point, for a space that was made for no task.
 TaskShape shape_of(const SuperGraph& graph) {
   const auto dims = [](const Shape& shape) {
-    std::vector<Dim> result;
-    for (const auto& extent : shape) result.push_back({extent.max(), extent.symbols()});
-    return result;
+    return core::mapped(shape, [](const Extent& e) { return Dim{e.max(), e.symbols()}; });
   };
   TaskShape task;
   const auto& entry = graph.entries.front();
@@ -87,21 +86,18 @@ std::string default_text(const Space& space, const Genotype& genotype) {
 
 Genotype default_parse(const Space& space, const std::string& text) {
   Genotype genotype(space.genes().size(), 0);
-  std::vector<std::string> names;
-  for (const auto& gene : space.genes()) names.push_back(gene.name);
+  const auto names = core::mapped(space.genes(), &Gene::name);
   std::vector<bool> given(names.size(), false);
   for (const auto& part : core::split(text, ',')) {
     if (core::trim(part).empty()) continue;
     const auto equals = part.find('=');
     const std::string name(core::trim(part.substr(0, equals)));
     const auto gene = std::find(names.begin(), names.end(), name);
-    if (equals == std::string::npos || gene == names.end()) {
-      const auto nearest = core::nearest_name(name, names);
+    if (equals == std::string::npos || gene == names.end())
       throw core::UsageError(
           "architecture '" + text + "': '" + part + "' names no decision of space " + space.name(),
-          (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
-              "write decision=option,... (mosaic spaces " + space.name() + " lists them)");
-    }
+          core::did_you_mean(name, names) + "write decision=option,... (mosaic spaces " +
+              space.name() + " lists them)");
     const auto index = static_cast<std::size_t>(gene - names.begin());
     if (given[index])
       throw core::UsageError("architecture '" + text + "' gives '" + name + "' twice",

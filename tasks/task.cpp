@@ -17,15 +17,7 @@ const at::Tensor& tensor(const NamedTensors& tensors, const std::string& name) {
 }
 
 std::string to_string(Split split) {
-  switch (split) {
-    case Split::train:
-      return "train";
-    case Split::validation:
-      return "validation";
-    case Split::test:
-      break;
-  }
-  return "test";
+  return split == Split::train ? "train" : split == Split::validation ? "validation" : "test";
 }
 
 void TaskSettings::visit(core::Visitor& v) {

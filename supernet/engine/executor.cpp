@@ -112,8 +112,7 @@ std::vector<at::Tensor> Inputs::of(std::span<const spaces::GraphNode> nodes) con
     const auto found = std::find_if(tensors_.begin(), tensors_.end(),
                                     [&](const auto& given) { return given.first == node.name; });
     if (found == tensors_.end()) {
-      std::vector<std::string> wanted;
-      for (const auto& other : nodes) wanted.push_back(other.name);
+      const auto wanted = core::mapped(nodes, &spaces::GraphNode::name);
       throw core::Error("the network lacks its input '" + node.name + "'",
                         "feed it " + core::join(wanted));
     }

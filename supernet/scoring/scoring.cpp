@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/util/ScopeExit.h>
 
 #include <algorithm>
 
@@ -72,24 +73,13 @@ class Fixed {
   std::vector<at::Tensor> weights_;  ///< parallel to program_.weights()
 };
 
-/// Convolutions in TF32, or not, as long as this lives.
-class Tf32 {
- public:
-  explicit Tf32(bool allowed) : before_(at::globalContext().allowTF32CuDNN()) {
-    at::globalContext().setAllowTF32CuDNN(allowed);
-  }
-  ~Tf32() { at::globalContext().setAllowTF32CuDNN(before_); }
-  Tf32(const Tf32&) = delete;
-  Tf32& operator=(const Tf32&) = delete;
-
- private:
-  bool before_;
-};
-
 std::vector<Score> score(const Fixed& networks, const std::string& device, const tasks::Task& task,
                          const Scoring& scoring) {
   at::NoGradGuard guard;
-  const Tf32 tf32(scoring.tf32);
+  auto& context = at::globalContext();
+  const auto reset = c10::make_scope_exit(
+      [&, before = context.allowTF32CuDNN()] { context.setAllowTF32CuDNN(before); });
+  context.setAllowTF32CuDNN(scoring.tf32);
   constexpr std::int64_t kBatch = 250, kExamplesOnGpu = 8000;  // of all networks
   NormStats stats =
       calibrate([&](const NamedTensors& inputs,

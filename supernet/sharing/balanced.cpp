@@ -129,9 +129,9 @@ class Balanced : public Sharing {
 const core::Registered kEntry{
     sharing_kinds(), "balanced",
     "balanced mixture: whole supernets, each step trains the one that suits the architecture",
-    SharingFactory(
-        [](const spaces::SuperGraph& graph, std::size_t, const SharingSettings& settings,
-           std::uint64_t) { return std::make_unique<Balanced>(graph, settings.copies); })};
+
+    [](const spaces::SuperGraph& graph, std::size_t, const SharingSettings& settings,
+       std::uint64_t) { return std::make_unique<Balanced>(graph, settings.copies); }};
 
 }  // namespace
 }  // namespace mosaic::supernet

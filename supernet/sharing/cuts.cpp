@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 
@@ -10,14 +11,11 @@ namespace {
 
 int gene_by_name(const std::vector<spaces::Gene>& genes, const std::string& name,
                  const std::string& split) {
-  std::vector<std::string> names;
-  for (const auto& gene : genes) names.push_back(gene.name);
+  const auto names = core::mapped(genes, &spaces::Gene::name);
   const auto found = std::find(names.begin(), names.end(), name);
   if (found != names.end()) return static_cast<int>(found - names.begin());
-  const auto nearest = core::nearest_name(name, names);
-  throw core::UsageError(
-      "split '" + split + "': '" + name + "' is no decision of the space",
-      (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") + "known: " + core::join(names));
+  throw core::UsageError("split '" + split + "': '" + name + "' is no decision of the space",
+                         core::known_names(name, names));
 }
 
 /// "0" -> 0. The whole text must be a number of an option.

@@ -117,10 +117,10 @@ class Grown : public Sharing {
 
 const core::Registered kEntry{
     sharing_kinds(), "grown", "per-slot growth: copies are added where architectures disagree",
-    SharingFactory([](const spaces::SuperGraph& graph, std::size_t features,
-                      const SharingSettings& settings, std::uint64_t) {
+    [](const spaces::SuperGraph& graph, std::size_t features, const SharingSettings& settings,
+       std::uint64_t) {
       return std::make_unique<Grown>(graph, static_cast<std::int64_t>(features), settings);
-    })};
+    }};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <map>
-#include <numeric>
 
 #include "engine/random_tensor.hpp"
 #include "mosaic/supernet/sharing/sharing.hpp"
@@ -171,9 +170,8 @@ Groups with_share(const spaces::SuperGraph& graph, Groups groups, double share,
     all += count;
     if (groups.of_slot[slot] >= 0) entries[static_cast<std::size_t>(groups.of_slot[slot])] += count;
   }
-  std::vector<int> order(groups.names.size());
-  std::iota(order.begin(), order.end(), 0);
-  core::Stream(seed, "mixed layers").shuffle(order);
+  const auto order =
+      core::Stream(seed, "mixed layers").permutation(static_cast<int>(groups.names.size()));
   Groups kept;
   std::vector<int> renamed(groups.names.size(), -1);
   double used = 0;
@@ -221,11 +219,10 @@ std::unique_ptr<Sharing> make_neuron_wise(const spaces::SuperGraph& graph, std::
 const core::Registered kLayerWise{
     sharing_kinds(), "layer-wise",
     "mixture-of-supernets: one coefficient per layer and copy, by an MLP of the architecture",
-    SharingFactory(make_layer_wise)};
+    make_layer_wise};
 const core::Registered kNeuronWise{
     sharing_kinds(), "neuron-wise",
-    "mixture-of-supernets: one coefficient per output neuron and copy",
-    SharingFactory(make_neuron_wise)};
+    "mixture-of-supernets: one coefficient per output neuron and copy", make_neuron_wise};
 
 }  // namespace
 }  // namespace mosaic::supernet

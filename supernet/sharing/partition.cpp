@@ -228,13 +228,13 @@ class Partition : public Sharing {
   PartTree tree_;
 };
 
-const core::Registered kEntry{
-    sharing_kinds(), "partition",
-    "few-shot: a whole supernet for each part of the space (key `split`)",
-    SharingFactory([](const spaces::SuperGraph& graph, std::size_t, const SharingSettings& settings,
-                      std::uint64_t seed) {
-      return std::make_unique<Partition>(graph, make_tree(graph.genes, settings, seed));
-    })};
+const core::Registered kEntry{sharing_kinds(), "partition",
+                              "few-shot: a whole supernet for each part of the space (key `split`)",
+                              [](const spaces::SuperGraph& graph, std::size_t,
+                                 const SharingSettings& settings, std::uint64_t seed) {
+                                return std::make_unique<Partition>(
+                                    graph, make_tree(graph.genes, settings, seed));
+                              }};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -20,8 +20,9 @@ class Plain : public Sharing {
 
 const core::Registered kEntry{
     sharing_kinds(), "plain", "one copy a slot: all architectures share the same weights",
-    SharingFactory([](const spaces::SuperGraph& graph, std::size_t, const SharingSettings&,
-                      std::uint64_t) { return std::make_unique<Plain>(graph.slots.size()); })};
+    [](const spaces::SuperGraph& graph, std::size_t, const SharingSettings&, std::uint64_t) {
+      return std::make_unique<Plain>(graph.slots.size());
+    }};
 
 }  // namespace
 }  // namespace mosaic::supernet

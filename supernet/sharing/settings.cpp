@@ -59,8 +59,7 @@ void GrowthSettings::visit(core::Visitor& v) {
 
 SharingSettings SharingSettings::read(core::Section section) {
   SharingSettings settings;
-  core::SettingsReader reader(section);
-  core::Visitor& read = reader;
+  auto read = core::reader_of(section);
   read("sharing", settings.kind, core::OneOf(sharing_kinds().names()));
   const auto& kind = settings.kind;
   const bool mixture = kind == "layer-wise" || kind == "neuron-wise";

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/util/ScopeExit.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 
@@ -16,25 +17,18 @@
 namespace mosaic::supernet {
 namespace {
 
-/// Forward passes run in bfloat16 while it lives (GPU only); master weights stay float32.
-class Autocast {
- public:
-  explicit Autocast(bool on) : on_(on) {
-    if (!on_) return;
+/// Forward passes run in bfloat16 while the result lives (GPU only); master weights stay float32.
+auto autocast(bool on) {
+  if (on) {
     at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
     at::autocast::set_autocast_enabled(at::kCUDA, true);
   }
-  ~Autocast() {
-    if (!on_) return;
+  return c10::make_scope_exit([on] {
+    if (!on) return;
     at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(at::kCUDA, false);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  bool on_;
-};
+  });
+}
 
 /// The leaves that a result was computed from.
 std::unordered_set<const void*> leaves_of(const at::Tensor& result) {
@@ -194,7 +188,7 @@ PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Bat
   PassResult result;
   at::Tensor loss;
   {
-    const Autocast autocast(settings_.bfloat16);
+    const auto in_bfloat16 = autocast(settings_.bfloat16);
     const auto outputs = trainee_.forward(
         genotype, batch.inputs,
         {.norm = NormMode::batch, .stats = nullptr, .training = true, .random = &random_});

@@ -15,7 +15,6 @@
 #include "sharing/slot_size.hpp"
 #include "training/gradient.hpp"
 #include "training/slot_gradients.hpp"
-#include "training/splits.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -191,41 +190,29 @@ class GradientMatching {
     per_epoch_ = size / settings.batch_size;
   }
 
-  /// Means and errors for each member.
+  /// The distances for each member.
   std::vector<GeneDistances> operator()(std::size_t gene) {
     const std::size_t options = space_.genes()[gene].labels.size();
     slots_ = compared_slots(space_.graph(), static_cast<int>(gene));
     std::vector<GeneDistances> results(members_.size());
-    std::vector<std::vector<double>> sums(members_.size(),
-                                          std::vector<double>(options * options, 0.0));
-    auto squares = sums;
-    std::int64_t repeats = 0;
+    for (auto& result : results) {
+      result.gene = space_.genes()[gene].name;
+      result.mean.assign(options * options, 0.0);
+    }
+    double repeats = 0;
     for (std::int64_t repeat = 0; repeat < settings_.repeats; ++repeat) {
       const auto rest = architecture(gene, repeat);
       if (!rest) continue;
       const auto distances = at_architecture(gene, *rest, repeat);
       for (std::size_t member = 0; member < members_.size(); ++member)
-        for (std::size_t i = 0; i < options * options; ++i) {
-          sums[member][i] += distances[member][i];
-          squares[member][i] += distances[member][i] * distances[member][i];
-        }
+        for (std::size_t i = 0; i < options * options; ++i)
+          results[member].mean[i] += distances[member][i];
       ++repeats;
     }
-    const auto n = static_cast<double>(repeats);
-    for (std::size_t member = 0; member < members_.size(); ++member) {
-      results[member].gene = space_.genes()[gene].name;
-      results[member].repeats = repeats;
-      for (std::size_t i = 0; i < options * options; ++i) {
-        const double mean = n > 0 ? sums[member][i] / n : 0;
-        results[member].mean.push_back(mean);
-        results[member].error.push_back(
-            n > 1 ? std::sqrt(std::max(0.0, squares[member][i] / n - mean * mean) / (n - 1)) : 0);
-      }
-    }
+    for (auto& result : results)
+      for (double& distance : result.mean) distance /= std::max(repeats, 1.0);
     return results;
   }
-
-  double examples() const { return examples_; }
 
  private:
   /// A random architecture that has the decision; none where a hundred have not.
@@ -254,7 +241,6 @@ class GradientMatching {
         genotype[gene] = static_cast<int>(option);
         rows.push_back(compared_row(gradients_(space_.canonical(genotype), batch)));
       }
-      examples_ += static_cast<double>(options) * static_cast<double>(settings_.batch_size);
       const at::Tensor of_members = at::stack(rows, 1);  // [members, options, entries]
       const at::Tensor products = at::matmul(of_members, of_members.transpose(1, 2)).cpu();
       for (std::size_t member = 0; member < members_.size(); ++member) {
@@ -287,7 +273,6 @@ class GradientMatching {
   SlotGradients gradients_;
   std::int64_t per_epoch_ = 1;
   std::vector<int> slots_;
-  double examples_ = 0;
 };
 
 // ---- cuts --------------------------------------------------------------------------------------
@@ -430,17 +415,8 @@ std::vector<Split> choose_splits(std::span<Supernet* const> members, Trainee& tr
                                        [](const auto& a, const auto& b) { return a.cut < b.cut; });
     splits[i].text =
         with_groups(genes, cuts[i], static_cast<int>(best - all.begin()), best->groups);
-    splits[i].examples = matching.examples();
   }
   return splits;
-}
-
-Split choose_split(Supernet& supernet, const tasks::Task& task, const SplitSettings& settings) {
-  Supernet* const members[] = {&supernet};
-  TrainSettings train;
-  train.precision = "float32";
-  const auto trainee = supernet_trainee(supernet, train, 1);
-  return choose_splits(members, *trainee, task, train, settings)[0];
 }
 
 }  // namespace mosaic::supernet

@@ -27,9 +27,8 @@ at::Tensor stacked(const std::vector<at::Tensor>& tensors) {
   if (tensors.size() == 1) return tensors[0].detach().unsqueeze(0).requires_grad_();
   std::int64_t most = 0;
   for (const auto& tensor : tensors) most = std::max(most, tensor.size(0));
-  std::vector<at::Tensor> plain;
-  for (const auto& tensor : tensors) plain.push_back(with_rows(tensor.detach(), most));
-  at::Tensor result = at::stack(plain);
+  at::Tensor result = at::stack(
+      core::mapped(tensors, [&](const auto& tensor) { return with_rows(tensor.detach(), most); }));
   for (std::size_t row = 0; row < tensors.size(); ++row)
     tensors[row].set_data(
         result.select(0, static_cast<std::int64_t>(row)).narrow(0, 0, tensors[row].size(0)));

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/util/ScopeExit.h>
 
 #include <algorithm>
 #include <cmath>
@@ -47,22 +48,11 @@ double cost_of_restructuring(const Trainee& trainee) {
   return cost;
 }
 
-/// Lets cuDNN choose its algorithms by time while it lives, where that is asked for.
-class Autotune {
- public:
-  explicit Autotune(bool on) : on_(on) { set(on); }
-  ~Autotune() { set(false); }
-  Autotune(const Autotune&) = delete;
-  Autotune& operator=(const Autotune&) = delete;
-
- private:
-  void set(bool on) const {
-    if (!on_) return;
-    at::globalContext().setBenchmarkCuDNN(on);
-    at::globalContext().setDeterministicCuDNN(!on);
-  }
-  bool on_;
-};
+/// Lets cuDNN choose its algorithms by time, or not.
+void set_autotune(bool on) {
+  at::globalContext().setBenchmarkCuDNN(on);
+  at::globalContext().setDeterministicCuDNN(!on);
+}
 
 class Training {
  public:
@@ -97,7 +87,10 @@ class Training {
     resume();
     if (step_ >= steps_) return;
     reset_window();
-    const Autotune autotune(settings_.autotune);
+    if (settings_.autotune) set_autotune(true);
+    const auto reset = c10::make_scope_exit([this] {
+      if (settings_.autotune) set_autotune(false);
+    });
     core::Progress progress(hooks_.label, steps_ * batch_size_, step_ * batch_size_);
     core::Stopwatch since_checkpoint;
     const std::int64_t report_every = std::max<std::int64_t>(1, per_epoch_ / 20);
@@ -298,8 +291,7 @@ class Training {
 
   void check_finite() const {
     at::NoGradGuard guard;
-    std::vector<at::Tensor> parameters;
-    for (const auto& parameter : trainee_.parameters()) parameters.push_back(parameter.value);
+    const auto parameters = core::mapped(trainee_.parameters(), &Parameter::value);
     if (!at::stack(at::_foreach_norm(parameters)).isfinite().all().item<bool>())
       diverged("the weights are");
   }

@@ -250,10 +250,8 @@ at::Tensor ImageClassification::epoch_plan(std::int64_t epoch, std::int64_t orde
   if (plan.defined() && planned == epoch) return plan;
   const c10::InferenceMode ordinary_tensors(false);
   const std::int64_t images = size(Split::train);
-  std::vector<std::int64_t> positions(static_cast<std::size_t>(images));
-  std::iota(positions.begin(), positions.end(), 0);
   const auto index = static_cast<std::uint64_t>(order * kEpochsPerOrder + epoch);
-  core::Stream(seed_, "epoch order", index).shuffle(positions);
+  const auto positions = core::Stream(seed_, "epoch order", index).permutation(images);
   const at::Tensor images_of =
       train_.order.index_select(0, tensor_of(positions).to(train_.order.device()));
   if (augment_) {

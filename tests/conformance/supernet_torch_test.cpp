@@ -9,6 +9,7 @@
 
 #include "mosaic/supernet/networks/supernet.hpp"
 #include "needs.hpp"
+#include "random_growth.hpp"
 #include "samples.hpp"
 
 using namespace mosaic;
@@ -35,7 +36,7 @@ void perturb(const Supernet& net) {
 SharingSettings settings_of(const spaces::Space& space, const std::string& sharing,
                             std::int64_t copies) {
   if (sharing == "grown")  // with the copies that growth gave it
-    return {.kind = sharing, .split = random_growth(space, 4 * copies, 1)};
+    return {.kind = sharing, .split = supernet::test::random_growth(space, 4 * copies, 1)};
   if (sharing == "plain") copies = 1;
   if (sharing == "partition") copies = 4;  // of a random split, a power of two
   return {.kind = sharing, .copies = copies, .hidden = 16, .split = {}};

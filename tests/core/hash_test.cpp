@@ -3,10 +3,6 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "capture.hpp"
-#include "mosaic/core/error.hpp"
-#include "mosaic/core/files.hpp"
-
 namespace core = mosaic::core;
 
 TEST_CASE("XXH3-128 gives the published values") {
@@ -43,14 +39,4 @@ TEST_CASE("reading a digest leaves the hash as it was") {
   const auto first = hasher.hex();
   CHECK(hasher.hex() == first);
   CHECK(hasher.add("b").hex() == core::Hasher().add("a").add("b").hex());
-}
-
-TEST_CASE("the hash of a file is the hash of its content") {
-  const mosaic::test::Folder folder;
-  const std::string content(3'000'000, 'x');
-  core::write_file_atomic(folder / "data", content);
-  CHECK(core::hash_file(folder / "data") == core::hash_hex(content));
-  CHECK(mosaic::test::message_of<core::Error>([&] { core::hash_file(folder / "none"); }) ==
-        "cannot read '" + (folder / "none") +
-            "': No such file or directory: check the path and its permissions");
 }

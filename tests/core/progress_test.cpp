@@ -151,18 +151,17 @@ TEST_CASE("on a terminal a message wipes the bar, and a broken off bar ends its 
 
 TEST_CASE("messages go to standard error from the level that was set") {
   const auto child = run_child([] {
-    core::log_debug("hidden");
     core::log_info("braces {} are text");
+    core::set_log_level(core::LogLevel::warning);
+    core::log_info("hidden");
+    core::log_warning("shown");
     core::set_log_level(core::LogLevel::error);
     core::log_warning("hidden");
-    core::log_error("shown");
-    core::set_log_level(core::LogLevel::off);
-    core::log_error("hidden");
   });
   const auto lines = core::split(child.text, '\n');
   REQUIRE(lines.size() == 3);
   CHECK_THAT(lines[0], Catch::EndsWith("] info: braces {} are text"));
-  CHECK_THAT(lines[1], Catch::EndsWith("] error: shown"));
+  CHECK_THAT(lines[1], Catch::EndsWith("] warning: shown"));
 }
 
 TEST_CASE("who watches learns how far long work is, and nothing of what is over at once") {

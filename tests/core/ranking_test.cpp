@@ -18,6 +18,11 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+core::Interval bootstrap(const Values& truth, const Values& score, std::size_t resamples,
+                         std::uint64_t seed) {
+  return core::bootstrap_kendall(truth, std::vector<Values>{score}, resamples, seed);
+}
+
 int sign(double a, double b) { return (a > b) - (a < b); }
 
 /// Tau-b of the networks `drawn` (indices, maybe repeated) by a double loop over the draws; a
@@ -202,7 +207,7 @@ TEST_CASE("what cannot be ranked is refused with what to do") {
         "a ranking needs at least 2 networks, but there is 1: give more networks: 30 and more "
         "tell two rankings apart");
   CHECK_THAT(error_of([] {
-               core::bootstrap_kendall(Values{1, 2}, Values{1, 2}, 0, 1);
+               bootstrap({1, 2}, {1, 2}, 0, 1);
              }),
              Catch::Contains("there are 2, 1 and 0: give at least one of each"));
 }
@@ -236,7 +241,7 @@ TEST_CASE("a bootstrap of tau forms no pair of a network with itself") {
   std::sort(taus.begin(), taus.end());
   double mean = 0;
   for (const double tau : taus) mean += tau / kResamples;
-  const auto interval = core::bootstrap_kendall(truth, score, kResamples, 5);
+  const auto interval = bootstrap(truth, score, kResamples, 5);
   CHECK(interval.mean == Approx(mean).epsilon(1e-12));
   // 0.025 * 199 = 4.975 and 0.975 * 199 = 194.025
   CHECK(interval.low == Approx(taus[4] + 0.975 * (taus[5] - taus[4])).epsilon(1e-12));
@@ -245,11 +250,11 @@ TEST_CASE("a bootstrap of tau forms no pair of a network with itself") {
 
 TEST_CASE("a bootstrap of the published poolings agrees with NumPy's") {
   const Poolings poolings;
-  const auto interval = core::bootstrap_kendall(poolings.truth, poolings.flops, 20'000, 1);
+  const auto interval = bootstrap(poolings.truth, poolings.flops, 20'000, 1);
   CHECK(interval.mean == Approx(0.5016).margin(0.003));  // NumPy, 20,000 resamples
   CHECK(interval.low == Approx(0.2486).margin(0.01));
   CHECK(interval.high == Approx(0.7250).margin(0.01));
-  const auto again = core::bootstrap_kendall(poolings.truth, poolings.flops, 20'000, 1);
+  const auto again = bootstrap(poolings.truth, poolings.flops, 20'000, 1);
   CHECK(again.low == interval.low);
 }
 
@@ -267,10 +272,10 @@ TEST_CASE("a bootstrap of several seeds gives the mean of their taus on each res
 }
 
 TEST_CASE("resamples without two different truths are left out of a bootstrap") {
-  const auto pair = core::bootstrap_kendall(Values{1, 2}, Values{1, 2}, 100, 1);
+  const auto pair = bootstrap({1, 2}, {1, 2}, 100, 1);
   CHECK(pair.low == 1);
   CHECK(pair.high == 1);
-  CHECK(std::isnan(core::bootstrap_kendall(Values{1, 1}, Values{1, 2}, 100, 1).mean));
+  CHECK(std::isnan(bootstrap({1, 1}, {1, 2}, 100, 1).mean));
 }
 
 TEST_CASE("a thousand networks are resampled a thousand times") {
@@ -279,7 +284,7 @@ TEST_CASE("a thousand networks are resampled a thousand times") {
   core::Stream noise(1, "noise");
   for (double& value : score) value += 500'000 * noise.normal();
   const double tau = core::kendall_tau_b(truth, score);
-  const auto interval = core::bootstrap_kendall(truth, score, 1000, 1);
+  const auto interval = bootstrap(truth, score, 1000, 1);
   CHECK(interval.low < tau);
   CHECK(tau < interval.high);
   CHECK(interval.high - interval.low < 0.1);

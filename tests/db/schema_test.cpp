@@ -152,9 +152,13 @@ TEST_CASE("a database of every earlier schema version becomes today's, with all 
     REQUIRE(best.size() == 2);
     CHECK(best[0].arch == "network 1");
     const auto origins = reader.provenance("network 1", job.id);
-    REQUIRE(origins.size() == 5);
-    CHECK(origins[0].data_checksum == "da7a");
-    CHECK(origins[0].session.has_value() == (version >= 2));
+    REQUIRE(origins.rows.size() == 5);
+    const auto first = [&](const std::string& column) {
+      const auto found = std::find(origins.columns.begin(), origins.columns.end(), column);
+      return origins.rows[0].at(static_cast<std::size_t>(found - origins.columns.begin())).text;
+    };
+    CHECK(first("data_checksum") == "da7a");
+    CHECK(first("session").empty() == (version < 2));
     CHECK(reader.measurements(job.id, "accuracy").back().measurement.message == "out of memory");
     const auto point = reader.training_curve(job.id).at(0);
     CHECK(point.metrics == std::map<std::string, double>{{"accuracy", 60.5}, {"loss", 1.25}});

@@ -39,7 +39,7 @@ class Counting : public evaluators::Evaluator {
       log_.push_back(candidate.arch);
       core::Measurement result;
       result.value = function_(candidate);
-      return result;
+      return Row{result};
     });
   }
 

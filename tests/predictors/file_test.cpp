@@ -39,28 +39,13 @@ TEST_CASE("a saved predictor predicts the same bits when it is loaded") {
   const TemporaryFile file("ridge.json");
   const auto predictor = fitted_ridge();
   const Records unseen = latency_like_records(50, 0, 2);
-  Scores scores = score(predictor->predict(unseen.rows), unseen.targets);
-  save_predictor(*predictor, "ridge", {"depth", "width", "kernel"}, file.path(), scores);
+  save_predictor(*predictor, "ridge", {"depth", "width", "kernel"}, file.path());
 
   std::vector<std::string> features;
-  std::optional<Scores> saved;
-  const auto loaded = load_predictor(file.path(), &features, &saved);
+  const auto loaded = load_predictor(file.path(), &features);
   CHECK(features == std::vector<std::string>{"depth", "width", "kernel"});
   CHECK(same_bits(loaded->predict(unseen.rows), predictor->predict(unseen.rows)));
-  REQUIRE(saved.has_value());
-  CHECK(saved->records == 50);
-  CHECK(saved->mape == scores.mape);
-  CHECK(saved->kendall == scores.kendall);
-  CHECK(saved->coverage == scores.coverage);
   CHECK(loaded->save() == predictor->save());
-}
-
-TEST_CASE("a predictor saved without scores has none when it is loaded") {
-  const TemporaryFile file("ridge.json");
-  save_predictor(*fitted_ridge(), "ridge", {"a", "b", "c"}, file.path());
-  std::optional<Scores> saved = Scores{};
-  load_predictor(file.path(), nullptr, &saved);
-  CHECK_FALSE(saved.has_value());
 }
 
 TEST_CASE("a predictor with more columns than records survives its file") {

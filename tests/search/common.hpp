@@ -58,7 +58,7 @@ class FunctionEvaluator : public evaluators::Evaluator {
     return evaluators::evaluate_each(*this, candidates, sink, [&](const auto& candidate) {
       core::Measurement result;
       result.value = function_(candidate);
-      return result;
+      return Row{result};
     });
   }
 

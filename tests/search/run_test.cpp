@@ -33,7 +33,7 @@ class InterruptedEvaluator : public evaluators::Evaluator {
       if (++calls_ % 11 == 0) throw core::Interrupted("stopped by Ctrl-C");
       core::Measurement result;
       result.value = spaces::activation_bytes(candidate.graph);
-      return result;
+      return Row{result};
     });
   }
 

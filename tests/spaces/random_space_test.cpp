@@ -108,7 +108,9 @@ TEST_CASE("random programs: parameters and FLOPs are those of the formulas") {
         };
         if (node.op != "conv2d" && node.op != "linear" && node.op != "batch_norm") continue;
         const auto& input = graph.nodes[static_cast<std::size_t>(node.inputs[0])];
-        const double bias = node.weight("bias") ? size(node, 0) : 0;
+        const bool biased = std::any_of(node.weights.begin(), node.weights.end(),
+                                        [](const auto& w) { return w.role == "bias"; });
+        const double bias = biased ? size(node, 0) : 0;
         if (node.op == "batch_norm") {
           params += 2 * size(node, 0);
           continue;

@@ -47,7 +47,10 @@ TEST_CASE("a space that is made for no task says what it takes, at a usual lengt
 
 TEST_CASE("ports reach the graph with their names, types and ranges") {
   const Graph graph = Space::make("test-lengths", kTask).bind({0});
-  const GraphNode& tokens = graph.nodes.at(static_cast<std::size_t>(graph.find("tokens")));
+  const auto found = std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                                  [](const auto& node) { return node.name == "tokens"; });
+  REQUIRE(found != graph.nodes.end());
+  const GraphNode& tokens = *found;
   CHECK(tokens.type == DataType::int64);
   CHECK(tokens.attribute("range") == 50);
   CHECK(tokens.shape == std::vector<Dim>{{2, {"length"}}});

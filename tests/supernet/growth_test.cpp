@@ -10,6 +10,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
+#include "random_growth.hpp"
 #include "small_task.hpp"
 
 using namespace mosaic;
@@ -188,7 +189,7 @@ TEST_CASE("growing changes no output, and copies weights exactly") {
     std::string text;
     for (const std::int64_t count : {0, 5, 12}) {
       INFO(count << " splits");
-      GrowthTrees trees(space.graph(), random_growth(space, count, 1));
+      GrowthTrees trees(space.graph(), supernet::test::random_growth(space, count, 1));
       const auto heritage = net.restructure(trees.text());
       REQUIRE(heritage.size() == net.parameters().size());
       for (const auto& genotype : everything(space)) {

@@ -9,6 +9,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "needs.hpp"
+#include "random_growth.hpp"
 #include "small_task.hpp"
 #include "training/gradient.hpp"
 
@@ -128,7 +129,7 @@ TEST_CASE("every way of sharing trains all of its parameters, alone and side by 
       {.kind = "layer-wise", .copies = 2, .hidden = 8, .share = 0.6},
       {.kind = "neuron-wise", .copies = 2, .hidden = 8},
       {.kind = "partition", .copies = 2, .split = "random"},
-      {.kind = "grown", .split = random_growth(space, 3, 1)}};
+      {.kind = "grown", .split = supernet::test::random_growth(space, 3, 1)}};
   for (const auto& way : ways)
     for (const bool joint : {false, true}) {
       CAPTURE(way.kind, way.share, joint);

@@ -83,8 +83,9 @@ TEST_CASE("architectures of one mixture get different weights from the same slot
   const auto a = space.parse("stage2.depth=2,stage2.1.kernel=5");
   const auto b = space.parse("stage2.depth=2,stage2.1.kernel=3");
   const auto graph_a = space.bind(a), graph_b = space.bind(b);
-  const auto ref =
-      *graph_a.nodes[static_cast<std::size_t>(graph_a.find("stage1.0.conv2"))].weight("weight");
+  const auto node = std::find_if(graph_a.nodes.begin(), graph_a.nodes.end(),
+                                 [](const auto& one) { return one.name == "stage1.0.conv2"; });
+  const auto ref = node->weights.at(0);
   REQUIRE_FALSE(at::equal(net.weights(a, graph_a)(ref), net.weights(b, graph_b)(ref)));
   const Supernet plain(space, {.kind = "plain", .copies = 1}, 3);
   REQUIRE(at::equal(plain.weights(a, graph_a)(ref), plain.weights(b, graph_b)(ref)));

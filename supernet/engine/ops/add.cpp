@@ -20,7 +20,7 @@ at::Tensor add(const OpCall& call) {
   return unfolded(sum(bases), call.networks);
 }
 
-const core::Registered kEntry{op_kernels(), "add", "sum of the inputs", OpKernel(add)};
+const core::Registered kEntry{op_kernels(), "add", "sum of the inputs", add};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -116,7 +116,7 @@ at::Tensor batch_norm(const OpCall& call) {
 }
 
 const core::Registered kEntry{op_kernels(), "batch_norm", "at::batch_norm; statistics by NormMode",
-                              OpKernel(batch_norm)};
+                              batch_norm};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -115,7 +115,7 @@ at::Tensor conv2d(const OpCall& call) {
 
 const core::Registered kEntry{op_kernels(), "conv2d",
                               "at::conv2d with padding kernel / 2; several networks as groups",
-                              OpKernel(conv2d)};
+                              conv2d};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -21,8 +21,7 @@ at::Tensor linear(const OpCall& call) {
 }
 
 const core::Registered kEntry{op_kernels(), "linear",
-                              "at::linear; several networks as a batch of products",
-                              OpKernel(linear)};
+                              "at::linear; several networks as a batch of products", linear};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -31,12 +31,12 @@ at::Tensor max_pool(const OpCall& call) {
 }
 
 const core::Registered kAvgEntry{op_kernels(), "avg_pool", "at::avg_pool2d; padding does not count",
-                                 OpKernel(avg_pool)};
-const core::Registered kMaxEntry{op_kernels(), "max_pool", "at::max_pool2d", OpKernel(max_pool)};
+                                 avg_pool};
+const core::Registered kMaxEntry{op_kernels(), "max_pool", "at::max_pool2d", max_pool};
 const core::Registered kGlobalEntry{op_kernels(), "global_avg_pool", "mean over height and width",
-                                    OpKernel([](const OpCall& call) {
+                                    [](const OpCall& call) {
                                       return call.inputs[0].mean({3, 4});
-                                    })};
+                                    }};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -11,7 +11,7 @@ at::Tensor relu(const OpCall& call) {
   return base.defined() ? unfolded(at::relu(base), call.networks) : at::relu(call.inputs[0]);
 }
 
-const core::Registered kEntry{op_kernels(), "relu", "at::relu", OpKernel(relu)};
+const core::Registered kEntry{op_kernels(), "relu", "at::relu", relu};
 
 }  // namespace
 }  // namespace mosaic::supernet

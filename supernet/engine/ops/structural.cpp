@@ -12,8 +12,8 @@ at::Tensor zeros(const OpCall& call) {
 }
 
 const core::Registered kIdentityEntry{op_kernels(), "identity", "the input itself",
-                                      OpKernel([](const OpCall& call) { return call.inputs[0]; })};
-const core::Registered kZerosEntry{op_kernels(), "zeros", "at::zeros", OpKernel(zeros)};
+                                      [](const OpCall& call) { return call.inputs[0]; }};
+const core::Registered kZerosEntry{op_kernels(), "zeros", "at::zeros", zeros};
 
 }  // namespace
 }  // namespace mosaic::supernet

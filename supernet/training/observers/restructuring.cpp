@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "mosaic/core/log.hpp"
+#include "mosaic/supernet/training/splitter.hpp"
 #include "training/growth.hpp"
 #include "training/observers/observers.hpp"
-#include "training/splits.hpp"
 
 namespace mosaic::supernet {
 namespace {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <numeric>
 
 #include "mosaic/supernet/training/sampler.hpp"
 
@@ -32,9 +31,7 @@ class Fair : public Sampler {
   /// Each of `count` options per_step_ / count times, the rest of the places to random ones, in
   /// random order.
   std::vector<int> dealt(std::size_t count, core::Stream& stream) const {
-    std::vector<int> order(count);
-    std::iota(order.begin(), order.end(), 0);
-    stream.shuffle(order);
+    const auto order = stream.permutation(static_cast<int>(count));
     std::vector<int> result;
     while (result.size() < per_step_) result.push_back(order[result.size() % count]);
     stream.shuffle(result);
@@ -47,10 +44,10 @@ class Fair : public Sampler {
 
 const core::Registered kEntry{
     samplers(), "fair", "every option of every decision equally often within a step (FairNAS)",
-    SamplerFactory([](const core::Call& call, const spaces::Space& space) {
+    [](const core::Call& call, const spaces::Space& space) {
       call.expect_only({});
       return std::make_unique<Fair>(space);
-    })};
+    }};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 
 #include "mosaic/supernet/training/sampler.hpp"
 
@@ -113,8 +112,7 @@ class Importance : public Sampler {
                         static_cast<std::uint64_t>(epoch));
     std::vector<std::int64_t> result(static_cast<std::size_t>(examples));
     if (epoch == 0) {
-      std::iota(result.begin(), result.end(), 0);
-      stream.shuffle(result);
+      result = stream.permutation(examples);
     } else {
       const at::Tensor sums = shares_.to(at::kDouble).cumsum(0).contiguous();
       const double* upto = sums.data_ptr<double>();
@@ -160,12 +158,11 @@ class Importance : public Sampler {
 const core::Registered kEntry{
     samplers(), "importance",
     "PA&DA: options and examples with larger gradients more often (paths=1, data=1: 0 is uniform)",
-    SamplerFactory([](const core::Call& call, const spaces::Space& space) {
-      const std::vector<std::string> known{"paths", "data"};
-      call.expect_only(known);
+    [](const core::Call& call, const spaces::Space& space) {
+      call.expect_only({"paths", "data"});
       return std::make_unique<Importance>(space, call.integer("paths", 1, 0, 1) == 1,
                                           call.integer("data", 1, 0, 1) == 1);
-    })};
+    }};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -25,12 +25,11 @@ class Sandwich : public Sampler {
 
 const core::Registered kEntry{
     samplers(), "sandwich", "largest, smallest and random=2 more architectures a step (by FLOPs)",
-    SamplerFactory([](const core::Call& call, const spaces::Space& space) {
-      const std::vector<std::string> known{"random"};
-      call.expect_only(known);
+    [](const core::Call& call, const spaces::Space& space) {
+      call.expect_only({"random"});
       return std::make_unique<Sandwich>(space,
                                         static_cast<std::size_t>(call.integer("random", 2, 1, 64)));
-    })};
+    }};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/training/sampler.hpp"
 
@@ -48,9 +49,7 @@ class Stratified : public Sampler {
       known.emplace_back(statistic(space.bind(genotype), space.symbols()), std::move(genotype));
     std::stable_sort(known.begin(), known.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::vector<double> values;
-    for (const auto& [value, genotype] : known) values.push_back(value);
-    lows_ = lowest_values(values, strata);
+    lows_ = lowest_values(core::mapped(known, [](const auto& one) { return one.first; }), strata);
     members_.resize(lows_.size());
     for (auto& [value, genotype] : known) members_[stratum(value)].push_back(std::move(genotype));
   }
@@ -109,22 +108,18 @@ class Stratified : public Sampler {
 const core::Registered kEntry{
     samplers(), "stratified",
     "by=relu|depth|params|flops: all of strata=5 strata of the space equally often",
-    SamplerFactory([](const core::Call& call, const spaces::Space& space) {
-      const std::vector<std::string> known{"by", "strata"};
-      call.expect_only(known);
+    [](const core::Call& call, const spaces::Space& space) {
+      call.expect_only({"by", "strata"});
       const auto by = call.string("by", "relu");
       const auto statistic = kStatistics.find(by);
       if (statistic == kStatistics.end()) {
-        std::vector<std::string> names;
-        for (const auto& [name, function] : kStatistics) names.push_back(name);
-        const auto nearest = core::nearest_name(by, names);
+        const auto names = core::mapped(kStatistics, [](const auto& known) { return known.first; });
         throw core::UsageError("stratified: '" + by + "' is no statistic of a network",
-                               (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
-                                   "known: " + core::join(names));
+                               core::known_names(by, names));
       }
       return std::make_unique<Stratified>(
           space, statistic->second, static_cast<std::size_t>(call.integer("strata", 5, 2, 1000)));
-    })};
+    }};
 
 }  // namespace
 }  // namespace mosaic::supernet

@@ -16,12 +16,12 @@ class Uniform : public Sampler {
   const spaces::Space& space_;
 };
 
-const core::Registered kEntry{
-    samplers(), "uniform", "one architecture a step, every decision uniform",
-    SamplerFactory([](const core::Call& call, const spaces::Space& space) {
-      call.expect_only({});
-      return std::make_unique<Uniform>(space);
-    })};
+const core::Registered kEntry{samplers(), "uniform",
+                              "one architecture a step, every decision uniform",
+                              [](const core::Call& call, const spaces::Space& space) {
+                                call.expect_only({});
+                                return std::make_unique<Uniform>(space);
+                              }};
 
 }  // namespace
 }  // namespace mosaic::supernet

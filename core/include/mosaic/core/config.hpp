@@ -36,8 +36,6 @@ class Section {
                      const std::vector<std::string>& choices);
   std::vector<std::string> strings(const std::string& key,
                                    const std::vector<std::string>& fallback);
-  std::vector<std::int64_t> integers(const std::string& key,
-                                     const std::vector<std::int64_t>& fallback);
   /// Integers are accepted too. The range is inclusive.
   std::vector<double> numbers(const std::string& key, const std::vector<double>& fallback,
                               double lo = -std::numeric_limits<double>::infinity(),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@ struct CsvTable {
   std::vector<std::int64_t> lines;             ///< line of each row in the file, from 1
   std::string origin;                          ///< file name for messages
 
+  std::optional<std::size_t> find(const std::string& name) const;  ///< index of a column
   /// Index of a column; an unknown name lists the known ones and suggests the nearest (UsageError).
   std::size_t column(const std::string& name) const;
   /// The columns that `pattern` means: that of this very name, or else those that match it as a

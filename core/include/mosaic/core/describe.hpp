@@ -38,6 +38,11 @@ inline std::string did_you_mean(std::string_view name, std::span<const std::stri
   return nearest.empty() ? "" : "did you mean '" + nearest + "'? ";
 }
 
+/// "did you mean 'epochs'? known: epochs, steps".
+inline std::string known_names(std::string_view name, std::span<const std::string> known) {
+  return did_you_mean(name, known) + "known: " + join(known);
+}
+
 /// A number as people read it: six significant digits, no exponent below 10^15.
 std::string rounded(double value);
 

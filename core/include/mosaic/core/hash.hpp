@@ -35,7 +35,5 @@ class Hasher {
 std::string hash_hex(std::string_view text);
 /// The lower half of hash_hex().
 std::uint64_t hash64(std::string_view text);
-/// Hash of a file's content. Throws Error if it cannot be read.
-std::string hash_file(const std::string& path);
 
 }  // namespace mosaic::core

@@ -8,9 +8,7 @@ namespace mosaic::core {
 enum class LogLevel { debug, info, warning, error, off };
 
 void set_log_level(LogLevel level);
-void log_debug(const std::string& message);
 void log_info(const std::string& message);
 void log_warning(const std::string& message);
-void log_error(const std::string& message);
 
 }  // namespace mosaic::core

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -44,6 +45,14 @@ class Stream {
   template <class T>
   void shuffle(std::vector<T>& values) {
     for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[below(i)]);
+  }
+  /// 0 .. count - 1 in random order.
+  template <class T>
+  std::vector<T> permutation(T count) {
+    std::vector<T> values(static_cast<std::size_t>(count));
+    std::iota(values.begin(), values.end(), T{0});
+    shuffle(values);
+    return values;
   }
 
  private:

@@ -8,6 +8,12 @@
 
 namespace mosaic::core {
 
+double mean(std::span<const double> values);  ///< NaN of none
+/// Standard deviation of a sample (divided by n - 1); 0 of fewer than two values.
+double deviation(std::span<const double> values);
+/// The upper one where two are in the middle; 0 of none.
+double median(std::vector<double> values);
+
 /// Kendall's tau-b (Kendall, "The treatment of ties in ranking problems", 1945):
 /// (concordant - discordant) / sqrt(pairs untied in truth * pairs untied in score), O(n log n).
 /// A constant score ranks nothing: 0 (as good as chance; others answer NaN). A constant truth, or
@@ -22,8 +28,11 @@ double somers_d(std::span<const double> truth, std::span<const double> score);
 /// Ranks from 1, the least first; ties are given their average rank.
 std::vector<double> average_ranks(std::span<const double> values);
 
-/// Pearson's correlation of the ranks of two vectors of one length, ties given their average rank;
-/// 0 where one of them is constant. Nothing is checked.
+/// Pearson's correlation of two vectors of one length; 0 where one of them is constant. Nothing is
+/// checked.
+double correlation(std::span<const double> a, std::span<const double> b);
+
+/// The same of their ranks, ties given their average rank.
 double rank_correlation(std::span<const double> a, std::span<const double> b);
 
 /// Spearman's rho: rank_correlation. Constants and errors as for kendall_tau_b.
@@ -66,8 +75,6 @@ Interval seed_interval(std::span<const double> values);
 /// seed) each resample gives the mean of their taus. The same seed gives the same interval.
 /// O(resamples * scores * n log n): 1,000 x 1,000 in about a tenth of a second. Throws Error as
 /// rank_scores does, and for no resamples or no scores.
-Interval bootstrap_kendall(std::span<const double> truth, std::span<const double> score,
-                           std::size_t resamples, std::uint64_t seed);
 Interval bootstrap_kendall(std::span<const double> truth,
                            std::span<const std::vector<double>> scores, std::size_t resamples,
                            std::uint64_t seed);

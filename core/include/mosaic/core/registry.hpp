@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
-#include "mosaic/core/text.hpp"
 
 namespace mosaic::core {
 
@@ -37,9 +37,7 @@ class Registry {
 
   /// All names, sorted.
   std::vector<std::string> names() const {
-    std::vector<std::string> result;
-    for (const auto& [name, entry] : entries_) result.push_back(name);
-    return result;
+    return mapped(entries_, [](const auto& entry) { return entry.first; });
   }
 
  private:
@@ -51,11 +49,7 @@ class Registry {
   const Entry& entry(const std::string& name) const {
     const auto found = entries_.find(name);
     if (found != entries_.end()) return found->second;
-    const auto known = names();
-    const auto nearest = nearest_name(name, known);
-    throw UsageError(
-        "unknown " + kind_ + " '" + name + "'",
-        (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") + "known: " + join(known));
+    throw UsageError("unknown " + kind_ + " '" + name + "'", known_names(name, names()));
   }
 
   std::string kind_;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <limits>
 #include <nlohmann/json_fwd.hpp>
@@ -47,36 +48,44 @@ struct OneOf {
   std::vector<std::string> names;
 };
 
+/// A setting of a struct: where its value stands, and what may stand there.
+struct Field {
+  const char* key;
+  std::variant<std::int64_t*, double*, bool*, std::string*> value;
+  Range range = {};
+  OneOf choices = {};
+  Identity identity = {};
+};
+
 /// Is shown every setting in turn.
 class Visitor {
  public:
-  virtual ~Visitor() = default;
-  virtual void operator()(const char* key, std::int64_t& value, Range range = {},
-                          Identity identity = {}) = 0;
-  virtual void operator()(const char* key, double& value, Range range = {},
-                          Identity identity = {}) = 0;
-  virtual void operator()(const char* key, bool& value, Identity identity = {}) = 0;
-  virtual void operator()(const char* key, std::string& value, const OneOf& choices = {},
-                          Identity identity = {}) = 0;
-};
-
-/// Reads settings from a table of a job file; absent ones stay as they are. Throws UsageError with
-/// file and line.
-class SettingsReader final : public Visitor {
- public:
-  explicit SettingsReader(Section section) : section_(std::move(section)) {}
-  void operator()(const char* key, std::int64_t& value, Range range, Identity) override;
-  void operator()(const char* key, double& value, Range range, Identity) override;
-  void operator()(const char* key, bool& value, Identity) override;
-  void operator()(const char* key, std::string& value, const OneOf& choices, Identity) override;
+  explicit Visitor(std::function<void(const Field&)> show) : show_(std::move(show)) {}
+  void operator()(const char* key, std::int64_t& value, Range range = {}, Identity identity = {}) {
+    show_({key, &value, range, {}, identity});
+  }
+  void operator()(const char* key, double& value, Range range = {}, Identity identity = {}) {
+    show_({key, &value, range, {}, identity});
+  }
+  void operator()(const char* key, bool& value, Identity identity = {}) {
+    show_({key, &value, {}, {}, identity});
+  }
+  void operator()(const char* key, std::string& value, const OneOf& choices = {},
+                  Identity identity = {}) {
+    show_({key, &value, {}, choices, identity});
+  }
 
  private:
-  Section section_;
+  std::function<void(const Field&)> show_;
 };
+
+/// Reads every setting it is shown from a table of a job file; absent ones stay as they are. Throws
+/// UsageError with file and line.
+Visitor reader_of(Section section);
 
 template <class Settings>
 void read(const Section& section, Settings& settings) {
-  SettingsReader reader(section);
+  auto reader = reader_of(section);
   settings.visit(reader);
 }
 
@@ -93,20 +102,18 @@ void add_all(Hasher& hasher, const SettingsList& settings);
 /// ", key=value" of each.
 std::string text_of(const SettingsList& settings);
 
-class SettingsLister final : public Visitor {
- public:
-  void operator()(const char* key, std::int64_t& value, Range, Identity identity) override;
-  void operator()(const char* key, double& value, Range, Identity identity) override;
-  void operator()(const char* key, bool& value, Identity identity) override;
-  void operator()(const char* key, std::string& value, const OneOf&, Identity identity) override;
-  SettingsList list;
-};
-
 template <class Settings>
 SettingsList listed(Settings settings) {
-  SettingsLister lister;
+  SettingsList list;
+  Visitor lister([&list](const Field& field) {
+    std::visit(
+        [&](const auto* value) {
+          list.push_back({field.key, *value, field.identity});
+        },
+        field.value);
+  });
   settings.visit(lister);
-  return std::move(lister.list);
+  return list;
 }
 
 /// Adds the values of Identity::first.
@@ -131,24 +138,14 @@ std::string changed_text(const Settings& settings) {
 
 /// An object of all settings.
 nlohmann::json settings_json(const SettingsList& settings);
-/// Settings that the object does not have stay as they are; what it has beside them is left alone.
-/// Throws Error for a value of another type.
-class JsonSettingsReader final : public Visitor {
- public:
-  explicit JsonSettingsReader(const nlohmann::json& json) : json_(json) {}
-  void operator()(const char* key, std::int64_t& value, Range, Identity) override;
-  void operator()(const char* key, double& value, Range, Identity) override;
-  void operator()(const char* key, bool& value, Identity) override;
-  void operator()(const char* key, std::string& value, const OneOf&, Identity) override;
+/// Reads every setting it is shown from the object, which must outlive it. Settings that the object
+/// does not have stay as they are; what it has beside them is left alone. Throws Error for a value
+/// of another type.
+Visitor json_reader(const nlohmann::json& json);
 
- private:
-  template <class T>
-  void get(const char* key, T& value) const;
-  const nlohmann::json& json_;
-};
 template <class Settings>
 void read_json(const nlohmann::json& json, Settings& settings) {
-  JsonSettingsReader reader(json);
+  auto reader = json_reader(json);
   settings.visit(reader);
 }
 

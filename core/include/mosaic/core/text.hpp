@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace mosaic::core {
@@ -19,6 +22,20 @@ std::string nearest_name(std::string_view name, std::span<const std::string> kno
 
 /// "a, b, c".
 std::string join(std::span<const std::string> parts, std::string_view separator = ", ");
+
+/// What `f` makes of each element of a range, or a member of each: mapped(genes, &Gene::name).
+template <class Range, class F>
+auto mapped(Range&& range, const F& f) {
+  std::vector<std::decay_t<decltype(std::invoke(f, *std::begin(range)))>> result;
+  for (auto&& element : range) result.push_back(std::invoke(f, element));
+  return result;
+}
+
+/// The elements at some places.
+template <class T>
+std::vector<T> pick(const std::vector<T>& values, const std::vector<std::size_t>& places) {
+  return mapped(places, [&](std::size_t place) { return values[place]; });
+}
 
 std::vector<std::string> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
@@ -61,9 +78,12 @@ struct Call {
   double number(const std::string& key, double fallback, double lo, double hi) const;
   long long integer(const std::string& key, long long fallback, long long lo, long long hi) const;
   std::string string(const std::string& key, const std::string& fallback) const;
+  std::string one_of(const std::string& key, const std::string& fallback,
+                     const std::vector<std::string>& choices) const;
+  bool flag(const std::string& key, bool fallback) const;  ///< "yes" or "no"
 
   /// Throws UsageError if an argument is not among `known` (with the nearest known one).
-  void expect_only(std::span<const std::string> known) const;
+  void expect_only(const std::vector<std::string>& known) const;
 };
 
 /// Parses `name` or `name(key=value, ...)`. Throws UsageError on anything else, quoting the text.

@@ -129,10 +129,12 @@ class Reader {
   /// Networks of a job that were both predicted and measured, metric by metric.
   std::vector<Compared> compared(std::int64_t job) const;
 
-  /// Every measurement and prediction of a network, of any job, in the order made, with all that is
-  /// known of where it comes from. `job`: only of that job.
-  std::vector<Origin> provenance(const std::string& arch_or_hash,
-                                 std::optional<std::int64_t> job = std::nullopt) const;
+  /// Every measurement, then every prediction of a network, of any job, in the order made, with all
+  /// that is known of where it comes from: the columns of `mosaic provenance`. `taken_from` is the
+  /// id of another job's measurement that this one repeats to the last bit: it was not made again.
+  /// `session` is NULL for rows of schema version 1. `job`: only of that job.
+  Table provenance(const std::string& arch_or_hash,
+                   std::optional<std::int64_t> job = std::nullopt) const;
 
   /// One SELECT (or read-only pragma/explain). Anything that writes, attaches, or is more than one
   /// statement: Error. Never changes the file.

@@ -91,32 +91,6 @@ struct Best {
   std::size_t count = 1;
 };
 
-/// Where a number comes from.
-struct Origin {
-  std::string job;
-  std::string arch;
-  std::string hash;
-  bool predicted = false;
-  /// The number; of a prediction metric, value (the mean), standard error (the deviation) and, as
-  /// fidelity, the predictor.
-  core::Measurement measurement;
-  std::int64_t id = 0;  ///< of its row
-  /// Row of the measurement that this one repeats to the last bit, made by another job before: a
-  /// value taken from there, not measured again.
-  std::optional<std::int64_t> taken_from;
-  std::string created;
-  std::optional<std::int64_t> session;  ///< none for rows of schema version 1
-  std::string version;                  ///< of the Mosaic that wrote it, and so on
-  std::string revision;
-  std::string libraries;
-  int threads = 0;
-  std::string data_checksum;
-  std::string space;
-  std::string task;
-  std::uint64_t job_seed = 0;
-  std::string config_hash;
-};
-
 /// One line of the training curve.
 struct TrainingPoint {
   std::int64_t step = 0;

@@ -69,10 +69,6 @@ class Evaluator {
 std::vector<Evaluator::Row> evaluate_each(
     const Evaluator& evaluator, std::span<const Candidate> candidates, const Evaluator::Sink& sink,
     const std::function<Evaluator::Row(const Candidate&)>& measure);
-/// The same for an evaluator of one metric.
-std::vector<Evaluator::Row> evaluate_each(
-    const Evaluator& evaluator, std::span<const Candidate> candidates, const Evaluator::Sink& sink,
-    const std::function<core::Measurement(const Candidate&)>& measure);
 
 /// "params", "flops", "activation_bytes": exact arithmetic over the Graph, at these lengths. Throws
 /// core::UsageError for others.

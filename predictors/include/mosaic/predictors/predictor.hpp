@@ -80,15 +80,13 @@ struct Scores {
   double coverage = 0;  ///< share of truths within mean +- 1.645 deviations (0.9 if calibrated)
 };
 
-/// A fitted predictor with its name, version, scores and feature names, as one JSON file. Throws
+/// A fitted predictor with its name, version and feature names, as one JSON file. Throws
 /// core::Error for a truncated or foreign file.
 void save_predictor(const Predictor& predictor, const std::string& spec,
-                    const std::vector<std::string>& features, const std::string& path,
-                    const std::optional<Scores>& scores = std::nullopt);
-/// `features` and `scores` receive what was saved with it.
+                    const std::vector<std::string>& features, const std::string& path);
+/// `features` receives what was saved with it.
 std::unique_ptr<Predictor> load_predictor(const std::string& path,
-                                          std::vector<std::string>* features = nullptr,
-                                          std::optional<Scores>* scores = nullptr);
+                                          std::vector<std::string>* features = nullptr);
 
 Scores score(std::span<const Prediction> predicted, std::span<const double> truth);
 /// Mean scores of k-fold cross-validation: every record is predicted once by a model that did not

@@ -44,23 +44,19 @@ class SearchAlgorithm {
   virtual void load(const std::string& state) = 0;
 };
 
-using AlgorithmFactory = std::function<std::unique_ptr<SearchAlgorithm>(
-    const core::Call& call, const spaces::Space& space, const AlgorithmSettings& settings)>;
-
-/// `const core::Registered kEntry{algorithms(), "random", "what it is", factory};`
-core::Registry<AlgorithmFactory>& algorithms();
-
-/// What an algorithm can check before there is a space, so that a mistake in a job file is found
-/// before long work starts. All optional; the checks throw UsageError.
-struct AlgorithmRules {
-  std::function<void(const core::Call& call)> arguments;
-  std::function<void(const core::Call& call, std::size_t population)> population;
+/// An algorithm to choose by name. Its checks, which throw UsageError, need no space: a mistake in
+/// a job file is found before long work starts. They are optional.
+struct AlgorithmType {
+  std::function<std::unique_ptr<SearchAlgorithm>(const core::Call& call, const spaces::Space& space,
+                                                 const AlgorithmSettings& settings)>
+      make;
+  std::function<void(const core::Call& call)> arguments = {};
+  std::function<void(const core::Call& call, std::size_t population)> population = {};
   std::size_t default_population = 32;
   std::size_t largest_population = 1'000'000;  ///< that a search uses, whatever it is given
 };
-/// By the name of the algorithm:
-/// `const core::Registered kRules{algorithm_rules(), "nsga2", "", AlgorithmRules{...}};`
-core::Registry<AlgorithmRules>& algorithm_rules();
+/// `const core::Registered kEntry{algorithms(), "random", "what it is", AlgorithmType{...}};`
+core::Registry<AlgorithmType>& algorithms();
 
 /// Makes "nsga2(cr=0.9)"; throws UsageError for an unknown name or argument, or a population it
 /// cannot have.

@@ -44,9 +44,8 @@ struct GraphNode {
   std::vector<Dim> shape;
   DataType type = DataType::float32;
 
-  /// Throws std::logic_error if there is no such attribute or weight: a bug of the op.
+  /// Throws std::logic_error if there is no such attribute: a bug of the op.
   std::int64_t attribute(const std::string& key) const;
-  const WeightRef* weight(const std::string& role) const;  ///< nullptr where it has none
 };
 
 /// An architecture, bound and pruned: what is counted, executed, extracted and exported.
@@ -55,8 +54,6 @@ struct Graph {
   std::vector<EntryPoint> entries;
   std::vector<AuxiliaryLoss> losses;
 
-  /// Index of a node by name; -1 if this architecture has none of that name.
-  int find(const std::string& name) const;
   /// Throws Error (known names listed) if there is no such entry point.
   const EntryPoint& entry(const std::string& name = "forward") const;
 };

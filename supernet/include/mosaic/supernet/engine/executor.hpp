@@ -93,7 +93,7 @@ struct OpCall {
 
 /// Kernel of an op whose specification lives in spaces/ops/. One file each in engine/ops/.
 using OpKernel = std::function<at::Tensor(const OpCall&)>;
-/// `const core::Registered kEntry{op_kernels(), "relu", "at::relu", OpKernel(...)};`
+/// `const core::Registered kEntry{op_kernels(), "relu", "at::relu", ...};`
 core::Registry<OpKernel>& op_kernels();
 
 /// What a program gives. Networks lead.

@@ -150,8 +150,4 @@ using SharingFactory =
 /// `const core::Registered kEntry{sharing_kinds(), "plain", "one copy a slot", factory};`
 core::Registry<SharingFactory>& sharing_kinds();
 
-/// SharingSettings::split of a `grown` supernet that was grown at random: `count` random questions
-/// at random layers, among those that divide the space.
-std::string random_growth(const spaces::Space& space, std::int64_t count, std::uint64_t seed);
-
 }  // namespace mosaic::supernet

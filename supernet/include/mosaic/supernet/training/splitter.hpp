@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "mosaic/supernet/networks/supernet.hpp"
-#include "mosaic/tasks/task.hpp"
+#include "mosaic/supernet/training/trainee.hpp"
 
 namespace mosaic::supernet {
 
@@ -27,21 +27,16 @@ struct GeneDistances {
   std::string gene;
   /// Mean distances of options, row-major [options, options], symmetric, 0 on the diagonal.
   std::vector<double> mean;
-  /// Their standard errors over the repeats (0 where there are less than two).
-  std::vector<double> error;
   /// The halves of each group of options that shares weights, ascending; at first all are one
   /// group.
   std::vector<std::vector<int>> groups;
-  double cut = 0;            ///< mean distance across the halves
-  std::int64_t repeats = 0;  ///< architectures that have this decision, of those drawn
+  double cut = 0;  ///< mean distance across the halves
 };
 
 struct Split {
   std::string text;  ///< for SharingSettings::split: "NAME:0,2|1,3,4"
   /// By the method "gradient": every decision, in the order of the space.
   std::vector<GeneDistances> genes;
-  /// Passes of an example spent, each forward and backward.
-  double examples = 0;
 };
 
 /// Gradient matching (Hu et al. 2022, "Generalizing few-shot NAS with gradient matching"): options
@@ -56,12 +51,18 @@ struct Split {
 /// Up to 20 options all halves are compared, with more, Kernighan-Lin exchanges from 32 random
 /// halves. Architectures, batches and starts are functions of the seed.
 ///
-/// Ask a supernet that has been trained for a while. It is not changed. Throws core::UsageError for
-/// an unknown method, a space without decisions, and where a batch is larger than the task.
-/// Where the supernet has parts already, decisions that make them are divided further (each group
-/// of options in halves, if it has two or more), and all parts are split alike: their number
-/// doubles, or is multiplied by the options.
-Split choose_split(Supernet& supernet, const tasks::Task& task, const SplitSettings& settings);
+/// Ask supernets that have been trained for a while: `members`, side by side behind `trainee`. They
+/// are not changed, and each gets a split of its own. Throws core::UsageError for an unknown
+/// method, a space without decisions, and where a batch is larger than the task. Where a supernet
+/// has parts already, decisions that make them are divided further (each group of options in
+/// halves, if it has two or more), and all parts are split alike: their number doubles, or is
+/// multiplied by the options.
+std::vector<Split> choose_splits(std::span<Supernet* const> members, Trainee& trainee,
+                                 const tasks::Task& task, const TrainSettings& train,
+                                 const SplitSettings& settings);
+
+/// Passes of an example, each forward and backward, that choose_splits() costs a network.
+double cost_of_split(const spaces::Space& space, const SplitSettings& settings);
 
 /// Halves of {0 .. options - 1}, sizes differing by one at most, for which the sum of `distances`
 /// (row-major, symmetric) across them is greatest: the half with option 0 (ascending). Exact up to
