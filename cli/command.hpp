@@ -26,7 +26,11 @@ struct DatabaseOptions {
     return job.empty() ? std::nullopt : std::optional(job);
   }
 };
+/// --db, and the job's name: --job or the next word.
 void add_database_options(App& app, DatabaseOptions& options);
+
+/// --set KEY=VALUE.
+void add_set_option(App& app, std::vector<std::string>& set);
 
 /// How a result is printed.
 struct OutputOptions {

@@ -22,11 +22,10 @@ void print(const jobs::Extracted& found, const std::string& out) {
 void setup(App& app) {
   struct Options {
     jobs::ExtractOptions extract;
-    std::string job;
+    DatabaseOptions database;
   };
   auto options = std::make_shared<Options>();
-  app.add_option("--db", options->extract.db, "results database")->capture_default_str();
-  app.add_option("--job", options->job, "name of the job (default: the only one, or the latest)");
+  add_database_options(app, options->database);
   add_selection_options(app, options->extract.selection);
   auto arch = app.add_option("--arch", options->extract.arch,
                              "architecture or hash of one network, instead of bounds");
@@ -43,7 +42,8 @@ void setup(App& app) {
       "compared\n"
       "with the supernet.");
   app.callback([options] {
-    if (!options->job.empty()) options->extract.job = options->job;
+    options->extract.db = options->database.db;
+    options->extract.job = options->database.job_name();
     print(jobs::extract_subnet(options->extract), options->extract.out);
   });
 }
