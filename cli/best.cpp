@@ -1,5 +1,6 @@
 // `mosaic best`: the best measured networks under bounds.
 #include "command.hpp"
+#include "mosaic/jobs/job_state.hpp"
 #include "numbers.hpp"
 #include "output.hpp"
 #include "selection.hpp"
@@ -16,7 +17,7 @@ struct Options {
 
 void run(const Options& options) {
   const db::Reader reader(options.database.db);
-  const auto job = reader.job(options.database.job_name());
+  const auto job = jobs::named_job(reader, options.database.job_name());
   print_networks(jobs::choose(reader, job, options.selection), job, options.output, options.wide);
 }
 

@@ -11,7 +11,15 @@ core::Registry<CommandSetup>& commands() {
 
 void add_database_options(App& app, DatabaseOptions& options) {
   app.add_option("--db", options.db, "results database")->capture_default_str();
-  app.add_option("--job", options.job, "name of the job (default: the only one, or the latest)");
+  app.add_option("--job,JOB", options.job,
+                 "name of the job (default: the only one, or the latest)");
+}
+
+void add_set_option(App& app, std::vector<std::string>& set) {
+  app.add_option("--set", set,
+                 "KEY=VALUE instead of the job file's, such as search.evaluations=400 or "
+                 "objective.latency_ms.samples=60; may be repeated")
+      ->one_at_a_time();
 }
 
 std::map<std::string, std::string> options_of(const std::vector<std::string>& set) {

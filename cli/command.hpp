@@ -27,10 +27,14 @@ struct DatabaseOptions {
     return job.empty() ? std::nullopt : std::optional(job);
   }
 };
+/// --db, and the job's name: --job or the next word.
 void add_database_options(App& app, DatabaseOptions& options);
 
 /// Options of a space from texts "key=value". Throws UsageError for another text.
 std::map<std::string, std::string> options_of(const std::vector<std::string>& set);
+
+/// --set KEY=VALUE.
+void add_set_option(App& app, std::vector<std::string>& set);
 
 /// How a result is printed.
 struct OutputOptions {

@@ -11,8 +11,9 @@
 namespace mosaic::cli {
 namespace {
 
-db::Table::Cell cell(double value, const char* format) {
-  return std::isnan(value) ? null_cell() : number_cell(value, format);
+db::Table::Cell cell(double value) { return std::isnan(value) ? null_cell() : number_cell(value); }
+db::Table::Cell whole(std::int64_t value) {
+  return {db::Table::Type::integer, std::to_string(value)};
 }
 
 db::Table table_of(const db::Comparison& comparison) {
@@ -23,11 +24,11 @@ db::Table table_of(const db::Comparison& comparison) {
   for (const auto& job : comparison.jobs) table.columns.push_back("covers " + job.job);
   for (const auto& job : comparison.jobs) {
     std::vector<db::Table::Cell> row{text_cell(job.job),         count_cell(job.evaluations),
-                                     count_cell(job.front_size), cell(job.share, "%.4f"),
+                                     count_cell(job.front_size), cell(job.share),
                                      count_cell(job.held),       count_cell(comparison.union_size)};
-    for (const double best : job.best) row.push_back(cell(best, "%.8g"));
+    for (const double best : job.best) row.push_back(cell(best));
     for (std::size_t k = 0; k < job.covers.size(); ++k)
-      row.push_back(comparison.jobs[k].job == job.job ? null_cell() : cell(job.covers[k], "%.3f"));
+      row.push_back(comparison.jobs[k].job == job.job ? null_cell() : cell(job.covers[k]));
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -41,7 +42,7 @@ void setup(App& app) {
     OutputOptions output;
   };
   auto options = std::make_shared<Options>();
-  app.add_option("JOB", options->jobs, "names of jobs with the same objectives")
+  app.add_option("--job,JOB", options->jobs, "names of jobs with the same objectives")
       ->required()
       ->expected(2, 1000);
   app.add_option("--db", options->db, "results database")->capture_default_str();

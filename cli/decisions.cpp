@@ -7,6 +7,7 @@
 #include "mosaic/core/text.hpp"
 #include "mosaic/jobs/effects.hpp"
 #include "mosaic/jobs/job_space.hpp"
+#include "mosaic/jobs/job_state.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
@@ -15,19 +16,18 @@ namespace {
 void add_row(db::Table& table, const jobs::DecisionEffect& decision,
              const jobs::OptionEffect& option, bool inactive) {
   const auto bound = [&](double sign) {
-    return option.half_width ? number_cell(option.mean + sign * *option.half_width, "%.15g")
-                             : null_cell();
+    return option.half_width ? number_cell(option.mean + sign * *option.half_width) : null_cell();
   };
   table.rows.push_back(
       {text_cell(decision.decision),
-       decision.explained && !inactive ? number_cell(*decision.explained, "%.4f") : null_cell(),
-       text_cell(option.option), count_cell(option.networks), number_cell(option.mean, "%.15g"),
+       decision.explained && !inactive ? number_cell(*decision.explained) : null_cell(),
+       text_cell(option.option), count_cell(option.networks), number_cell(option.mean),
        bound(-1), bound(1)});
 }
 
 void run(const DatabaseOptions& database, const std::string& given, const OutputOptions& output) {
   const db::Reader reader(database.db);
-  const auto job = reader.job(database.job_name());
+  const auto job = jobs::named_job(reader, database.job_name());
   if (given.empty() && job.objectives.empty())
     throw core::UsageError("job '" + job.name + "' has no objective", "name a metric: --metric");
   const auto metric = given.empty() ? job.objectives.front().metric : given;

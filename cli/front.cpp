@@ -1,6 +1,7 @@
 // mosaic front: the Pareto front of a job.
 #include "command.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/jobs/job_state.hpp"
 #include "mosaic/jobs/selection.hpp"
 #include "numbers.hpp"
 #include "output.hpp"
@@ -54,7 +55,7 @@ void setup(App& app) {
       "--at 100 --json");
   app.callback([options] {
     const db::Reader reader(options->database.db);
-    const db::Job job = reader.job(options->database.job_name());
+    const db::Job job = jobs::named_job(reader, options->database.job_name());
     auto at = options->at > 0 ? std::optional(options->at) : std::nullopt;
     if (options->generation > 0) at = evaluations_at(reader, job, options->generation);
     const auto networks = options->all ? reader.networks(job.id) : reader.front(job, at);

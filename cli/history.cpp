@@ -1,6 +1,7 @@
 // `mosaic history`: hypervolume by generation.
 #include "command.hpp"
 #include "mosaic/db/analysis.hpp"
+#include "mosaic/jobs/job_state.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
@@ -25,7 +26,7 @@ void setup(App& app) {
       "Example: mosaic history --db results.db --job fashion-front --csv");
   app.callback([options] {
     const db::Reader reader(options->database.db);
-    const auto job = reader.job(options->database.job_name());
+    const auto job = jobs::named_job(reader, options->database.job_name());
     db::Table table;
     table.columns = {"generation", "evaluations",    "hypervolume",
                      "front",      "measured_front", "measured_hypervolume"};

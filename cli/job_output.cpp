@@ -1,6 +1,9 @@
 #include "job_output.hpp"
 
+#include <iostream>
+
 #include "mosaic/core/log.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/jobs/selection.hpp"
 #include "mosaic/report/report.hpp"
 #include "output.hpp"
@@ -13,6 +16,15 @@ void add_job_options(App& app, jobs::RunOptions& options) {
       ->required();
   app.add_option("--db", options.db, "results database; made where it does not exist")
       ->capture_default_str();
+  add_set_option(app, options.set);
+}
+
+void show_plan(const std::vector<jobs::PlanLine>& plan) {
+  std::size_t width = 0;
+  for (const auto& line : plan) width = std::max(width, line.part.size());
+  for (const auto& [part, text] : plan)
+    std::cout << part << std::string(width + 2 - part.size(), ' ') << core::printable(text) << "\n";
+  std::cout << "nothing was written\n";
 }
 
 void show_front(const db::Job& job, const std::string& db) {

@@ -5,11 +5,15 @@
 
 #include "command.hpp"
 #include "mosaic/jobs/pipeline.hpp"
+#include "mosaic/jobs/plan.hpp"
 
 namespace mosaic::cli {
 
 /// JOB and --db.
 void add_job_options(App& app, jobs::RunOptions& options);
+
+/// Prints what a job would do and cost.
+void show_plan(const std::vector<jobs::PlanLine>& plan);
 
 /// Prints the front of a job as it stands in its database, with remarks on it. Throws core::Error
 /// where there is none.

@@ -1,34 +1,75 @@
 // mosaic jobs: the jobs of a database.
+#include <iostream>
+
 #include "command.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/jobs/job_state.hpp"
+#include "mosaic/jobs/manage.hpp"
 #include "output.hpp"
 
 namespace mosaic::cli {
 namespace {
 
+void list(const std::string& db, const OutputOptions& output) {
+  const db::Reader reader(db);
+  db::Table table;
+  table.columns = {"job",         "status", "phase",   "space",  "task",
+                   "evaluations", "device", "created", "message"};
+  for (const auto& recorded : reader.jobs()) {
+    const auto job = jobs::as_it_stands(reader, recorded);
+    table.rows.push_back({text_cell(job.name), text_cell(job.status), text_cell(job.phase),
+                          text_cell(job.space), text_cell(job.task),
+                          number_cell(static_cast<double>(reader.evaluation_count(job.id)), "%.0f"),
+                          text_cell(job.device), text_cell(job.created), text_cell(job.message)});
+  }
+  print_table(table, output);
+}
+
+void remove(const std::string& db, const std::string& name, bool with_files) {
+  const auto deleted = jobs::delete_job(db, name, with_files);
+  std::cout << "job '" << core::printable(name) << "' is deleted from " << db << "\n";
+  if (deleted.files.empty()) return;
+  std::cout << deleted.files.size() << " files of it (" << core::human_bytes(deleted.bytes) << ") "
+            << (deleted.removed ? "are deleted from " : "stay in ") << deleted.folder
+            << (deleted.removed ? "\n" : "; --with-files would have deleted them\n");
+}
+
 void setup(App& app) {
-  auto db = std::make_shared<std::string>("results.db");
-  auto output = std::make_shared<OutputOptions>();
-  app.add_option("--db", *db, "results database")->capture_default_str();
-  add_output_options(app, *output);
-  app.callback([db, output] {
-    const db::Reader reader(*db);
-    db::Table table;
-    table.columns = {"job",         "status", "phase",   "space",  "task",
-                     "evaluations", "device", "created", "message"};
-    for (const auto& recorded : reader.jobs()) {
-      const auto job = jobs::as_it_stands(reader, recorded);
-      table.rows.push_back(
-          {text_cell(job.name), text_cell(job.status), text_cell(job.phase), text_cell(job.space),
-           text_cell(job.task),
-           number_cell(static_cast<double>(reader.evaluation_count(job.id)), "%.0f"),
-           text_cell(job.device), text_cell(job.created), text_cell(job.message)});
+  struct Options {
+    std::string db = "results.db";
+    OutputOptions output;
+    std::string removed;
+    bool with_files = false;
+    std::vector<std::string> names;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("--db", options->db, "results database")->capture_default_str();
+  add_output_options(app, options->output);
+  auto removed =
+      app.add_option("--delete", options->removed, "delete a job with all that is recorded of it");
+  app.add_flag("--with-files", options->with_files,
+               "with --delete: its files too (weights, predictors)")
+      ->needs(removed);
+  app.add_option("--rename", options->names, "OLD NEW: give a job another name")
+      ->expected(2, 2)
+      ->excludes(removed);
+  app.footer(
+      "Neither is possible while a job of the database runs. Example: mosaic jobs --rename first "
+      "second");
+  app.callback([options] {
+    if (!options->names.empty()) {
+      jobs::rename_job(options->db, options->names[0], options->names[1]);
+      std::cout << "job '" << core::printable(options->names[0]) << "' is called '"
+                << core::printable(options->names[1]) << "' now\n";
+    } else if (!options->removed.empty()) {
+      remove(options->db, options->removed, options->with_files);
+    } else {
+      list(options->db, options->output);
     }
-    print_table(table, *output);
   });
 }
 
-const core::Registered kEntry{commands(), "jobs", "list the jobs of a database",
+const core::Registered kEntry{commands(), "jobs", "list, rename and delete the jobs of a database",
                               CommandSetup(setup)};
 
 }  // namespace

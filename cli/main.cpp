@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "command.hpp"
+#include "mosaic/core/activity.hpp"
 #include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
@@ -27,6 +28,7 @@ constexpr const char* kFooter =
     "A first job:   mosaic run examples/fashion.toml --db results.db\n"
     "Its front:     mosaic front --db results.db\n"
     "A network:     mosaic extract --db results.db --max latency_ms=2 --best accuracy --out model\n"
+    "In your shell: source <(mosaic completion bash)    (or zsh, fish)\n"
     "Exit status: 0 done, 1 failed or nothing to show, 2 wrong usage.";
 
 void print_error(const core::Error& error) {
@@ -113,6 +115,7 @@ int run(int argc, char** argv) {
     auto words = with_help({argv + 1, argv + argc});
     check_command(app, words);
     std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    const core::SignsOfLife signs;
     app.parse(words);
     return 0;
   } catch (const CLI::Success& success) {

@@ -8,6 +8,7 @@
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/jobs/job_space.hpp"
+#include "mosaic/jobs/job_state.hpp"
 #include "mosaic/jobs/selection.hpp"
 #include "numbers.hpp"
 #include "output.hpp"
@@ -72,11 +73,11 @@ db::Table table_of(const std::vector<Near>& near, const std::vector<db::Network>
   for (std::size_t i = 0; i < networks.size(); ++i) {
     auto& row = table.rows.emplace_back();
     row.push_back(count_cell(near[i].differing));
-    row.push_back(number_cell(near[i].steps, "%.4g"));
+    row.push_back(number_cell(near[i].steps));
     for (const auto& metric : metrics) {
       const auto found = networks[i].metrics.find(metric);
       row.push_back(found == networks[i].metrics.end() ? null_cell()
-                                                       : number_cell(found->second.value, "%.15g"));
+                                                       : number_cell(found->second.value));
     }
     row.push_back(text_cell(networks[i].hash));
     row.push_back(text_cell(networks[i].arch));
@@ -108,7 +109,7 @@ void setup(App& app) {
       "a share of their range, and 1 for each other one. Example: mosaic nearest 0123456789abcdef");
   app.callback([options] {
     const db::Reader reader(options->database.db);
-    const auto job = reader.job(options->database.job_name());
+    const auto job = jobs::named_job(reader, options->database.job_name());
     const auto near = nearest(reader, job, options->network, options->count);
     const auto ids = core::mapped(near, &Near::architecture);
     print_table(table_of(near, reader.networks(job.id, ids)), options->output);

@@ -139,17 +139,34 @@ std::vector<std::string> distinct(std::vector<std::string> names) {
   return names;
 }
 
-/// A cell as it stands in a table for people.
-std::string shown(const Cell& cell) {
-  if (cell.type == Type::real) {
-    const auto end = cell.text.find('e');
-    auto digits = cell.text.substr(0, end);
-    std::erase_if(digits, [](char c) { return c < '0' || c > '9'; });
-    digits.erase(0, digits.find_first_not_of('0'));
-    const auto value = core::parse_number(cell.text);
-    if (value && digits.size() > 12) return core::rounded(*value);
+/// Digits behind the point of a number as it is written; many where it has an exponent.
+int decimals_of(const std::string& text) {
+  if (text.find('e') != std::string::npos) return 99;
+  const auto point = text.find('.');
+  return point == std::string::npos ? 0 : static_cast<int>(text.size() - point - 1);
+}
+
+/// For people: a column of numbers that are given with more digits than its values and their spread
+/// justify is rounded.
+db::Table rounded(db::Table table) {
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    Style style{table.columns[column]};
+    std::vector<double> values;
+    int most = 0;
+    for (const auto& row : table.rows)
+      if (const auto value = core::parse_number(row[column].text);
+          value && row[column].type == Type::real) {
+        values.push_back(*value);
+        most = std::max(most, decimals_of(row[column].text));
+      }
+    set_decimals(style, values);
+    if (style.decimals >= 0 && most <= style.decimals) continue;
+    for (auto& row : table.rows)
+      if (const auto value = core::parse_number(row[column].text);
+          value && std::isfinite(*value) && row[column].type == Type::real)
+        row[column] = style.cell(*value);
   }
-  return core::printable(cell.text);
+  return table;
 }
 
 }  // namespace
@@ -162,6 +179,7 @@ std::string value_text(double value, const std::string& unit) {
 
 Cell text_cell(const std::string& text) { return {Type::text, text}; }
 Cell null_cell() { return {Type::null, ""}; }
+Cell number_cell(double value) { return {Type::real, core::format_double(value)}; }
 Cell number_cell(double value, const char* format) {
   char text[64];
   std::snprintf(text, sizeof text, format, value);
@@ -172,7 +190,7 @@ std::string table_text(const db::Table& given) {
   db::Table table = given;
   for (auto& column : table.columns) column = core::printable(column);
   for (auto& row : table.rows)
-    for (auto& cell : row) cell.text = shown(cell);
+    for (auto& cell : row) cell.text = core::printable(cell.text);
   auto widths = core::mapped(table.columns, width_of);
   for (const auto& row : table.rows)
     for (std::size_t i = 0; i < row.size(); ++i)
@@ -216,7 +234,7 @@ void print_table(const db::Table& given, const OutputOptions& options) {
     for (const auto& row : table.rows)
       core::write_csv_row(std::cout, core::mapped(row, &Cell::text));
   } else {
-    std::cout << table_text(table);
+    std::cout << table_text(rounded(std::move(table)));
   }
 }
 
@@ -273,7 +291,7 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
     row.push_back(network.evaluation ? count_cell(*network.evaluation) : null_cell());
     for (const auto& metric : metrics) {
       const auto cell = [&](double value) {
-        return options.csv ? number_cell(value, "%.10g") : styles[metric].cell(value);
+        return options.csv ? number_cell(value) : styles[metric].cell(value);
       };
       if (predicted.count(metric)) {
         const auto found = network.predicted.find(metric);
@@ -287,7 +305,10 @@ void print_networks(const std::vector<db::Network>& networks, const db::Job& job
     if (noted) row.push_back(text_cell(jobs::note_of(network)));
     table.rows.push_back(std::move(row));
   }
-  print_table(table, options);
+  if (options.csv)
+    print_table(table, options);
+  else
+    std::cout << table_text(table);  // predicted and measured values have the same digits
 }
 
 }  // namespace mosaic::cli

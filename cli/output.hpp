@@ -13,17 +13,19 @@ namespace mosaic::cli {
 std::string table_text(const db::Table& table);
 
 /// Prints a result as the options say. Of columns with one name the second is called NAME_2, and so
-/// on. Text rounds numbers that are given with more than twelve digits to six and escapes control
-/// characters; CSV and JSON keep them, but for bytes that are no UTF-8, which JSON cannot hold.
+/// on. Text rounds a column of numbers to four digits, or to what tells its values apart, and
+/// escapes control characters; CSV and JSON keep them, but for bytes that are no UTF-8, which JSON
+/// cannot hold.
 void print_table(const db::Table& table, const OutputOptions& options);
 
 /// "91.32%", "0.3123 nats".
 std::string value_text(double value, const std::string& unit);
 
 db::Table::Cell text_cell(const std::string& text);
-/// `digits` significant digits in text output are the caller's choice: the cell holds what it
-/// prints.
-db::Table::Cell number_cell(double value, const char* format = "%.6g");
+/// All digits: print_table() rounds for people.
+db::Table::Cell number_cell(double value);
+/// The digits are the caller's choice, for programs as well.
+db::Table::Cell number_cell(double value, const char* format);
 inline db::Table::Cell count_cell(auto count) {
   return number_cell(static_cast<double>(count), "%.0f");
 }

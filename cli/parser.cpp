@@ -51,6 +51,11 @@ Option App::get_option(const std::string& name) { return Option(app_->get_option
 void App::footer(const std::string& text) { app_->footer(text); }
 void App::callback(const std::function<void()>& run) { app_->callback(run); }
 void App::alias(const std::string& name) { app_->alias(name); }
+const CLI::App& App::program() const {
+  const auto* program = app_;
+  while (program->get_parent() != nullptr) program = program->get_parent();
+  return *program;
+}
 App App::add_subcommand(const std::string& name, const std::string& help) {
   app_->require_subcommand(1);
   return App(*app_->add_subcommand(name, help));

@@ -1,5 +1,5 @@
 /// The parser of a subcommand: what subcommands use of CLI11. Including that costs a file four
-/// seconds of the compiler's time, so parser.cpp and main.cpp alone do.
+/// seconds of the compiler's time, so few files do.
 #pragma once
 
 #include <functional>
@@ -58,6 +58,8 @@ class App {
   void alias(const std::string& name);
   /// Of the words that follow one must be a subcommand.
   App add_subcommand(const std::string& name, const std::string& help);
+  /// The parser of the whole program, as it is.
+  const CLI::App& program() const;
 
  private:
   CLI::App* app_;

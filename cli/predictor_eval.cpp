@@ -164,7 +164,7 @@ void print_text(const PredictorRecords& records, const Drift& drift, const Optio
     for (std::size_t which = 0; which < named({}).size(); ++which) {
       const auto [mean, deviation] = result.summary(which);
       row.push_back(options.seeds > 1 ? text_cell(fmt::format("{:.4g} +- {:.2g}", mean, deviation))
-                                      : number_cell(mean, "%.4g"));
+                                      : number_cell(mean));
     }
     table.rows.push_back(row);
   }

@@ -37,7 +37,7 @@ void setup(App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("ARCH", options->network, "architecture or hash of a network")->required();
   app.add_option("--db", options->db, "results database")->capture_default_str();
-  app.add_option("--job", options->job, "only numbers of this job (default: of every job)");
+  app.add_option("--job,JOB", options->job, "only numbers of this job (default: of every job)");
   app.add_flag("--wide", options->wide, "print every column (as --csv and --json do)");
   add_output_options(app, options->output);
   app.footer(

@@ -11,4 +11,8 @@ namespace mosaic::cli {
 /// the columns are.
 std::string text_table(const jobs::RankResult& result);
 
+/// Prints a ranking and writes its page: to `page`, or to rank.html beside the database.
+void show_ranking(const jobs::RankResult& result, const std::string& db, const std::string& page,
+                  bool json);
+
 }  // namespace mosaic::cli

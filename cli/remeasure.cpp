@@ -8,8 +8,7 @@ namespace {
 
 void setup(App& app) {
   auto options = std::make_shared<DatabaseOptions>();
-  app.add_option("JOB", options->job, "name of the job (default: the only one, or the latest)");
-  app.add_option("--db", options->db, "results database of the job")->capture_default_str();
+  add_database_options(app, *options);
   app.footer(
       "Timings that were taken while the device was slower than at its best are marked so when "
       "they "

@@ -20,7 +20,8 @@ void setup(App& app) {
                  "file to write (default: DATABASE-JOB.html beside the database)");
   app.callback([options] {
     const db::Reader reader(options->database.db);
-    const auto job = jobs::as_it_stands(reader, reader.job(options->database.job_name()));
+    const auto job =
+        jobs::as_it_stands(reader, jobs::named_job(reader, options->database.job_name()));
     const auto out =
         options->out.empty() ? report::job_page_path(job.name, options->database.db) : options->out;
     write_page(reader, job, out);

@@ -1,6 +1,7 @@
 // mosaic resume: goes on with a job.
 #include "command.hpp"
 #include "job_output.hpp"
+#include "rank.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -9,21 +10,27 @@ void setup(App& app) {
   struct Options {
     DatabaseOptions database;
     std::string report;
+    std::vector<std::string> set;
   };
   auto options = std::make_shared<Options>();
-  app.add_option("JOB", options->database.job,
-                 "name of the job (default: the only one, or the latest)");
-  app.add_option("--db", options->database.db, "results database of the job")
-      ->capture_default_str();
+  add_database_options(app, options->database);
+  add_set_option(app, options->set);
   app.add_option("--report", options->report,
                  "HTML page to write at the end (default: DATABASE-JOB.html beside the database)");
   app.footer(
       "The job goes on as it began, whatever happened to its job file: same settings, seed, "
       "threads and device.\n"
-      "Nothing that was measured is measured again.");
+      "Nothing that was measured is measured again. Limits of the search may be raised, also of a "
+      "job that\n"
+      "is finished: mosaic resume --set search.evaluations=400 ends as a run of 400 would have "
+      "ended.");
   app.callback([options] {
-    const auto& [database, report] = *options;
-    show(jobs::resume_job(database.db, database.job_name()), database.db, report);
+    const auto& [database, report, set] = *options;
+    const auto run = jobs::resume_job(database.db, database.job_name(), set);
+    if (run.ranking)
+      show_ranking(*run.ranking, database.db, report, false);
+    else
+      show(run, database.db, report);
   });
 }
 

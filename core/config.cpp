@@ -10,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "assign.hpp"
 #include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
@@ -148,12 +149,19 @@ struct Config::Document {
   std::string origin;
   std::string text;
   FormerKeys former;
+  std::vector<detail::LineOrigin> lines;  ///< empty: as they are
   toml::table root;
   /// Keys that were asked for, by the path of their table ("objective[0].stop"): a table can be
   /// read through several Sections.
   std::map<std::string, std::set<std::string>> asked;
 
+  /// A line of the file, or what was set from outside.
   std::string place(std::int64_t line) const {
+    if (line > 0 && line <= std::ssize(lines)) {
+      const auto& from = lines[static_cast<std::size_t>(line) - 1];
+      if (!from.assignment.empty()) return from.assignment;
+      line = from.line;
+    }
     return line > 0 ? origin + ":" + std::to_string(line) : origin;
   }
 
@@ -443,14 +451,15 @@ std::string Section::where(const std::string& key) const {
   return result;
 }
 
-Config Config::from_file(const std::string& path, FormerKeys former) {
+Config Config::from_file(const std::string& path, FormerKeys former,
+                         const std::vector<std::string>& assignments) {
   std::string text;
   try {
     text = read_file(path);
   } catch (const Error& error) {
     throw UsageError(error.message(), error.advice());
   }
-  return from_text(text, path, std::move(former));
+  return from_text(text, path, std::move(former), assignments);
 }
 
 namespace {
@@ -476,7 +485,15 @@ std::string advice_on(const std::string& text, std::int64_t number) {
 
 }  // namespace
 
-Config Config::from_text(const std::string& text, const std::string& origin, FormerKeys former) {
+Config Config::from_text(const std::string& text, const std::string& origin, FormerKeys former,
+                         const std::vector<std::string>& assignments) {
+  if (!assignments.empty()) {
+    from_text(text, origin);  // what is wrong with the file is said by its own lines
+    auto edited = detail::assign(text, assignments, former);
+    auto config = from_text(edited.text, origin, std::move(former));
+    config.document_->lines = std::move(edited.lines);
+    return config;
+  }
   Config config;
   config.document_ = std::make_shared<Document>();
   config.document_->origin = origin;
@@ -516,13 +533,13 @@ std::string Config::hash() const {
   return hasher.hex();
 }
 
-std::vector<std::string> Config::changes_since(const Config& before) const {
+std::vector<Config::Change> Config::changes_since(const Config& before) const {
   std::map<std::string, const toml::node*> then, now;
   collect(before.document_->root, "", "", before.document_->former, then);
   collect(document_->root, "", "", document_->former, now);
   auto names = then;
   names.insert(now.begin(), now.end());
-  std::vector<std::string> changes;
+  std::vector<Change> changes;
   const auto text = [](const auto& values, const std::string& name) {
     const auto found = values.find(name);
     return found == values.end() ? "absent" : shortened(display(*found->second));
@@ -530,7 +547,7 @@ std::vector<std::string> Config::changes_since(const Config& before) const {
   for (const auto& [name, any] : names)
     if (!then.contains(name) || !now.contains(name) ||
         value_hash(*then.at(name)) != value_hash(*now.at(name)))
-      changes.push_back(name + " (" + text(then, name) + ", now " + text(now, name) + ")");
+      changes.push_back({name, text(then, name), text(now, name)});
   return changes;
 }
 

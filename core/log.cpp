@@ -28,6 +28,7 @@ spdlog::logger& logger() {
 void log(spdlog::level::level_enum level, const std::string& message) {
   if (!logger().should_log(level)) return;
   detail::erase_status_line();
+  detail::note_said();
   const auto line = printable(message);  // names in it come from outside
   logger().log(level, spdlog::string_view_t(line.data(), line.size()));
 }

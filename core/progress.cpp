@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
@@ -25,6 +26,7 @@ constexpr int kBarWidth = 24;
 
 std::mutex status_mutex;
 bool status_on_screen = false;  // guarded by status_mutex
+std::atomic<Clock::rep> said_at{0};
 
 std::mutex watch_mutex;
 std::function<void(const ProgressState&)> watch;  // guarded by watch_mutex
@@ -36,7 +38,7 @@ void write_stderr(const std::string& text) {
   std::fflush(stderr);
 }
 
-void draw_status_line(const std::string& line, bool keep) {
+void put_status_line(const std::string& line, bool keep) {
   const std::lock_guard lock(status_mutex);
   write_stderr("\r\033[K" + line + (keep ? "\n" : ""));
   status_on_screen = !keep;
@@ -47,11 +49,6 @@ void release_status_line() {
   const std::lock_guard lock(status_mutex);
   if (status_on_screen) write_stderr("\n");
   status_on_screen = false;
-}
-
-bool redraws_in_place() {
-  const char* term = std::getenv("TERM");
-  return isatty(STDERR_FILENO) == 1 && term != nullptr && std::string_view(term) != "dumb";
 }
 
 std::size_t terminal_width() {
@@ -73,12 +70,25 @@ void detail::erase_status_line() {
   status_on_screen = false;
 }
 
+void detail::draw_status_line(const std::string& line) {
+  put_status_line(line.substr(0, terminal_width() - 1), false);
+}
+
+bool detail::redraws_in_place() {
+  const char* term = std::getenv("TERM");
+  return isatty(STDERR_FILENO) == 1 && term != nullptr && std::string_view(term) != "dumb";
+}
+
+Clock::time_point detail::last_said() { return Clock::time_point(Clock::duration(said_at)); }
+void detail::note_said() { said_at = Clock::now().time_since_epoch().count(); }
+
 Progress::Progress(std::string label, std::int64_t total, std::int64_t already)
-    : label_(std::move(label)),
+    : activity_(label),
+      label_(std::move(label)),
       total_(total),
       start_(already),
       done_(already),
-      terminal_(redraws_in_place()),
+      terminal_(detail::redraws_in_place()),
       begin_(Clock::now()),
       drawn_(begin_),
       told_(begin_) {
@@ -140,6 +150,7 @@ ProgressWatch::~ProgressWatch() {
 
 void Progress::draw(bool last) {
   drawn_ = Clock::now();
+  detail::note_said();
   if (!detail::shows_progress()) return;
   const double elapsed = std::chrono::duration<double>(drawn_ - begin_).count();
   const double share =
@@ -158,7 +169,7 @@ void Progress::draw(bool last) {
   if (!time.empty()) line += ", " + time;
   if (!note_.empty()) line += ", " + note_;
   if (!terminal_) return write_stderr(line + "\n");
-  draw_status_line(line.substr(0, terminal_width() - 1), last);
+  put_status_line(line.substr(0, terminal_width() - 1), last);
 }
 
 }  // namespace mosaic::core

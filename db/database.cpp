@@ -211,10 +211,12 @@ void Database::update_job(const Job& job) {
       if (!same.step()) impl_->sessions.erase(job.id);
     }
     connection.run(
-        "UPDATE jobs SET status = ?, phase = ?, message = ?, device = ?, threads = ?, folder = ?, "
-        "data_checksum = ?, version = ?, revision = ?, libraries = ?, updated = ? WHERE id = ?",
-        job.status, job.phase, job.message, job.device, job.threads, job.folder, job.data_checksum,
-        job.version, job.revision, job.libraries, core::utc_now(), job.id);
+        "UPDATE jobs SET status = ?, phase = ?, message = ?, config = ?, config_hash = ?, device = "
+        "?, threads = ?, folder = ?, data_checksum = ?, version = ?, revision = ?, libraries = ?, "
+        "updated = ? WHERE id = ?",
+        job.status, job.phase, job.message, job.config, job.config_hash, job.device, job.threads,
+        job.folder, job.data_checksum, job.version, job.revision, job.libraries, core::utc_now(),
+        job.id);
     if (sqlite3_changes(connection.handle()) == 0)
       throw core::Error(impl_->path + " holds no job with id " + std::to_string(job.id) + " ('" +
                         job.name + "')");

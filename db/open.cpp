@@ -134,7 +134,7 @@ bool inspect_file(const std::string& path) {
   return true;
 }
 
-std::unique_ptr<Connection> open_reader(const std::string& path) {
+std::unique_ptr<Connection> open_any_version(const std::string& path) {
   if (!inspect_file(path)) {
     if (path.empty() || !fs::exists(path))
       throw core::Error("there is no results database " + (path.empty() ? "\"\"" : path),
@@ -151,6 +151,11 @@ std::unique_ptr<Connection> open_reader(const std::string& path) {
     throw core::Error(path + " is empty: it holds no results yet",
                       "`mosaic run JOB.toml --db " + path + "` fills it");
   check_identity(*connection);
+  return connection;
+}
+
+std::unique_ptr<Connection> open_reader(const std::string& path) {
+  auto connection = open_any_version(path);
   if (const int version = stored_version(*connection); version < schema_version())
     throw core::Error(path + " has the older schema version " + std::to_string(version) +
                           " (this build reads version " + std::to_string(schema_version()) + ")",

@@ -12,6 +12,9 @@ namespace mosaic::db {
 /// running writer, and in a folder that may not be written. Throws core::Error.
 std::unique_ptr<Connection> open_reader(const std::string& path);
 
+/// As open_reader(), of any version that this build knows.
+std::unique_ptr<Connection> open_any_version(const std::string& path);
+
 /// A connection for the holder of the WriterLock: makes the file or takes one that is blank or
 /// ours, whatever its version. Migration is up to the caller. Throws core::Error.
 std::unique_ptr<Connection> open_writer(const std::string& path, int busy_milliseconds);

@@ -1,12 +1,15 @@
 #include "begin.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/plugin.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/jobs/job_state.hpp"
+#include "mosaic/search/search.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 
 namespace mosaic::jobs {
@@ -20,6 +23,70 @@ void settle_killed_jobs(db::Database& database) {
     }
 }
 
+void expect_objective(const JobFile& file) {
+  if (std::any_of(file.objectives.begin(), file.objectives.end(),
+                  [](const auto& objective) { return objective.optimise; }))
+    return;
+  throw core::UsageError(file.path + " has no objective: there is nothing to search",
+                         "rank its networks with: mosaic rank " + core::quoted(file.path));
+}
+
+void expect_ranking(const JobFile& file) {
+  if (!file.rank)
+    throw core::UsageError(file.path + " has no [rank] section",
+                           "add one; examples/rank.toml explains every key");
+}
+
+bool is_done(const db::Job& job) { return job.status == "finished" && job.phase == "done"; }
+
+namespace {
+
+std::string text_of(const std::vector<core::Config::Change>& changes) {
+  constexpr std::size_t kMost = 5;
+  std::vector<std::string> texts;
+  for (const auto& change : changes)
+    if (texts.size() < kMost) texts.push_back(change.text());
+  if (changes.size() > kMost) texts.push_back(std::to_string(changes.size() - kMost) + " more");
+  return core::join(texts);
+}
+
+/// Whether nothing is changed but limits of the search, and none of them is lower than before.
+bool raises_limits(const std::vector<core::Config::Change>& changes, core::Config before,
+                   const search::SearchSettings& now) {
+  const auto& limits = search::SearchSettings::limits();
+  return std::all_of(changes.begin(), changes.end(),
+                     [&](const auto& change) {
+                       return std::any_of(limits.begin(), limits.end(), [&](const auto& limit) {
+                         return change.key == "search." + limit;
+                       });
+                     }) &&
+         now.allows_as_much_as(search::SearchSettings::read(before.root().section("search")));
+}
+
+}  // namespace
+
+db::Job with_file(const db::Reader& database, const db::Job& known, const JobFile& file,
+                  const std::string& advice) {
+  if (known.config_hash == file.hash) return known;
+  const auto before = core::Config::from_text(known.config, known.config_path, former_keys());
+  const auto changes =
+      core::Config::from_text(file.text, file.path, former_keys()).changes_since(before);
+  if (!raises_limits(changes, before, file.search))
+    throw core::UsageError("job '" + known.name + "' in " + database.path() +
+                               " was begun with other settings than " + file.path +
+                               " has now: " + text_of(changes),
+                           advice);
+  core::log_info("job '" + known.name + "' may search on: " + text_of(changes));
+  db::Job job = known;
+  job.config = file.text;
+  job.config_hash = file.hash;
+  if (is_done(job)) {
+    job.status = "interrupted";
+    job.phase = "search";
+  }
+  return job;
+}
+
 std::optional<db::Job> begun_job(db::Database& database, const JobFile& file,
                                  const std::string& advice) {
   settle_killed_jobs(database);
@@ -30,17 +97,17 @@ std::optional<db::Job> begun_job(db::Database& database, const JobFile& file,
                    "): it begins anew with " + file.path + " as it is now");
     return std::nullopt;
   }
-  constexpr std::size_t kMost = 5;
-  auto changes =
-      core::Config::from_text(file.text, file.path, former_keys())
-          .changes_since(core::Config::from_text(known->config, known->config_path, former_keys()));
-  const auto more = changes.size() > kMost ? changes.size() - kMost : 0;
-  changes.resize(changes.size() - more);
-  if (more > 0) changes.push_back(std::to_string(more) + " more");
-  throw core::UsageError("job '" + file.name + "' in " + database.path() +
-                             " was begun with other settings than " + file.path +
-                             " has now: " + core::join(changes),
-                         advice);
+  return with_file(database, *known, file, advice);
+}
+
+void keep_file(db::Database& database, const db::Job& job, const JobFile& file) {
+  database.save_state(job.id, "file", file.file_hash);
+}
+
+bool file_changed(const db::Reader& database, const db::Job& job) {
+  if (!std::filesystem::exists(job.config_path)) return false;
+  return core::Config::from_file(job.config_path, former_keys()).hash() !=
+         database.state(job.id, "file").value_or(job.config_hash);
 }
 
 db::Job new_job(const Workplace& work, const std::string& db) {

@@ -9,11 +9,29 @@
 
 namespace mosaic::jobs {
 
-/// The job of this name, which goes on with this file; nothing where it begins now. A job that has
-/// nothing yet and whose file was changed is discarded, and begins anew. Throws UsageError where it
-/// was begun with other settings: which, and `advice`. Jobs that were killed are marked so.
+/// Throws UsageError where a job file has no objective, or no [rank] section.
+void expect_objective(const JobFile& file);
+void expect_ranking(const JobFile& file);
+
+/// A begun job as it goes on with this file (update_job() keeps it): as it is where the file has
+/// the values that it began with, and not done any more where the file allows its search more than
+/// before. Throws UsageError where anything else differs: what, and `advice`.
+db::Job with_file(const db::Reader& database, const db::Job& known, const JobFile& file,
+                  const std::string& advice);
+
+/// The job of this name, which goes on with_file(); nothing where it begins now. A job that has
+/// nothing yet and whose file was changed is discarded, and begins anew. Jobs that were killed are
+/// marked so.
 std::optional<db::Job> begun_job(db::Database& database, const JobFile& file,
                                  const std::string& advice);
+
+/// Whether all of a job is done, not only a step of it.
+bool is_done(const db::Job& job);
+
+/// Remembers how the file of a job is now, without what was set from outside ...
+void keep_file(db::Database& database, const db::Job& job, const JobFile& file);
+/// ... and tells whether it was changed since.
+bool file_changed(const db::Reader& database, const db::Job& job);
 
 /// Marks jobs that are said to be running: this process writes the database, so none is.
 void settle_killed_jobs(db::Database& database);

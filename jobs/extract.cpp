@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "mosaic/core/activity.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
@@ -129,7 +130,7 @@ Extracted extract_subnet(const ExtractOptions& options) {
   if (std::filesystem::exists(options.out + "/config.json"))
     throw core::UsageError(options.out + " holds a network already", "choose another --out");
   const db::Reader database(options.db);
-  const db::Job job = database.job(options.job);
+  const db::Job job = named_job(database, options.job);
   JobFile file = begun_file(database, job);
   if (!file.sharing)
     throw core::Error("job '" + job.name + "' has no supernet to extract from",
@@ -147,6 +148,7 @@ Extracted extract_subnet(const ExtractOptions& options) {
                           "' was trained on",
                       "restore them, or name the folder of the same data with --path");
   work.trained_device = job.device.substr(0, job.device.find(':'));
+  const core::Activity activity("extract and check the network");
   const auto genotype = work.space->parse(arch);
   const auto candidate = evaluators::make_candidate(*work.space, genotype);
   const auto net = work.make_supernet();

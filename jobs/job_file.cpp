@@ -193,21 +193,6 @@ RankFile read_rank(core::Section section, const std::string& path) {
   return rank;
 }
 
-/// The name becomes a folder's, and a word of command lines. (Jobs that have begun keep theirs.)
-void check_name(const std::string& name) {
-  constexpr std::size_t kLongest = 200;  // bytes; file systems end at 255
-  std::string why;
-  if (core::trim(name).empty()) why = "it is empty";
-  if (name == "." || name == "..") why = "'" + name + "' is a folder already";
-  if (name.find('/') != std::string::npos) why = "it has a '/'";
-  if (core::printable(name) != name) why = "it has a control character";
-  if (name.size() > kLongest)
-    why = "it has " + std::to_string(name.size()) + " bytes, more than " + std::to_string(kLongest);
-  if (!why.empty())
-    throw core::UsageError("the name of a job becomes the name of a folder, and " + why,
-                           "use letters, digits, '-' and '_'");
-}
-
 JobFile read(core::Config config, const std::string& path, bool fresh) {
   JobFile job;
   job.path = path;
@@ -280,6 +265,21 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
 
 }  // namespace
 
+// Jobs that have begun keep the name that they have.
+void check_name(const std::string& name) {
+  constexpr std::size_t kLongest = 200;  // bytes; file systems end at 255
+  std::string why;
+  if (core::trim(name).empty()) why = "it is empty";
+  if (name == "." || name == "..") why = "'" + name + "' is a folder already";
+  if (name.find('/') != std::string::npos) why = "it has a '/'";
+  if (core::printable(name) != name) why = "it has a control character";
+  if (name.size() > kLongest)
+    why = "it has " + std::to_string(name.size()) + " bytes, more than " + std::to_string(kLongest);
+  if (!why.empty())
+    throw core::UsageError("the name of a job becomes the name of a folder, and " + why,
+                           "use letters, digits, '-' and '_'");
+}
+
 const core::FormerKeys& former_keys() {
   static const core::FormerKeys keys{
       {"supernet.sharing", "router"},       {"supernet.copies", "experts"},
@@ -316,11 +316,15 @@ tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std:
   return settings;
 }
 
-JobFile JobFile::from_file(const std::string& path) {
-  return read(core::Config::from_file(path, former_keys()), path, true);
+JobFile JobFile::from_file(const std::string& path, const std::vector<std::string>& set) {
+  const auto config = core::Config::from_file(path, former_keys());
+  auto job = read(core::Config::from_text(config.text(), path, former_keys(), set), path, true);
+  job.file_hash = config.hash();
+  return job;
 }
-JobFile JobFile::from_text(const std::string& text, const std::string& path) {
-  return read(core::Config::from_text(text, path, former_keys()), path, false);
+JobFile JobFile::from_text(const std::string& text, const std::string& path,
+                           const std::vector<std::string>& set) {
+  return read(core::Config::from_text(text, path, former_keys(), set), path, false);
 }
 
 }  // namespace mosaic::jobs

@@ -9,6 +9,8 @@
 #include <set>
 
 #include "begin.hpp"
+#include "evaluation_seconds.hpp"
+#include "mosaic/core/activity.hpp"
 #include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
@@ -16,6 +18,7 @@
 #include "mosaic/core/progress.hpp"
 #include "mosaic/jobs/job_state.hpp"
 #include "mosaic/jobs/workplace.hpp"
+#include "rank_job.hpp"
 #include "recorded_progress.hpp"
 #include "start.hpp"
 
@@ -153,6 +156,7 @@ class Pipeline {
   }
 
   void announce(supernet::Trainee& trainee) {
+    const core::Activity activity("time some steps of training");
     const auto estimate = supernet::estimate(trainee, *work_.task, work_.file.train, *work_.space);
     core::log_info("training " + core::with_commas(estimate.steps) + " steps of " +
                    std::to_string(estimate.batch_size) + " examples: about " +
@@ -292,6 +296,7 @@ class Pipeline {
 
   void fit(const ObjectiveFile& objective, const predictors::FeatureExtractor& features,
            const std::vector<predictors::Features>& rows, const std::vector<double>& targets) {
+    const core::Activity activity("fit the predictor of " + objective.metric);
     const auto scores =
         predictors::cross_validate(objective.predictor, rows, targets, 5, work_.file.seed);
     char line[200];
@@ -367,21 +372,8 @@ class Pipeline {
   /// How long the search will take, from one evaluation of the largest network that is not
   /// recorded.
   void announce_search() {
-    const Candidate largest = evaluators::make_candidate(*work_.space, work_.space->largest());
-    double seconds = 0;
-    std::set<const Evaluator*> seen;
-    for (const auto& objective : work_.file.objectives) {
-      const auto shared = evaluator(objective);
-      const auto& metrics = shared->metrics();
-      const bool measures = std::none_of(metrics.begin(), metrics.end(),
-                                         [](const auto& m) { return m.timed || m.exact; });
-      if (objective.predicted || !measures || !seen.insert(shared.get()).second) continue;
-      const auto fresh = objective.measuring.make(
-          workbench(), core::mapped(metrics, &evaluators::MetricInfo::name));
-      const core::Stopwatch watch;
-      fresh->evaluate({&largest, 1});
-      seconds += watch.seconds();
-    }
+    const double seconds = evaluation_seconds(
+        work_, [this] { return workbench(); }, false, false);
     const auto done = database_.evaluations(job_.id).size();
     const auto& candidates = work_.file.search.candidates;
     const double most = std::min(
@@ -406,17 +398,23 @@ class Pipeline {
   std::map<std::string, std::shared_ptr<predictors::Predictor>> predictors_;
 };
 
-bool is_done(const db::Job& job) { return job.status == "finished" && job.phase == "done"; }
-
 void say_done(const db::Job& job, const std::string& db) {
+  auto config = core::Config::from_text(job.config, job.config_path, former_keys());
+  const auto settings = search::SearchSettings::read(config.root().section("search"));
   core::log_info("job '" + job.name + "' is finished: mosaic front " + job_option(job.name) +
                  " --db " + core::quoted(db));
+  core::log_info(
+      "to search on: " +
+      job_command("resume", job.name, db,
+                  "--set search.evaluations=" + std::to_string(2 * settings.evaluations)) +
+      "; to run it again give it another name");
 }
 
 }  // namespace
 
 JobRun run_job(const RunOptions& options, Goal goal) {
-  JobFile file = JobFile::from_file(options.job_file);
+  JobFile file = JobFile::from_file(options.job_file, options.set);
+  if (goal == Goal::run || goal == Goal::search) expect_objective(file);
   if (goal == Goal::train && !file.sharing)
     throw core::UsageError(
         options.job_file + " has no [supernet]: there is nothing to train",
@@ -435,14 +433,6 @@ JobRun run_job(const RunOptions& options, Goal goal) {
                 "give the changed job another name (start_job = \"" + file.name +
                     "\" in its [search] begins from this one's front), or go on as it began: " +
                     job_command("resume", file.name, options.db));
-  // A job that was begun by a single step (train, measure, search) may be taken further by any
-  // command.
-  if (known && goal == Goal::run && database.state(known->id, "goal").value_or("run") == "run")
-    throw core::UsageError(
-        "job '" + file.name + "' is in " + options.db + " already (" + known->status + ")",
-        is_done(*known) ? "see it with: mosaic front " + job_option(file.name) + " --db " +
-                              core::quoted(options.db) + "; to run it again give it another name"
-                        : "go on with: " + way_on(*known, options.db));
   if (known && is_done(*known)) {
     say_done(*known, options.db);
     return {*known, goal};
@@ -463,7 +453,9 @@ JobRun run_job(const RunOptions& options, Goal goal) {
     keep_begun(database, job, work.file);
     if (searches) keep_start(database, job, start);
   }
-  core::log_info("job '" + job.name + "': space " + job.space + " (" +
+  keep_file(database, job, file);
+  core::log_info("job '" + job.name + "'" + (known ? " goes on in phase '" + job.phase + "'" : "") +
+                 ": space " + job.space + " (" +
                  core::human_count(work.space->size().architectures) + " networks)" +
                  (job.task.empty() ? "" : ", task " + job.task) + ", " + job.device +
                  ", database " + options.db);
@@ -486,7 +478,7 @@ db::Database existing_database(const std::string& path) {
 
 Remeasured remeasure_job(const std::string& db, const std::optional<std::string>& name) {
   db::Database database = existing_database(db);
-  const db::Job job = database.job(name);
+  const db::Job job = named_job(database, name);
   Workplace work = reopen(begun_file(database, job), job);
   try {
     return Pipeline(std::move(work), database, job).remeasure();
@@ -496,25 +488,33 @@ Remeasured remeasure_job(const std::string& db, const std::optional<std::string>
   }
 }
 
-JobRun resume_job(const std::string& db, const std::optional<std::string>& name) {
+JobRun resume_job(const std::string& db, const std::optional<std::string>& name,
+                  const std::vector<std::string>& set) {
   db::Database database = existing_database(db);
   settle_killed_jobs(database);
-  db::Job job = database.job(name);
+  db::Job job = named_job(database, name);
+  if (!set.empty()) {
+    const auto file = JobFile::from_text(job.config, job.config_path, set);
+    if (file.name != job.name)
+      throw core::UsageError("--set cannot give job '" + job.name + "' another name",
+                             "mosaic jobs --rename does");
+    job = with_file(database, job, file,
+                    "a job goes on as it began: only limits of its search may be raised");
+  }
   if (is_done(job)) {
     say_done(job, db);
     return {job};
   }
+  if (job.phase == "rank")
+    return {job, Goal::run, false, resume_rank(database, begun_file(database, job), job)};
   if (job.status == "finished") {
     core::log_info("job '" + job.name + "' has finished its step '" + job.phase +
                    "'; take it further with: mosaic run " + job.config_path + " --db " + db);
     return {job};
   }
-  if (std::filesystem::exists(job.config_path) &&
-      core::Config::from_file(job.config_path, former_keys()).hash() != job.config_hash)
+  if (file_changed(database, job))
     core::log_warning(job.config_path + " changed since job '" + job.name +
                       "' began: going on as it began");
-  if (job.phase == "rank")
-    throw core::UsageError("job '" + job.name + "' is a ranking", "go on with: " + way_on(job, db));
   const JobFile file = begun_file(database, job);
   database.survive_power_failure(file.table == nullptr);
   core::log_info("job '" + job.name + "' goes on in phase '" + job.phase + "'");

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "begin.hpp"
+#include "mosaic/core/activity.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
@@ -14,12 +15,14 @@
 #include "mosaic/core/progress.hpp"
 #include "mosaic/core/ranking.hpp"
 #include "mosaic/evaluators/evaluator.hpp"
+#include "mosaic/jobs/job_state.hpp"
 #include "mosaic/jobs/ranking.hpp"
 #include "mosaic/jobs/workplace.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
+#include "rank_job.hpp"
 #include "recorded_progress.hpp"
 
 namespace mosaic::jobs {
@@ -98,6 +101,7 @@ class Ranking {
     RankResult result = scored(candidates_);
     result.sharing = sharing();
     if (!best_.empty()) result.best = std::make_shared<RankResult>(scored(best_));
+    const core::Activity activity("compute statistics of the ranking");
     summarise(result);
     return result;
   }
@@ -504,28 +508,19 @@ class Ranking {
 
 }  // namespace
 
-std::optional<RankResult> run_rank(const RankOptions& options) {
-  JobFile file = JobFile::from_file(options.job_file);
-  if (!file.rank)
-    throw core::UsageError(options.job_file + " has no [rank] section",
-                           "add one; examples/rank.toml explains every key");
-  db::Database database(options.db, {.libraries = libraries()});
-  const auto known = begun_job(
-      database, file,
-      "give the changed job another name; what it shares with the earlier one is not done "
-      "again");
-  Workplace work = known ? reopen(begun_file(database, *known), *known) : Workplace::open(file);
-  db::Job job = known ? *known : new_job(work, options.db);
-  job.folder = existing_folder(job, work.file, options.db);
-  if (!known) {
-    database.create_job(job);
-    keep_begun(database, job, work.file);
-  }
+namespace {
+
+constexpr const char* kPart = "part";  // of the work that was asked for last: a state of the job
+
+std::optional<RankResult> rank(Workplace work, db::Database& database, db::Job job, RankPart part) {
+  job.folder = existing_folder(job, work.file, database.path());
   job.status = "running";
   job.phase = "rank";
+  job.message.clear();
   database.update_job(job);
+  database.save_state(job.id, kPart, std::to_string(static_cast<int>(part)));
   try {
-    auto result = Ranking(work, database, job).run(options.part);
+    auto result = Ranking(work, database, job).run(part);
     job.status = "finished";
     if (result) database.save_state(job.id, "rank", to_json(*result).dump());
     database.update_job(job);
@@ -534,13 +529,40 @@ std::optional<RankResult> run_rank(const RankOptions& options) {
     job.status = "interrupted";
     database.update_job(job);
     throw core::Interrupted("stopped; everything scored so far is kept",
-                            "give the same command again: it goes on");
+                            "go on with: " + way_on(job, database.path()));
   } catch (const std::exception& error) {
     job.status = "failed";
     job.message = error.what();
     database.update_job(job);
     throw;
   }
+}
+
+}  // namespace
+
+std::optional<RankResult> run_rank(const RankOptions& options) {
+  const JobFile file = JobFile::from_file(options.job_file, options.set);
+  expect_ranking(file);
+  db::Database database(options.db, {.libraries = libraries()});
+  const auto known = begun_job(
+      database, file,
+      "give the changed job another name; what it shares with the earlier one is not done "
+      "again");
+  Workplace work = known ? reopen(begun_file(database, *known), *known) : Workplace::open(file);
+  db::Job job = known ? *known : new_job(work, options.db);
+  if (!known) {
+    database.create_job(job);
+    keep_begun(database, job, work.file);
+  }
+  keep_file(database, job, file);
+  return rank(std::move(work), database, std::move(job), options.part);
+}
+
+std::shared_ptr<const RankResult> resume_rank(db::Database& database, const JobFile& file,
+                                              const db::Job& job) {
+  const auto part = core::parse_integer(database.state(job.id, kPart).value_or("0")).value_or(0);
+  auto result = rank(reopen(file, job), database, job, static_cast<RankPart>(part));
+  return result ? std::make_shared<const RankResult>(std::move(*result)) : nullptr;
 }
 
 }  // namespace mosaic::jobs

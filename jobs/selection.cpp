@@ -205,12 +205,22 @@ std::string failures_text(const db::Reader& reader, const db::Job& job) {
          ": " + core::join(kinds);
 }
 
+namespace {
+
+/// "running, search 120/200, 3 min left".
+std::string standing(const db::Reader& reader, const db::Job& job) {
+  const auto far = how_far(reader, job);
+  return job.status + (far.empty() ? "" : ", " + far);
+}
+
+}  // namespace
+
 core::Error empty_front(const db::Reader& reader, const db::Job& recorded) {
   const auto job = as_it_stands(reader, recorded);
   const auto evaluated = reader.evaluation_count(job.id);
   if (evaluated == 0)
     return core::Error("job '" + job.name + "' has no front: no network is evaluated yet (phase '" +
-                           job.phase + "', " + job.status + ")",
+                           job.phase + "', " + standing(reader, job) + ")",
                        job.status == "running"
                            ? "wait for its search, or go on with it if it was stopped: " +
                                  way_on(job, reader.path())
@@ -297,8 +307,8 @@ void comment_on(const db::Reader& reader, const db::Job& recorded,
                 const std::vector<db::Network>& front) {
   const auto job = as_it_stands(reader, recorded);
   if (job.status != "finished" || job.phase != "done")
-    core::log_info("job '" + job.name + "' is in phase '" + job.phase + "' (" + job.status +
-                   "): this front may change");
+    core::log_info("job '" + job.name + "' is in phase '" + job.phase + "' (" +
+                   standing(reader, job) + "): this front may change");
   for (const auto& remark : remarks(reader, job, front)) core::log_warning(remark);
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "mosaic/core/activity.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
@@ -40,6 +41,7 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
   supernet::set_threads(threads.value_or(static_cast<int>(work.file.threads)));
   spaces::TaskShape shape;
   if (work.file.task) {
+    const core::Activity load("load the data of " + work.file.task->name);
     work.task = tasks::make_task(*work.file.task);
     shape = work.task->shape();
     work.task->to(work.device);

@@ -7,6 +7,7 @@
 
 #include "archive.hpp"
 #include "measurer.hpp"
+#include "mosaic/core/activity.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/progress.hpp"
@@ -18,6 +19,9 @@ namespace mosaic::search {
 namespace {
 
 constexpr const char* kPhase = "search";
+/// Where the search stood before its budget cut a generation short: a larger one goes on from
+/// there.
+constexpr const char* kUncut = "search before its budget";
 /// Networks bound at a time: bounds the memory that their graphs take.
 constexpr std::size_t kChunk = 512;
 
@@ -30,6 +34,8 @@ struct Standing {
   std::int64_t flat = 0;         // generations in a row with the same front
   double seconds = 0;            // that the search took; kept only where its time is limited
   std::string stopped_by;        // empty while it goes on
+  std::int64_t population = 0;   // of the algorithm; 0: an earlier version did not say
+  std::int64_t cut = 0;          // the budget that cut a generation short; 0: none did
   Archive::Scale scale;
   std::string algorithm;  // its own state
 
@@ -37,6 +43,7 @@ struct Standing {
     const nlohmann::json head = {{"generation", generation},    {"evaluations", evaluations},
                                  {"stalled", stalled},          {"flat", flat},
                                  {"seconds", seconds},          {"stopped_by", stopped_by},
+                                 {"population", population},    {"cut", cut},
                                  {"best", scale.best},          {"worst", scale.worst},
                                  {"reference", scale.reference}};
     return head.dump() + "\n" + algorithm;
@@ -53,6 +60,8 @@ struct Standing {
               head.value("flat", std::int64_t{0}),
               head.value("seconds", 0.0),
               head.at("stopped_by"),
+              head.value("population", std::int64_t{0}),
+              head.value("cut", std::int64_t{0}),
               {head.at("best"), head.at("worst"), head.value("reference", std::vector<double>{})},
               state.substr(end + 1)};
     } catch (const std::exception&) {
@@ -166,14 +175,34 @@ class Search {
   }
 
  private:
-  /// Goes back to the last state that was committed; without one, to the beginning.
-  void restore() {
+  /// The last state that was committed; nothing where the search is at its beginning. Limits may
+  /// have been raised since: then it is one from which a search goes on as if they had been so all
+  /// the time.
+  std::optional<Standing> last_standing() {
     const auto state = database_.state(job_, kPhase);
-    if (state) standing_ = Standing::load(*state);
+    if (!state) return std::nullopt;
+    auto standing = Standing::load(*state);
+    if (standing.cut > 0 && standing.cut < settings_.evaluations)
+      standing = Standing::load(database_.state(job_, kUncut).value());
+    if (standing.population > 0 && standing.population != population_) {
+      core::log_info("the search begins again with a population of " +
+                     core::with_commas(population_) + ", not " +
+                     core::with_commas(standing.population) +
+                     ": what was evaluated is not evaluated again");
+      return std::nullopt;
+    }
+    return standing.generation == 0 ? std::nullopt : std::optional(standing);
+  }
+
+  /// Goes back to the last state; without one, to the beginning.
+  void restore() {
+    const auto last = last_standing();
+    if (last) standing_ = *last;
     seconds_before_ = standing_.seconds;
     database_.rewind(job_, standing_.generation, standing_.evaluations);
-    if (!state) return;
+    if (!last) return;
 
+    const core::Activity activity("read the search as it stood");
     algorithm_->load(standing_.algorithm);
     archive_.set_scale(standing_.scale);
     const auto evaluations = database_.evaluations(job_);
@@ -188,10 +217,13 @@ class Search {
       add(candidates_of(space_, std::span(evaluations).subspan(begin, size)), {});
     }
     archive_.update();
+    if (!standing_.stopped_by.empty()) standing_.stopped_by = why_stop();
   }
 
   void generation() {
     core::crash_point("search generation begins");
+    const Standing uncut = standing_;
+    cut_ = false;
     const auto before = static_cast<std::int64_t>(archive_.size());
     new_rows_.clear();
     const BatchFitness fitness = [this](const std::vector<spaces::Genotype>& proposed) {
@@ -205,21 +237,26 @@ class Search {
     standing_.stalled = standing_.evaluations > before ? 0 : standing_.stalled + 1;
     standing_.flat = gained ? 0 : standing_.flat + 1;
     if (settings_.minutes > 0) standing_.seconds = seconds_before_ + watch_.seconds();
+    standing_.population = population_;
+    const bool first_cut = cut_ && standing_.cut == 0;
+    if (first_cut) standing_.cut = settings_.evaluations;
     standing_.scale = archive_.scale();
     standing_.stopped_by = why_stop();
     standing_.algorithm = algorithm_->save();
     core::crash_point("search generation evaluated");
-    commit();
+    commit(first_cut ? &uncut : nullptr);
     core::crash_point("search generation committed");
     progress_->update(good(), note());
   }
 
-  void commit() {
+  /// `uncut`: where the search stood before its budget cut this generation, where it did.
+  void commit(const Standing* uncut) {
     database_.transaction([&] {
       for (const auto row : new_rows_) database_.number_evaluation(job_, row);
       core::crash_point("search evaluations numbered");
       database_.add_generation(job_, {standing_.generation, standing_.evaluations,
                                       archive_.hypervolume(), archive_.front()});
+      if (uncut != nullptr) database_.save_state(job_, kUncut, uncut->save());
       database_.save_state(job_, kPhase, standing_.save());
       core::crash_point("search state written");
     });
@@ -236,7 +273,10 @@ class Search {
     for (const auto& genotype : proposed) {
       canonical.push_back(space_.canonical(genotype));
       if (archive_.find(canonical.back()) != nullptr) continue;
-      if (fresh.size() == left || !queued.insert(canonical.back()).second) continue;
+      if (queued.contains(canonical.back())) continue;
+      cut_ = cut_ || fresh.size() == left;
+      if (fresh.size() == left) continue;
+      queued.insert(canonical.back());
       fresh.push_back(canonical.back());
     }
     if (!fresh.empty()) {
@@ -350,6 +390,7 @@ class Search {
   std::size_t evaluators_;     // that measure each network
   bool exact_ = true;          // all of them
   Standing standing_;
+  bool cut_ = false;  // the budget left networks of this generation out
   std::optional<spaces::Space::Size> size_;
   std::vector<std::int64_t> new_rows_;  // of this generation, in the order proposed
   std::optional<core::Progress> progress_;

@@ -40,4 +40,18 @@ SearchSettings SearchSettings::read(core::Section section) {
   return settings;
 }
 
+const std::vector<std::string>& SearchSettings::limits() {
+  static const std::vector<std::string> keys{"evaluations", "stall", "patience", "minutes"};
+  return keys;
+}
+
+bool SearchSettings::allows_as_much_as(const SearchSettings& before) const {
+  const auto as_much = [](double now, double then) {
+    return now == 0 || (then > 0 && now >= then);
+  };
+  return evaluations >= before.evaluations && stall >= before.stall &&
+         as_much(static_cast<double>(patience), static_cast<double>(before.patience)) &&
+         as_much(minutes, before.minutes);
+}
+
 }  // namespace mosaic::search

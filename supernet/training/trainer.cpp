@@ -384,6 +384,7 @@ TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSet
   for (const auto& parameter : trainee.parameters())
     parameters += static_cast<double>(parameter.value.nbytes());
   const double copies = settings.optimizer == "adamw" ? 4 : 3;
+  result.disk = 2 * (copies - 1) * parameters;  // no gradients
   // Activations of every layer are kept for the backward pass: about the sum over nodes, not the
   // peak.
   double activations = 0;

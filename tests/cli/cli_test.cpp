@@ -103,8 +103,8 @@ TEST_CASE("a whole job: run, front, query, extract, eval, finetune, report") {
 
   SECTION("and what comes after it is noticed") {
     const auto again = folder.run({"run", "job.toml", "--db", "r.db"});
-    REQUIRE(again.status == 2);
-    REQUIRE_THAT(again.errors, Contains("job 'tiny' is in r.db already (finished)"));
+    REQUIRE(again.status == 0);
+    REQUIRE_THAT(again.errors, Contains("job 'tiny' is finished: mosaic front --job tiny"));
     folder.write("job.toml", kJob);
     const auto changed = folder.run({"search", "job.toml", "--db", "r.db"});
     REQUIRE(changed.status == 2);

@@ -560,7 +560,7 @@ TEST_CASE("a fit tells that it goes on, is stopped by the first signal, and writ
   };
   const std::string begun = " rows of 600 features";
   const std::vector<std::string> out{"--out", "p.model"};
-  stopped("fit", "boosted-trees(members=50)", out, "still at work after 10");
+  stopped("fit", "boosted-trees(members=50)", out, "still at work after ");
   stopped("fit", "mlp(steps=1000000)", out, begun);
   stopped("fit", "auto(folds=50)", out, begun);
   stopped("eval", "gp", {"--seeds", "500"}, begun);

@@ -221,7 +221,7 @@ TEST_CASE("query keeps columns of one name apart, and any byte") {
              Contains("\\x1b[31m"));
   CHECK_THAT(
       folder.run({"query", "--db", "r.db", "SELECT 1.0/3 AS t, 91.30000305175781 AS u"}).output,
-      Contains("0.333333") && Contains("91.3\n") && !Contains("0.3333333"));
+      Contains("0.3333 ") && Contains("91.30\n"));
   CHECK_THAT(query("SELECT 1.0/3 AS t", "--csv").output, Contains("0.3333333333333333"));
 }
 

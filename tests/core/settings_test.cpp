@@ -120,8 +120,10 @@ TEST_CASE("a key that had another name may be written by either, and means the s
   CHECK(parsed(new_text).hash() == parsed(old_text).hash());
   CHECK(parsed(old_text).hash() == Config::from_text(old_text).hash());  // as it always was
   CHECK(parsed(new_text).changes_since(parsed(old_text)).empty());
-  CHECK(parsed("[oven]\nminutes = 31\n").changes_since(parsed("[oven]\ntime = 30\n")) ==
-        std::vector<std::string>{"oven.minutes (30, now 31)"});
+  const auto changes =
+      parsed("[oven]\nminutes = 31\n").changes_since(parsed("[oven]\ntime = 30\n"));
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0].text() == "oven.minutes (30, now 31)");
   CHECK_THAT(message([&] {
                Oven oven;
                read(parsed("[oven]\ntime = 91\n").root().section("oven"), oven);

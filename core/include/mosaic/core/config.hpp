@@ -73,10 +73,15 @@ using FormerKeys = std::map<std::string, std::string>;
 /// A parsed job file.
 class Config {
  public:
-  /// Throws UsageError with file and line for a missing file or malformed TOML.
-  static Config from_file(const std::string& path, FormerKeys former = {});
+  /// Throws UsageError with file and line for a missing file or malformed TOML. `assignments` set
+  /// values from outside: "KEY=VALUE" by the full name of a key ("search.evaluations=400"); one of
+  /// a list of tables is named by its index, from 0, or by its first string
+  /// ("objective.latency_ms.samples=60"). Values are TOML; what is none is a string. text() has
+  /// them in, and messages about them name the assignment instead of a line.
+  static Config from_file(const std::string& path, FormerKeys former = {},
+                          const std::vector<std::string>& assignments = {});
   static Config from_text(const std::string& text, const std::string& origin = "<text>",
-                          FormerKeys former = {});
+                          FormerKeys former = {}, const std::vector<std::string>& assignments = {});
 
   Section root();
 
@@ -88,9 +93,14 @@ class Config {
   /// count).
   const std::string& text() const;
   std::string hash() const;
-  /// The values that differ from an earlier document's, by name: "search.population (30, now 60)",
-  /// "job.seed (2, now absent)".
-  std::vector<std::string> changes_since(const Config& before) const;
+  /// A value that differs from an earlier document's.
+  struct Change {
+    std::string key;          ///< full name of today: "search.population", "objective[0].samples"
+    std::string before, now;  ///< as written, shortened; "absent"
+    /// "search.population (30, now 60)".
+    std::string text() const { return key + " (" + before + ", now " + now + ")"; }
+  };
+  std::vector<Change> changes_since(const Config& before) const;
 
  private:
   struct Document;

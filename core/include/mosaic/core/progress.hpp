@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "mosaic/core/activity.hpp"
+
 namespace mosaic::core {
 
 /// A bar that redraws in place where standard error is a terminal; elsewhere plain lines, one every
@@ -28,6 +30,7 @@ class Progress {
   void draw(bool last);
   void tell(bool last);
   std::optional<double> seconds_left() const;
+  Activity activity_;
   std::string label_;
   std::string note_;
   std::int64_t total_;

@@ -178,12 +178,20 @@ class Database : public Reader {
   /// Creates a job, with its objectives and constraints, and fills in its id and dates. A taken
   /// name: Error. A bound that is no finite number: UsageError.
   void create_job(Job& job);
-  /// Rewrites status, phase, message, device, threads, folder, data_checksum and versions; the rest
-  /// is fixed.
+  /// Rewrites status, phase, message, config and its hash, device, threads, folder, data_checksum
+  /// and versions; the rest is fixed.
   void update_job(const Job& job);
   /// Removes a job that has nothing yet: no measurement, prediction or evaluation, and no step of
   /// training. False, and nothing is changed, where it has.
   bool discard_job(std::int64_t job);
+  /// Removes a job with all that it has, and architectures that no other job knows.
+  void remove_job(std::int64_t job);
+  /// Gives a job another name. A taken one: Error.
+  void rename_job(std::int64_t job, const std::string& name);
+  /// Takes all jobs of another database in, with all that they have, behind those that are here.
+  /// `path` is a file of this build's schema version that nobody writes. A name that is in both:
+  /// Error.
+  void append(const std::string& path);
 
   /// Id of an architecture (made at the first call). Architectures belong to a space, not a job.
   std::int64_t architecture(const std::string& space_hash, const std::string& arch,
@@ -212,5 +220,9 @@ class Database : public Reader {
 
 /// Version of the schema that this build writes.
 int schema_version();
+
+/// Copies a database of any known version, as it is at this moment, to a new file; one that is
+/// written meanwhile as well. Throws core::Error.
+void copy_database(const std::string& from, const std::string& to);
 
 }  // namespace mosaic::db

@@ -59,8 +59,9 @@ struct RankFile {
 
 struct JobFile {
   std::string path;
-  std::string text;
-  std::string hash;
+  std::string text;       ///< with what was set from outside
+  std::string hash;       ///< of the text's values
+  std::string file_hash;  ///< of the file's own, without what was set
   std::string name;
   std::uint64_t seed = 1;
   std::string device = "auto";
@@ -81,10 +82,16 @@ struct JobFile {
   std::optional<RankFile> rank;
 
   /// Throws core::UsageError with file and line for anything missing, unknown or out of range.
-  static JobFile from_file(const std::string& path);
+  /// `set`: "KEY=VALUE", as core::Config::from_file() takes them.
+  static JobFile from_file(const std::string& path, const std::vector<std::string>& set = {});
   /// A job's own copy, as the database keeps it.
-  static JobFile from_text(const std::string& text, const std::string& path);
+  static JobFile from_text(const std::string& text, const std::string& path,
+                           const std::vector<std::string>& set = {});
 };
+
+/// Throws core::UsageError where a job cannot be called so: the name becomes a folder's, and a word
+/// of command lines.
+void check_name(const std::string& name);
 
 /// Keys of job files that had another name. Whoever parses a job file gives these to core::Config,
 /// so that it has one hash under either name.

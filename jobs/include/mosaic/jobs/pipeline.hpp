@@ -7,6 +7,7 @@
 #include <string>
 
 #include "mosaic/db/database.hpp"
+#include "mosaic/jobs/rank_result.hpp"
 
 namespace mosaic::jobs {
 
@@ -16,21 +17,25 @@ enum class Goal { train, measure, search, run };
 struct RunOptions {
   std::string job_file;
   std::string db = "results.db";
+  std::vector<std::string> set = {};  ///< "KEY=VALUE" over the job file's
 };
 
 /// How a job stands after a call.
 struct JobRun {
   db::Job job;
-  Goal goal = Goal::run;     ///< as far as the job is to go
-  bool found_front = false;  ///< its search ended in this call
+  Goal goal = Goal::run;                                ///< as far as the job is to go
+  bool found_front = false;                             ///< its search ended in this call
+  std::shared_ptr<const RankResult> ranking = nullptr;  ///< of a ranking that ended in this call
 };
 
-/// Takes a job as far as `goal`. A new name begins a job; for run an old one is an error that says
-/// how to go on, for the single steps a job goes on from where it is, if the job file is the same.
+/// Takes a job as far as `goal`. A new name begins a job; one that has begun goes on from where it
+/// is, if the job file is the same or allows its search more than before.
 JobRun run_job(const RunOptions& options, Goal goal);
 
-/// Goes on with an unfinished job as its database knows it.
-JobRun resume_job(const std::string& db, const std::optional<std::string>& name);
+/// Goes on with an unfinished job as its database knows it, but for limits of its search that `set`
+/// raises: then one that is finished goes on as well.
+JobRun resume_job(const std::string& db, const std::optional<std::string>& name,
+                  const std::vector<std::string>& set = {});
 
 struct Remeasured {
   db::Job job;

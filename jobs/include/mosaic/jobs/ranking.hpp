@@ -15,7 +15,8 @@ struct RankOptions {
   std::string job_file;
   RankPart part = RankPart::all;
   std::string db = "results.db";
-  std::string page;  ///< HTML file; empty: rank.html beside the database
+  std::string page;                   ///< HTML file; empty: rank.html beside the database
+  std::vector<std::string> set = {};  ///< "KEY=VALUE" over the job file's
 };
 
 /// Trains what the job's [rank] section asks for and is not recorded yet, scores it, and returns

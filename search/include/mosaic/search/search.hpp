@@ -29,6 +29,10 @@ struct SearchSettings {
   /// All networks that may be proposed; null: every network of the space.
   std::shared_ptr<const Candidates> candidates = nullptr;
   static SearchSettings read(core::Section section);
+  /// Keys of the limits that may be raised while a search goes on, or after it has ended.
+  static const std::vector<std::string>& limits();
+  /// Whether no limit is lower than it was.
+  bool allows_as_much_as(const SearchSettings& before) const;
 };
 
 /// What is optimised: measured while searching, or predicted while searching and re-measured on the
@@ -69,7 +73,8 @@ struct SearchOutcome {
 /// population larger than what there is to propose, or to evaluate, is made smaller; the log says
 /// so. The job's constraints come before dominance: only networks that keep them are on the front;
 /// each is about one of `objectives` (those with `optimise` false are there for that alone).
-/// Calling it again after the search has stopped changes nothing.
+/// Calling it again after the search has stopped changes nothing, but where `settings` allow more
+/// than they did: then it goes on, and ends as if they had been so from the beginning.
 SearchOutcome run_search(const spaces::Space& space, const std::vector<SearchObjective>& objectives,
                          const std::vector<std::shared_ptr<evaluators::Evaluator>>& extra,
                          const SearchSettings& settings, std::uint64_t seed, db::Database& database,

@@ -45,6 +45,7 @@ struct TrainEstimate {
                        ///< backward passes; nothing is changed
   double bytes =
       0;  ///< parameters, gradients, optimiser state and the activations of the largest network
+  double disk = 0;  ///< bytes of a checkpoint, and of the one that takes its place
 };
 TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
                        const spaces::Space& space);

@@ -1,0 +1,35 @@
+/// Databases as a whole: jobs that get another name or go, databases that become one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace mosaic::jobs {
+
+/// Gives a job another name, in its copy of the job file as well; its folder follows where it was
+/// named after the job. Throws core::Error where the name is taken, core::UsageError where it can
+/// be none, and core::Error while a process writes the database.
+void rename_job(const std::string& db, const std::string& from, const std::string& to);
+
+struct Deleted {
+  std::string folder;              ///< of the job's files; empty: it has none
+  std::vector<std::string> files;  ///< that Mosaic wrote there for this job alone
+  double bytes = 0;                ///< of these files
+  bool removed = false;            ///< with the job
+};
+/// Removes a job with all that the database has of it; `with_files`: and the files that Mosaic
+/// wrote into its folder (weights, predictors), never another one. Throws core::Error while a
+/// process writes the database.
+Deleted delete_job(const std::string& db, const std::string& name, bool with_files);
+
+/// A job of one of the databases to merge gets another name in the merged one.
+struct Renaming {
+  std::string db, from, to;
+};
+/// Writes the jobs of several databases, with all that they have, into a new one, in this order.
+/// The sources are read only and may be of an older schema; `out` appears when it is whole. Gives
+/// the number of jobs. Throws core::UsageError where two have a job of one name, or `out` is there.
+std::size_t merge_databases(const std::vector<std::string>& sources, const std::string& out,
+                            const std::vector<Renaming>& renamings);
+
+}  // namespace mosaic::jobs

@@ -1,0 +1,259 @@
+// Databases as a whole: jobs renamed, deleted, merged; and what a shell completes.
+#include <signal.h>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "job.hpp"
+#include "table_job.hpp"
+
+using namespace mosaic::cli::test;
+using Catch::Contains;
+using nlohmann::json;
+
+namespace {
+
+std::string names(const Folder& folder, const std::string& db) {
+  std::string text;
+  for (const auto& job : mosaic::db::Reader((folder / db).string()).jobs()) text += job.name + " ";
+  return text;
+}
+
+/// All that is recorded of a job, but row numbers and times.
+std::string everything(const Folder& folder, const std::string& db, const std::string& name) {
+  const mosaic::db::Reader reader((folder / db).string());
+  const auto job = reader.job(name);
+  std::string text = job.status + job.phase;
+  std::set<std::string> networks;  // architectures are numbered otherwise elsewhere
+  for (const auto& network : reader.networks(job.id)) {
+    std::string line = network.arch + " " + std::to_string(network.evaluation.value_or(0));
+    for (const auto& [metric, found] : network.metrics)
+      line += " " + metric + "=" + std::to_string(found.value) + found.fidelity;
+    networks.insert(line);
+  }
+  for (const auto& network : networks) text += "\n" + network;
+  for (const auto& generation : reader.generations(job.id)) {
+    std::set<std::string> front;
+    for (const auto& network : reader.networks(job.id, generation.front))
+      front.insert(network.arch);
+    text += "\n" + std::to_string(generation.evaluations) + " " +
+            std::to_string(generation.hypervolume) + ":";
+    for (const auto& arch : front) text += " " + arch;
+  }
+  for (const std::int64_t at : {6, 12})
+    for (const auto& network : reader.front(job, at)) text += "\n" + network.arch;
+  return text + reader.state(job.id, "search").value_or("no state");
+}
+
+}  // namespace
+
+TEST_CASE("a job gets another name everywhere, and goes on under it") {
+  const Folder folder("rename");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  const auto killed = folder.run({"run", "j.toml", "--db", "r.db"}, {{"MOSAIC_CRASH_AT", "30"}});
+  REQUIRE(killed.status == 128 + SIGKILL);
+  std::filesystem::create_directories(folder / "r-files/j");
+  const auto renamed = folder.run({"jobs", "--db", "r.db", "--rename", "j", "other"});
+  INFO(renamed.errors);
+  REQUIRE(renamed.status == 0);
+  CHECK_THAT(renamed.output, Contains("job 'j' is called 'other' now"));
+  CHECK(names(folder, "r.db") == "other ");
+  CHECK(std::filesystem::is_directory(folder / "r-files/other"));
+  CHECK(folder.run({"resume", "--db", "r.db"}).status == 0);
+  // The job file begins a job of its own.
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  CHECK(everything(folder, "r.db", "j") == everything(folder, "r.db", "other"));
+  CHECK_THAT(folder.run({"jobs", "--db", "r.db", "--rename", "j", "other"}).errors,
+             Contains("already holds a job 'other'"));
+  CHECK_THAT(folder.run({"jobs", "--db", "r.db", "--rename", "j", "a/b"}).errors,
+             Contains("it has a '/'"));
+  CHECK_THAT(folder.run({"jobs", "--db", "r.db", "--rename", "k", "l"}).errors,
+             Contains("j") && Contains("other"));
+}
+
+TEST_CASE("a job is deleted, and its files where they are to be") {
+  const Folder folder("delete");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db", "--set", "job.name=k"}).status == 0);
+  const auto before = everything(folder, "r.db", "k");
+  std::filesystem::create_directories(folder / "r-files/j");
+  folder.write("r-files/j/supernet.safetensors", "weights");
+  folder.write("r-files/j/mine.txt", "not of Mosaic");
+  const auto kept = folder.run({"jobs", "--db", "r.db", "--delete", "j"});
+  INFO(kept.errors);
+  REQUIRE(kept.status == 0);
+  CHECK_THAT(kept.output, Contains("job 'j' is deleted from r.db") && Contains("1 files of it") &&
+                              Contains("--with-files would have deleted them"));
+  CHECK(std::filesystem::exists(folder / "r-files/j/supernet.safetensors"));
+  CHECK(names(folder, "r.db") == "k ");
+  CHECK(everything(folder, "r.db", "k") == before);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  REQUIRE(folder.run({"jobs", "--db", "r.db", "--delete", "j", "--with-files"}).status == 0);
+  CHECK_FALSE(std::filesystem::exists(folder / "r-files/j/supernet.safetensors"));
+  CHECK(std::filesystem::exists(folder / "r-files/j/mine.txt"));
+  REQUIRE(folder.run({"jobs", "--db", "r.db", "--delete", "k"}).status == 0);
+  CHECK(json::parse(folder
+                        .run({"query", "--db", "r.db", "--json",
+                              "SELECT (SELECT count(*) FROM architectures) + (SELECT count(*) "
+                              "FROM measurements) AS n"})
+                        .output)[0]["n"] == 0);
+  CHECK(folder.run({"jobs", "--db", "r.db", "--delete", "k"}).status == 1);
+}
+
+TEST_CASE("nothing is renamed or deleted while a process writes the database") {
+  const Folder folder("held");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  const mosaic::db::Database writer((folder / "r.db").string());
+  for (const std::vector<std::string>& what :
+       {std::vector<std::string>{"--delete", "j"}, {"--rename", "j", "k"}}) {
+    std::vector<std::string> words{"jobs", "--db", "r.db"};
+    words.insert(words.end(), what.begin(), what.end());
+    const auto refused = folder.run(words);
+    CHECK(refused.status == 1);
+    CHECK_THAT(refused.errors, Contains("is being written by process"));
+  }
+}
+
+TEST_CASE("the front of a running job says its phase and how far it is") {
+  const Folder folder("far");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  mosaic::db::Database writer((folder / "r.db").string());
+  auto job = writer.job();
+  job.status = "running";
+  job.phase = "search";
+  writer.update_job(job);
+  writer.save_state(job.id, "progress",
+                    R"({"label": "search", "done": 1200, "total": 2000, "seconds_left": 180})");
+  const auto front = folder.run({"front", "--db", "r.db"});
+  CHECK(front.status == 0);
+  CHECK_THAT(front.errors,
+             Contains("job 'j' is in phase 'search' (running, search 1,200/2,000, 3m00s "
+                      "left): this front may change"));
+}
+
+TEST_CASE("a dry run says what a job will do and makes nothing") {
+  const Folder folder("dry");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  const auto dry = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"run", "j.toml", "--db", "r.db", "--dry-run"};
+    words.insert(words.end(), more.begin(), more.end());
+    return folder.run(words);
+  };
+  const auto first = dry({});
+  INFO(first.errors);
+  CHECK(first.status == 0);
+  CHECK_THAT(first.output, Contains("'j' begins in r.db, a new database") &&
+                               Contains("resnet-pooling, 36 networks") &&
+                               Contains("12 networks by nsga2") && Contains("nothing was written"));
+  CHECK_FALSE(std::filesystem::exists(folder / "r.db"));
+  CHECK_FALSE(std::filesystem::exists(folder / "r.db.lock"));
+  CHECK_THAT(dry({"--set", "search.start=[\"1-1-9\"]"}).errors, Contains("1-1-9"));
+  CHECK_THAT(dry({"--set", "evaluator.file=none.csv"}).errors, Contains("none.csv"));
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  const auto before = slurp(folder / "r.db");
+  CHECK_THAT(dry({}).output, Contains("is finished in r.db: there is nothing to do"));
+  CHECK_THAT(dry({"--set", "search.evaluations=30"}).output,
+             Contains("goes on in r.db, phase 'search'") && Contains("18 more networks"));
+  CHECK(dry({"--set", "search.population=12"}).status == 2);
+  CHECK(slurp(folder / "r.db") == before);
+}
+
+TEST_CASE("bash completes commands, options, choices, and jobs of the database") {
+  const Folder folder("complete");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"search", "j.toml", "--db", "r.db"}).status == 0);
+  const auto script = folder.run({"completion", "bash"});
+  REQUIRE(script.status == 0);
+  folder.write("mosaic.bash", script.output);
+  // The program by its name, and what readline would ask.
+  folder.write("ask.bash",
+               "mosaic() { \"$MOSAIC_BINARY\" \"$@\"; }\nsource mosaic.bash\n"
+               "COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _mosaic\n"
+               "echo \"${COMPREPLY[*]}\"\n");
+  const auto completed = [&](const std::string& words) {
+    const auto command =
+        "cd '" + (folder / "").string() + "' && bash ask.bash " + words + " > answer";
+    REQUIRE(std::system(command.c_str()) == 0);
+    return slurp(folder / "answer");
+  };
+  CHECK(completed("mosaic fro") == "front\n");
+  CHECK(completed("mosaic predictor su") == "suggest\n");
+  CHECK(completed("mosaic front --ge") == "--generation\n");
+  CHECK(completed("mosaic best --goal ''") == "max min\n");
+  CHECK(completed("mosaic front --db r.db ''") == "j\n");
+  CHECK(completed("mosaic front --db r.db --job ''") == "j\n");
+  CHECK(completed("mosaic front --db ''") == "\n");  // files, by readline
+  for (const std::string shell : {"zsh", "fish"}) {
+    const auto text = folder.run({"completion", shell}).output;
+    CHECK_THAT(text, Contains("hypervolume of a job by generation") && Contains("generation"));
+    folder.write("mosaic." + shell, text);
+    if (std::system(("command -v " + shell + " > /dev/null").c_str()) == 0)
+      CHECK(std::system(
+                (shell + " -n '" + (folder / ("mosaic." + shell)).string() + "'").c_str()) == 0);
+  }
+}
+
+TEST_CASE("databases are merged with all that their jobs have") {
+  const Folder folder("merge");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  const auto run = [&](const std::string& db, const std::string& name,
+                       const std::string& algorithm) {
+    REQUIRE(folder
+                .run({"run", "j.toml", "--db", db, "--set", "job.name=" + name, "--set",
+                      "search.algorithm=" + algorithm})
+                .status == 0);
+  };
+  run("a.db", "one", "nsga2");
+  run("a.db", "two", "random");
+  run("b.db", "one", "evolution");
+  run("b.db", "three", "linas");
+  const auto a = slurp(folder / "a.db");
+  const auto b = slurp(folder / "b.db");
+  const auto clash = folder.run({"merge", "a.db", "b.db", "--out", "c.db"});
+  CHECK(clash.status == 2);
+  CHECK_THAT(clash.errors,
+             Contains("job 'one' is in a.db and in b.db") && Contains("--rename 'b.db:one=one-2'"));
+  CHECK_FALSE(std::filesystem::exists(folder / "c.db"));
+  const auto merged =
+      folder.run({"merge", "a.db", "b.db", "--out", "c.db", "--rename", "b.db:one=one-2"});
+  INFO(merged.errors);
+  REQUIRE(merged.status == 0);
+  CHECK_THAT(merged.output, Contains("4 jobs in c.db"));
+  CHECK(names(folder, "c.db") == "one two one-2 three ");
+  for (const auto& [db, before, now] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{{"a.db", "one", "one"},
+                                                                      {"a.db", "two", "two"},
+                                                                      {"b.db", "one", "one-2"},
+                                                                      {"b.db", "three", "three"}}) {
+    INFO(now);
+    CHECK(everything(folder, "c.db", now) == everything(folder, db, before));
+  }
+  CHECK(slurp(folder / "a.db") == a);
+  CHECK(slurp(folder / "b.db") == b);
+  for (const auto& entry : std::filesystem::directory_iterator(folder / ""))
+    CHECK(entry.path().filename().string().find("parts") == std::string::npos);
+  // A merged job goes on.
+  REQUIRE(
+      folder.run({"resume", "one-2", "--db", "c.db", "--set", "search.evaluations=20"}).status ==
+      0);
+  REQUIRE(folder.run({"resume", "one", "--db", "b.db", "--set", "search.evaluations=20"}).status ==
+          0);
+  CHECK(everything(folder, "c.db", "one-2") == everything(folder, "b.db", "one"));
+  CHECK_THAT(folder.run({"merge", "a.db", "--out", "c.db"}).errors,
+             Contains("c.db exists already"));
+  CHECK_THAT(folder.run({"merge", "a.db", "--out", "d.db", "--rename", "x.db:one=two"}).errors,
+             Contains("names no job of the databases given"));
+  CHECK_THAT(folder.run({"merge", "none.db", "--out", "d.db"}).errors,
+             Contains("there is no results database none.db"));
+}
