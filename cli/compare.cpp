@@ -12,10 +12,6 @@ namespace mosaic::cli {
 namespace {
 
 db::Table::Cell cell(double value) { return std::isnan(value) ? null_cell() : number_cell(value); }
-db::Table::Cell whole(std::int64_t value) {
-  return {db::Table::Type::integer, std::to_string(value)};
-}
-
 db::Table table_of(const db::Comparison& comparison) {
   db::Table table;
   table.columns = {"job", "evaluations", "front", "hypervolume_share", "held", "of"};

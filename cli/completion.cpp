@@ -1,4 +1,5 @@
 // mosaic completion: what a shell completes, read from the commands as they are.
+#include <CLI/CLI.hpp>
 #include <iostream>
 #include <sstream>
 
@@ -40,7 +41,7 @@ std::string one_line(std::string text) {
   return text;
 }
 
-void collect(const App& app, const std::string& words, std::vector<Command>& commands) {
+void collect(const CLI::App& app, const std::string& words, std::vector<Command>& commands) {
   Command command{words, one_line(app.get_description()), {}, {}};
   for (const auto* option : app.get_options()) {
     Argument argument;

@@ -21,8 +21,8 @@ void add_row(db::Table& table, const jobs::DecisionEffect& decision,
   table.rows.push_back(
       {text_cell(decision.decision),
        decision.explained && !inactive ? number_cell(*decision.explained) : null_cell(),
-       text_cell(option.option), count_cell(option.networks), number_cell(option.mean),
-       bound(-1), bound(1)});
+       text_cell(option.option), count_cell(option.networks), number_cell(option.mean), bound(-1),
+       bound(1)});
 }
 
 void run(const DatabaseOptions& database, const std::string& given, const OutputOptions& output) {

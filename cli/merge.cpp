@@ -1,6 +1,7 @@
 // mosaic merge: several databases become one.
 #include <algorithm>
 #include <iostream>
+#include <memory>
 
 #include "command.hpp"
 #include "mosaic/core/error.hpp"

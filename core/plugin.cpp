@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/files.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
@@ -55,7 +56,7 @@ void load_plugin(const std::string& path) {
     throw UsageError("there is no plugin " + path,
                      "give the path of the shared library that your build made, such as "
                      "build/libmy-space.so");
-  Plugin plugin{.path = found.string(), .hash = hash_file(found.string()), .entries = {}};
+  Plugin plugin{.path = found.string(), .hash = hash_hex(read_file(found.string())), .entries = {}};
   for (const auto& other : loaded())
     if (other.path == plugin.path || other.hash == plugin.hash) return;
 
@@ -78,8 +79,6 @@ void load_plugin(const std::string& path) {
     log_warning("the plugin " + path +
                 " registers nothing: is it linked to another libmosaic, or has it no "
                 "core::Registered at namespace scope?");
-  else
-    log_debug("plugin " + path + ": " + join(plugin.entries));
   loaded().push_back(std::move(plugin));
 }
 

@@ -9,7 +9,7 @@ namespace mosaic::core {
 
 struct Plugin {
   std::string path;                  ///< absolute
-  std::string hash;                  ///< hash_file() of it
+  std::string hash;                  ///< hash_hex() of its content
   std::vector<std::string> entries;  ///< what it registered: "space my-space"
 };
 
