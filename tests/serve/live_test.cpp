@@ -61,10 +61,15 @@ TEST_CASE("the page of a running search grows until the job is done, and keeps w
   jobs.write("job.toml", counts("growing", "80"));
   const auto search = jobs.start({"run", "job.toml", "--db", "r.db"});
   const core::Stopwatch watch;
-  while (!error_of([&] { (void)db::Reader(path).job(); }).empty()) {
+  const auto evaluated = [&] {
+    const db::Reader reader(path);
+    return reader.evaluation_count(reader.job().id);
+  };
+  while (!error_of([&] { (void)evaluated(); }).empty() || evaluated() == 0) {
     REQUIRE(watch.seconds() < 60);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
+  ::kill(search, SIGSTOP);  // until the browser has seen it run
   Serving serving(serving_from, path);
 
   browser.open(serving.url());
@@ -73,6 +78,8 @@ TEST_CASE("the page of a running search grows until the job is done, and keeps w
   browser.wait_for("store.front.length > 0");
   CHECK(browser.see("document.querySelector('.status').textContent") == "running");
   const auto early = browser.see("count()").get<int>();
+  CHECK(early < 80);
+  ::kill(search, SIGCONT);
   browser.see("choose(store.front[0]); const chosen_hash = hash(store.front[0])");
   browser.see("document.querySelector('#networks details').open = true");
   browser.wait_for("count() > " + std::to_string(early));

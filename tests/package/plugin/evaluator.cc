@@ -23,7 +23,7 @@ class Nodes : public Evaluator {
     return evaluate_each(*this, candidates, sink, [](const Candidate& candidate) {
       core::Measurement found;
       found.value = static_cast<double>(candidate.graph.nodes.size());
-      return found;
+      return Row{found};
     });
   }
 };
