@@ -3,10 +3,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/plugin.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/evaluators/table.hpp"
 #include "mosaic/jobs/job_file.hpp"
 #include "mosaic/jobs/selection.hpp"
@@ -193,6 +195,27 @@ RankFile read_rank(core::Section section, const std::string& path) {
   return rank;
 }
 
+std::filesystem::path base_name(const std::string& path) {
+  return std::filesystem::path(path).filename();
+}
+
+/// Is there one of this file name among some?
+template <class Names>
+bool names_file(const Names& names, const std::string& file) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const auto& name) { return base_name(name) == base_name(file); });
+}
+
+/// [job] plugins with those that were loaded from outside (--plugin), as text to be set; empty:
+/// nothing is missing. So a job keeps them.
+std::string with_loaded_plugins(core::Section root) {
+  auto names = root.section("job").strings("plugins", {});
+  const auto written = names;
+  for (const auto& plugin : core::plugins())
+    if (!names_file(written, plugin.path)) names.push_back(plugin.path);
+  return names == written ? "" : "job.plugins=" + nlohmann::json(names).dump();
+}
+
 JobFile read(core::Config config, const std::string& path, bool fresh) {
   JobFile job;
   job.path = path;
@@ -296,16 +319,10 @@ std::string find_beside(const std::string& name, const std::string& job_path) {
 
 void load_plugins(core::Section root, const std::string& job_path) {
   core::Section head = root.section("job");
-  const auto base_name = [](const std::string& path) {
-    return std::filesystem::path(path).filename();
-  };
   for (const auto& name : head.strings("plugins", {})) {
     const auto file = find_beside(name, job_path);
-    const auto& there = core::plugins();
-    if (!std::filesystem::exists(file) &&
-        std::any_of(there.begin(), there.end(),
-                    [&](const auto& plugin) { return base_name(plugin.path) == base_name(file); }))
-      continue;
+    const auto loaded = core::mapped(core::plugins(), &core::Plugin::path);
+    if (!std::filesystem::exists(file) && names_file(loaded, file)) continue;
     checked(head, "plugins", [&] { core::load_plugin(file); });
   }
 }
@@ -316,8 +333,10 @@ tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std:
   return settings;
 }
 
-JobFile JobFile::from_file(const std::string& path, const std::vector<std::string>& set) {
-  const auto config = core::Config::from_file(path, former_keys());
+JobFile JobFile::from_file(const std::string& path, const std::vector<std::string>& given) {
+  auto config = core::Config::from_file(path, former_keys());
+  auto set = given;
+  if (auto text = with_loaded_plugins(config.root()); !text.empty()) set.push_back(std::move(text));
   auto job = read(core::Config::from_text(config.text(), path, former_keys(), set), path, true);
   job.file_hash = config.hash();
   return job;

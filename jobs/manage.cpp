@@ -1,5 +1,7 @@
 #include "mosaic/jobs/manage.hpp"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -52,8 +54,7 @@ std::vector<std::string> written_files(const std::string& folder) {
 /// A folder beside the merged database, for copies of its parts.
 class Parts {
  public:
-  explicit Parts(const std::string& out) : folder_(out + ".parts") {
-    fs::remove_all(folder_);  // of a merge that was killed
+  explicit Parts(const std::string& out) : folder_(out + ".parts-" + std::to_string(::getpid())) {
     std::error_code error;
     if (!fs::create_directory(folder_, error))
       throw core::Error("cannot make folder " + folder_ + ": " + error.message(),

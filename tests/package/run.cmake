@@ -117,6 +117,14 @@ evaluations = 40
 run("${mosaic}" run "${work}/new.toml" --db "${work}/new.db")
 run("${mosaic}" front --db "${work}/new.db")
 
+# A job keeps what --plugin gave it.
+file(READ "${work}/new.toml" job)
+string(REGEX REPLACE "plugins = [^\n]*\n" "" job "${job}")
+string(REPLACE "\"new\"" "\"given\"" job "${job}")
+file(WRITE "${work}/given.toml" "${job}")
+run("${mosaic}" search "${work}/given.toml" --db "${work}/new.db" ${plugins})
+run("${mosaic}" decisions --job given --db "${work}/new.db")
+
 # A plugin that moved is found by --plugin; two of one name are not loaded.
 file(RENAME "${work}/my-space/build/libmy-space.so" "${work}/libmy-space.so")
 refused("libmy-space.so" "${mosaic}" decisions --db "${work}/new.db")
