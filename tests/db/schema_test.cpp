@@ -3,6 +3,8 @@
 #include <sqlite3.h>
 
 #include <cmath>
+#include <map>
+#include <set>
 #include <sstream>
 
 #include "fixtures.hpp"
@@ -170,6 +172,70 @@ TEST_CASE("a database of every earlier schema version becomes today's, with all 
 }
 
 // Writes the database behind tests/db/data/schema-N.sql; the first lines of those files say how.
+TEST_CASE("jobs of databases of every version are taken into one, with all that they have") {
+  // Every row of every table that holds what was recorded, but for row numbers and names.
+  const auto rows_of = [](const Reader& reader, const std::string& job) {
+    const auto id = std::to_string(reader.job(job).id);
+    std::string text;
+    for (const auto& table :
+         reader.query("SELECT name FROM sqlite_master WHERE type = 'table'").rows) {
+      const auto& name = table[0].text;
+      std::string columns;
+      bool of_job = false;
+      for (const auto& column :
+           reader.query("SELECT name FROM pragma_table_info('" + name + "')").rows) {
+        const auto& called = column[0].text;
+        of_job = of_job || called == "job";
+        if (called == "architecture")
+          columns += ", (SELECT arch FROM architectures a WHERE a.id = architecture)";
+        else if (called != "id" && called != "job" && called != "session" && called != "known" &&
+                 called != "place" && called != "replaced")
+          columns += ", " + called;
+      }
+      if (!of_job || name == "series") continue;
+      std::multiset<std::string> lines;
+      for (const auto& row :
+           reader.query("SELECT 0" + columns + " FROM " + name + " WHERE job = " + id).rows) {
+        std::string line;
+        for (const auto& cell : row) line += cell.text + "|";
+        lines.insert(line);
+      }
+      text += name + "\n";
+      for (const auto& line : lines) text += line + "\n";
+    }
+    return text;
+  };
+  const Folder folder;
+  for (int version = 1; version <= schema_version(); ++version) {
+    INFO("schema version " << version);
+    const auto number = std::to_string(version);
+    const auto old = folder.file("old" + number + ".db");
+    load(old, slurp(source_dir() + "/tests/db/data/schema-" + number + ".sql"));
+    const auto before = slurp(old);
+    const auto copy = folder.file("copy" + number + ".db");
+    copy_database(old, copy);
+    CHECK(slurp(old) == before);
+    std::map<std::string, std::string> expected;
+    {
+      Database renamed(copy);
+      for (const auto& job : renamed.jobs()) {
+        renamed.rename_job(job.id, job.name + number);
+        expected[job.name + number] = rows_of(renamed, job.name + number);
+      }
+    }
+    Database all(folder.file());
+    all.append(copy);
+    CHECK(all.jobs().size() == 2 * static_cast<std::size_t>(version));
+    for (const auto& [name, rows] : expected) CHECK(rows_of(all, name) == rows);
+    const auto job = all.job("fashion-front" + number);
+    CHECK(all.front(job).size() == 4);
+    CHECK(all.front(job, 2)[1].metrics.at("latency_ms").value == (version < 2 ? 1.5 : 1.25));
+    CHECK_THAT(error_of([&] { all.append(copy); }),
+               Catch::Matchers::Contains("both databases have a job"));
+    CHECK(all.query("PRAGMA foreign_key_check").rows.empty());
+  }
+}
+
 TEST_CASE("write a sample database for the stored dumps", "[.dump]") {
   if (const char* path = std::getenv("MOSAIC_DB_DUMP")) fill_everything(path);
   SUCCEED("only works where it is asked to");
