@@ -177,8 +177,9 @@ void StructureFeatures::choose_columns(const std::vector<Raw>& sample) {
     std::set<std::vector<float>> seen;
     std::vector<std::pair<std::size_t, Key>> kept;  // by how many networks have it
     for (const auto& [key, column] : values) {
-      const bool constant = std::all_of(column.begin(), column.end(),
-                                        [&](float value) { return value == column[0]; });
+      const bool constant =
+          std::all_of(column.begin(), column.end(),
+                      [first = column[0]](float value) { return value == first; });
       if (constant) continue;
       // A shape that only tells whether the node is there repeats the node.
       std::vector<float> shape = column;

@@ -1,5 +1,6 @@
 // A Graph as JSON: the architecture part of an extracted subnet's config.
 #include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -31,16 +32,26 @@ json dims_json(const std::vector<Dim>& shape) {
   return result;
 }
 
-/// No extent, attribute or size of a weight is larger: sums and products of a few of them stay
-/// exact.
-constexpr std::int64_t kLargest = std::int64_t{1} << 30;
-
-std::int64_t small(const json& number) {
-  const auto value = number.get<std::int64_t>();
-  if (value < -kLargest || value > kLargest)
-    throw core::Error("the description of the network holds the number " + std::to_string(value) +
-                      ", which no network has");
-  return value;
+/// Every number is whole, and no extent, attribute or size of a weight is larger than 2^30: sums and
+/// products of a few of them stay exact. Real are the `reals` of a node and the `weight` of a loss.
+void check_numbers(const json& value, int depth = 0) {
+  constexpr std::int64_t kLargest = std::int64_t{1} << 30;
+  constexpr int kDeepest = 16;
+  const auto fits = [&] {
+    if (value.is_number_unsigned()) return value.get<std::uint64_t>() <= kLargest;
+    const auto number = value.get<std::int64_t>();
+    return -kLargest <= number && number <= kLargest;
+  };
+  if (value.is_number() && (value.is_number_float() || !fits()))
+    throw core::Error("the description of the network holds the number " + value.dump() +
+                          ", which no network has",
+                      "extract the network again");
+  if (depth > kDeepest)
+    throw core::Error("the description of the network is nested deeper than any",
+                      "extract the network again");
+  if (value.is_structured())
+    for (const auto& [key, inner] : value.items())
+      if (key != "reals" && key != "weight") check_numbers(inner, depth + 1);
 }
 
 Shape shape_of(const std::vector<Dim>& dims) {
@@ -81,17 +92,15 @@ std::vector<Dim> dims_from(const json& array) {
   std::vector<Dim> result;
   for (const auto& dim : array) {
     if (dim.is_number_integer())
-      result.push_back({small(dim), {}});
+      result.push_back({dim.get<std::int64_t>(), {}});
     else
-      result.push_back({small(dim.at("factor")), dim.at("symbols")});
+      result.push_back({dim.at("factor"), dim.at("symbols")});
   }
   return result;
 }
 
 WeightRef weight_from(const json& object) {
   auto result = object.get<WeightRef>();
-  for (const auto& sizes : {result.full, result.active})
-    for (const auto size : sizes) small(size);
   if (result.full.size() != result.active.size() || result.full.size() != result.crops.size())
     throw core::Error("weight '" + result.slot + "' has shapes of different lengths");
   for (std::size_t i = 0; i < result.full.size(); ++i)
@@ -99,7 +108,7 @@ WeightRef weight_from(const json& object) {
       throw core::Error("weight '" + result.slot + "' uses more than its slot holds");
   std::int64_t entries = 1;
   for (const auto size : result.full)
-    if ((entries *= size) > kLargest)
+    if ((entries *= size) > std::int64_t{1} << 30)
       throw core::Error("weight '" + result.slot + "' is larger than any");
   return result;
 }
@@ -119,6 +128,7 @@ json to_json(const TaskShape& task) {
 }
 
 TaskShape task_shape_from_json(const json& object) {
+  check_numbers(object);
   TaskShape task;
   for (const auto& from : object.at("inputs"))
     task.inputs.push_back({from.at("name"), dims_from(from.at("shape")),
@@ -146,6 +156,7 @@ json to_json(const Graph& graph) {
 }
 
 Graph graph_from_json(const json& object) {
+  check_numbers(object);
   try {
     Graph graph;
     for (const auto& from : object.at("nodes")) {
@@ -163,7 +174,7 @@ Graph graph_from_json(const json& object) {
       node.shape = dims_from(from.at("shape"));
       if (from.contains("attributes"))
         for (const auto& [key, value] : from.at("attributes").items())
-          node.attributes[key] = small(value);
+          node.attributes[key] = value;
       if (from.contains("reals"))
         node.reals = from.at("reals").get<std::map<std::string, double>>();
       if (from.value("type", "") == "int64") node.type = DataType::int64;
