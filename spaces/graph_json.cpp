@@ -32,8 +32,9 @@ json dims_json(const std::vector<Dim>& shape) {
   return result;
 }
 
-/// Every number is whole, and no extent, attribute or size of a weight is larger than 2^30: sums and
-/// products of a few of them stay exact. Real are the `reals` of a node and the `weight` of a loss.
+/// Every number is whole, and no extent, attribute or size of a weight is larger than 2^30: sums
+/// and products of a few of them stay exact. Real are the `reals` of a node and the `weight` of a
+/// loss.
 void check_numbers(const json& value, int depth = 0) {
   constexpr std::int64_t kLargest = std::int64_t{1} << 30;
   constexpr int kDeepest = 16;
@@ -173,8 +174,7 @@ Graph graph_from_json(const json& object) {
           throw core::Error("node '" + node.name + "' reads a node that does not come before it");
       node.shape = dims_from(from.at("shape"));
       if (from.contains("attributes"))
-        for (const auto& [key, value] : from.at("attributes").items())
-          node.attributes[key] = value;
+        for (const auto& [key, value] : from.at("attributes").items()) node.attributes[key] = value;
       if (from.contains("reals"))
         node.reals = from.at("reals").get<std::map<std::string, double>>();
       if (from.value("type", "") == "int64") node.type = DataType::int64;

@@ -90,7 +90,8 @@ TEST_CASE("the description of a network that does not fit its ops is refused") {
              Catch::Contains("its shape is another"));
   CHECK_THAT(refusal([](auto& json) { json["nodes"][0]["shape"][0] = std::int64_t{1} << 40; }),
              Catch::Contains("holds the number 1099511627776, which no network has"));
-  for (const nlohmann::json& number : {nlohmann::json(0.5), nlohmann::json(1e80), nlohmann::json(~0ULL)})
+  for (const nlohmann::json& number :
+       {nlohmann::json(0.5), nlohmann::json(1e80), nlohmann::json(~0ULL)})
     CHECK_THAT(refusal([&](auto& json) { json["nodes"][1]["inputs"][0] = number; }),
                Catch::Contains("holds the number " + number.dump() + ", which no network has"));
   CHECK_THAT(refusal([](auto& json) {
