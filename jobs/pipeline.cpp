@@ -414,6 +414,7 @@ void say_done(const db::Job& job, const std::string& db) {
 
 JobRun run_job(const RunOptions& options, Goal goal) {
   JobFile file = JobFile::from_file(options.job_file, options.set);
+  const core::Activity activity("job '" + file.name + "'");
   if (goal == Goal::run || goal == Goal::search) expect_objective(file);
   if (goal == Goal::train && !file.sharing)
     throw core::UsageError(
@@ -479,6 +480,7 @@ db::Database existing_database(const std::string& path) {
 Remeasured remeasure_job(const std::string& db, const std::optional<std::string>& name) {
   db::Database database = existing_database(db);
   const db::Job job = named_job(database, name);
+  const core::Activity activity("job '" + job.name + "'");
   Workplace work = reopen(begun_file(database, job), job);
   try {
     return Pipeline(std::move(work), database, job).remeasure();
@@ -493,6 +495,7 @@ JobRun resume_job(const std::string& db, const std::optional<std::string>& name,
   db::Database database = existing_database(db);
   settle_killed_jobs(database);
   db::Job job = named_job(database, name);
+  const core::Activity activity("job '" + job.name + "'");
   if (!set.empty()) {
     const auto file = JobFile::from_text(job.config, job.config_path, set);
     if (file.name != job.name)

@@ -232,6 +232,7 @@ class Plan {
                     core::human_bytes(free) + " are free" + (free < disk_ ? ": TOO LITTLE" : ""));
   }
 
+  core::Activity activity_{"check the job"};
   std::string db_;
   std::optional<db::Reader> reader_;
   std::optional<db::Job> known_;

@@ -542,6 +542,7 @@ std::optional<RankResult> rank(Workplace work, db::Database& database, db::Job j
 
 std::optional<RankResult> run_rank(const RankOptions& options) {
   const JobFile file = JobFile::from_file(options.job_file, options.set);
+  const core::Activity activity("job '" + file.name + "'");
   expect_ranking(file);
   db::Database database(options.db, {.libraries = libraries()});
   const auto known = begun_job(
