@@ -16,7 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kSilence = std::chrono::seconds(5);
+constexpr auto kSilence = std::chrono::seconds(4);  // and a second until that is seen
 constexpr auto kLineEvery = std::chrono::seconds(30);
 
 struct Current {
@@ -38,7 +38,8 @@ void tell(Clock::duration silence, Current& whole) {
   const std::lock_guard lock(activities_mutex);
   const bool named = !activities.empty();
   auto& current = named ? activities.back() : whole;
-  const auto line = current.what + (named ? ", " : " ") + seconds_since(current.since);
+  const auto line =
+      current.what + (named ? ", " : " ") + seconds_since(current.since) + (named ? " so far" : "");
   if (named && detail::redraws_in_place()) return detail::draw_status_line(line);
   if (current.told && silence < kLineEvery) return;
   current.told = true;
@@ -58,6 +59,12 @@ Activity::~Activity() {
     std::erase_if(activities, [&](const Current& current) { return current.key == this; });
   }
   detail::erase_status_line();
+}
+
+void Activity::say(const std::string& what) {
+  const std::lock_guard lock(activities_mutex);
+  for (auto& current : activities)
+    if (current.key == this) current.what = what;
 }
 
 SignsOfLife::SignsOfLife() {

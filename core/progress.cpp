@@ -169,6 +169,7 @@ void Progress::draw(bool last) {
   if (!time.empty()) line += ", " + time;
   if (!note_.empty()) line += ", " + note_;
   if (!terminal_) return write_stderr(line + "\n");
+  activity_.say(line);
   put_status_line(line.substr(0, terminal_width() - 1), last);
 }
 

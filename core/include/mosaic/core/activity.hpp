@@ -14,6 +14,8 @@ class Activity {
  public:
   explicit Activity(std::string what);
   ~Activity();
+  /// Another name for it from now on, such as one that tells how far it is.
+  void say(const std::string& what);
   Activity(const Activity&) = delete;
   Activity& operator=(const Activity&) = delete;
 };
