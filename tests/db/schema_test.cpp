@@ -1,30 +1,18 @@
 // The schema is a promise: older files become today's, and the documented queries work.
 
-#include <sqlite3.h>
-
 #include <cmath>
 #include <map>
 #include <set>
 #include <sstream>
 
 #include "fixtures.hpp"
+#include "sql.hpp"
 
 using namespace mosaic;
 using namespace mosaic::db;
 using namespace mosaic::db::testing;
 
 namespace {
-
-void load(const std::string& path, const std::string& sql) {
-  sqlite3* database = nullptr;
-  REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
-  char* message = nullptr;
-  const int code = sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &message);
-  INFO((message == nullptr ? "" : message));
-  CHECK(code == SQLITE_OK);
-  sqlite3_free(message);
-  sqlite3_close(database);
-}
 
 std::string schema_of(const std::string& path) {
   std::string text;
@@ -123,8 +111,8 @@ TEST_CASE("a database of every earlier schema version becomes today's, with all 
   for (int version = 1; version <= schema_version(); ++version) {
     INFO("schema version " << version);
     const Folder folder;
-    load(folder.file(),
-         slurp(source_dir() + "/tests/db/data/schema-" + std::to_string(version) + ".sql"));
+    mosaic::test::execute(folder.file(), slurp(source_dir() + "/tests/db/data/schema-" +
+                                               std::to_string(version) + ".sql"));
     { const Database migrated(folder.file()); }
     { const Database fresh(folder.file("fresh.db")); }
     CHECK(schema_of(folder.file()) == schema_of(folder.file("fresh.db")));
@@ -210,7 +198,7 @@ TEST_CASE("jobs of databases of every version are taken into one, with all that 
     INFO("schema version " << version);
     const auto number = std::to_string(version);
     const auto old = folder.file("old" + number + ".db");
-    load(old, slurp(source_dir() + "/tests/db/data/schema-" + number + ".sql"));
+    mosaic::test::execute(old, slurp(source_dir() + "/tests/db/data/schema-" + number + ".sql"));
     const auto before = slurp(old);
     const auto copy = folder.file("copy" + number + ".db");
     copy_database(old, copy);

@@ -3,10 +3,10 @@
 #include <cstdlib>
 
 #include "cli/program.hpp"
-#include "jobs/former.hpp"
 #include "mosaic/db/database.hpp"
 #include "mosaic/jobs/pipeline.hpp"
 #include "mosaic/supernet/engine/device.hpp"
+#include "sql.hpp"
 
 using namespace mosaic;
 using cli::test::Folder;

@@ -6,11 +6,11 @@
 #include <filesystem>
 
 #include "cli/program.hpp"
-#include "jobs/former.hpp"
 #include "mosaic/jobs/extract.hpp"
 #include "mosaic/jobs/pipeline.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
+#include "sql.hpp"
 
 using namespace mosaic;
 using cli::test::Folder;

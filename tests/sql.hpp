@@ -1,4 +1,4 @@
-/// Databases of earlier versions, which the tests keep as SQL.
+/// SQL on database files, such as those of earlier versions, which the tests keep as text.
 #pragma once
 
 #include <sqlite3.h>
@@ -8,6 +8,7 @@
 
 namespace mosaic::test {
 
+/// Runs statements; a file that is not there is made.
 inline void execute(const std::string& path, const std::string& sql) {
   sqlite3* database = nullptr;
   REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
