@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "mosaic/core/measurement.hpp"
 #include "mosaic/core/process.hpp"
@@ -178,16 +179,33 @@ TEST_CASE("what was timed while the device was slow, and only that, is measured 
     const db::Reader reader((folder / "r.db").string());
     return reader.measurements(reader.job("timed").id, "latency_ms");
   };
+  // This machine may be slow itself, in the search and afterwards: what it says then is checked
+  // too.
+  const auto suspects = [&] {
+    const db::Reader reader((folder / "r.db").string());
+    std::set<std::string> result;
+    for (const auto& row : reader.suspects(reader.job("timed").id)) result.insert(row.arch);
+    return result;
+  };
   const auto before = rows();
+  const auto asked = suspects();
+  CHECK(asked.count(slow) == 1);
   const auto again = folder.run({"remeasure", "timed", "--db", "r.db"});
   INFO(again.errors);
-  CHECK(again.status == 0);
   const auto after = rows();
-  REQUIRE(after.size() == before.size() + 1);
-  CHECK(after.back().arch == slow);
-  CHECK(after.back().measurement.value < before.back().measurement.value);
-  CHECK_THAT(folder.run({"remeasure", "--db", "r.db"}).errors,
-             Contains("was taken while the device was slow"));
+  std::set<std::string> measured;
+  for (auto i = before.size(); i < after.size(); ++i) {
+    measured.insert(after[i].arch);
+    if (after[i].arch == slow) CHECK(after[i].measurement.value < before.back().measurement.value);
+  }
+  CHECK(measured == asked);
+  CHECK(after.size() == before.size() + asked.size());
+  const auto none_better = suspects() == asked;
+  CHECK(again.status == (none_better ? 1 : 0));
+  CHECK(Contains("the device is still slow: all").match(again.errors) == none_better);
+  if (suspects().empty())
+    CHECK_THAT(folder.run({"remeasure", "--db", "r.db"}).errors,
+               Contains("was taken while the device was slow"));
 }
 
 TEST_CASE("values that differ behind many equal digits, or lie near zero, are told apart") {

@@ -63,12 +63,11 @@ class Browser {
 
   /// Value of an expression inside the page.
   Json see(const std::string& expression) {
-    const auto answer =
-        call("Runtime.evaluate",
-             {{"expression", expression}, {"returnByValue", true}, {"awaitPromise", true}});
+    const auto answer = evaluate(expression);
     INFO(expression << ": " << answer.dump());
-    REQUIRE_FALSE(answer.contains("exceptionDetails"));
-    return answer["result"].value("value", Json());
+    REQUIRE(answer.contains("result"));
+    REQUIRE_FALSE(answer["result"].contains("exceptionDetails"));
+    return answer["result"]["result"].value("value", Json());
   }
 
   /// Waits until an expression is true; what the page holds where it never is.
@@ -76,7 +75,9 @@ class Browser {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
     const auto guarded =
         "(() => { try { return !!(" + expression + "); } catch { return false; } })()";
-    while (see(guarded) != true) {
+    // A page that is just being left answers with an error: it is asked again.
+    const Json yes = {{"type", "boolean"}, {"value", true}};
+    while (evaluate(guarded).value("/result/result"_json_pointer, Json()) != yes) {
       if (std::chrono::steady_clock::now() > until)
         FAIL("never true: " << expression << "; the page says "
                             << see("document.body?.innerText.slice(0, 2000)").dump());
@@ -85,7 +86,20 @@ class Browser {
   }
 
  private:
+  Json evaluate(const std::string& expression) {
+    return answer("Runtime.evaluate",
+                  {{"expression", expression}, {"returnByValue", true}, {"awaitPromise", true}});
+  }
+
   Json call(const std::string& method, const Json& parameters) {
+    const auto given = answer(method, parameters);
+    INFO(method << ": " << given.dump());
+    REQUIRE(given.contains("result"));
+    return given["result"];
+  }
+
+  /// What a method answers: its "result", or an "error".
+  Json answer(const std::string& method, const Json& parameters) {
     Json message{{"id", ++last_}, {"method", method}, {"params", parameters}};
     if (!session_.empty()) message["sessionId"] = session_;
     auto text = message.dump() + '\0';
@@ -95,11 +109,8 @@ class Browser {
       sent += static_cast<std::size_t>(count);
     }
     for (;;) {
-      const auto answer = Json::parse(hear());
-      if (answer.value("id", 0) != last_) continue;  // an event
-      INFO(method << ": " << answer.dump());
-      REQUIRE(answer.contains("result"));
-      return answer["result"];
+      auto given = Json::parse(hear());
+      if (given.value("id", 0) == last_) return given;  // anything else is an event
     }
   }
 
