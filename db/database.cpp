@@ -22,7 +22,7 @@ double finite_or_nan(double value) {
 
 void set_journal(Connection& connection) {
   const auto& path = connection.path();
-  const auto system = network_file_system_of(folder_of(path));
+  const auto system = network_file_system_of(folder_of(real_path(path)));
   // The write-ahead log needs memory shared by all who have the file open, which machines have not.
   const std::string wanted = system.empty() ? "wal" : "delete";
   std::string mode;
