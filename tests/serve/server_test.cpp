@@ -304,6 +304,13 @@ TEST_CASE("a database that is gone, or another one, is noticed") {
   CHECK(Json::parse(back->body)["jobs"][0]["name"] == "after");
 }
 
+TEST_CASE("only addresses of the loopback interface, and localhost, are this machine alone") {
+  for (const std::string host : {"localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1"})
+    CHECK(serve::is_loopback(host));
+  for (const std::string host : {"127.example.org", "127.0.0.1.example.org", "0.0.0.0", "::", ""})
+    CHECK_FALSE(serve::is_loopback(host));
+}
+
 TEST_CASE("a server that cannot be is refused with a way out") {
   const Folder folder;
   CHECK_THAT(error_of([&] { const Running server(folder.file()); }),
