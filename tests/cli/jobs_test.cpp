@@ -1,4 +1,4 @@
-// Databases as a whole: jobs renamed, deleted, merged; and what a shell completes.
+// Databases as a whole: jobs renamed, deleted, merged.
 #include <signal.h>
 
 #include <catch2/catch.hpp>
@@ -165,42 +165,6 @@ TEST_CASE("a dry run says what a job will do and makes nothing") {
              Contains("goes on in r.db, phase 'search'") && Contains("18 more networks"));
   CHECK(dry({"--set", "search.population=12"}).status == 2);
   CHECK(slurp(folder / "r.db") == before);
-}
-
-TEST_CASE("bash completes commands, options, choices, and jobs of the database") {
-  const Folder folder("complete");
-  folder.write("t.csv", table());
-  folder.write("j.toml", kTableJob);
-  REQUIRE(folder.run({"search", "j.toml", "--db", "r.db"}).status == 0);
-  const auto script = folder.run({"completion", "bash"});
-  REQUIRE(script.status == 0);
-  folder.write("mosaic.bash", script.output);
-  // The program by its name, and what readline would ask.
-  folder.write("ask.bash",
-               "mosaic() { \"$MOSAIC_BINARY\" \"$@\"; }\nsource mosaic.bash\n"
-               "COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _mosaic\n"
-               "echo \"${COMPREPLY[*]}\"\n");
-  const auto completed = [&](const std::string& words) {
-    const auto command =
-        "cd '" + (folder / "").string() + "' && bash ask.bash " + words + " > answer";
-    REQUIRE(std::system(command.c_str()) == 0);
-    return slurp(folder / "answer");
-  };
-  CHECK(completed("mosaic fro") == "front\n");
-  CHECK(completed("mosaic predictor su") == "suggest\n");
-  CHECK(completed("mosaic front --ge") == "--generation\n");
-  CHECK(completed("mosaic best --goal ''") == "max min\n");
-  CHECK(completed("mosaic front --db r.db ''") == "j\n");
-  CHECK(completed("mosaic front --db r.db --job ''") == "j\n");
-  CHECK(completed("mosaic front --db ''") == "\n");  // files, by readline
-  for (const std::string shell : {"zsh", "fish"}) {
-    const auto text = folder.run({"completion", shell}).output;
-    CHECK_THAT(text, Contains("hypervolume of a job by generation") && Contains("generation"));
-    folder.write("mosaic." + shell, text);
-    if (std::system(("command -v " + shell + " > /dev/null").c_str()) == 0)
-      CHECK(std::system(
-                (shell + " -n '" + (folder / ("mosaic." + shell)).string() + "'").c_str()) == 0);
-  }
 }
 
 TEST_CASE("databases are merged with all that their jobs have") {
