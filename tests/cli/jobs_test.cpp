@@ -6,6 +6,7 @@
 #include <set>
 
 #include "job.hpp"
+#include "sql.hpp"
 #include "table_job.hpp"
 
 using namespace mosaic::cli::test;
@@ -86,7 +87,7 @@ TEST_CASE("a job is deleted, and its files where they are to be") {
   const auto kept = folder.run({"jobs", "--db", "r.db", "--delete", "j"});
   INFO(kept.errors);
   REQUIRE(kept.status == 0);
-  CHECK_THAT(kept.output, Contains("job 'j' is deleted from r.db") && Contains("1 files of it") &&
+  CHECK_THAT(kept.output, Contains("job 'j' is deleted from r.db") && Contains("1 file of it") &&
                               Contains("--with-files would have deleted them"));
   CHECK(std::filesystem::exists(folder / "r-files/j/supernet.safetensors"));
   CHECK(names(folder, "r.db") == "k ");
@@ -102,6 +103,78 @@ TEST_CASE("a job is deleted, and its files where they are to be") {
                               "FROM measurements) AS n"})
                         .output)[0]["n"] == 0);
   CHECK(folder.run({"jobs", "--db", "r.db", "--delete", "k"}).status == 1);
+}
+
+TEST_CASE("only files that Mosaic wrote are deleted, and each is named") {
+  const Folder folder("written");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  {
+    mosaic::db::Database database((folder / "r.db").string());
+    database.save_state(database.job().id, "predictor ms", "{}");
+  }
+  std::filesystem::create_directories(folder / "r-files/j");
+  const std::vector<std::string> written{"supernet.safetensors", "supernets.safetensors",
+                                         "alone-0123456789ab.safetensors", "ms.predictor.json"};
+  const std::vector<std::string> mine{"my-model.safetensors", "alone-at-home.safetensors",
+                                      "alone-0123456789abc.safetensors", "score.predictor.json",
+                                      "board.predictor.json"};
+  for (const auto& name : written) folder.write("r-files/j/" + name, "weights");
+  for (const auto& name : mine) folder.write("r-files/j/" + name, "of the user");
+  const auto deleted = folder.run({"jobs", "--db", "r.db", "--delete", "j", "--with-files"});
+  INFO(deleted.output);
+  REQUIRE(deleted.status == 0);
+  CHECK_THAT(deleted.output, Contains("4 files of it") && Contains("deleted:"));
+  for (const auto& name : written) {
+    CHECK_FALSE(std::filesystem::exists(folder / ("r-files/j/" + name)));
+    CHECK_THAT(deleted.output, Contains("r-files/j/" + name + "\n"));
+  }
+  for (const auto& name : mine) {
+    CHECK(std::filesystem::exists(folder / ("r-files/j/" + name)));
+    CHECK_THAT(deleted.output, !Contains(name));
+  }
+}
+
+TEST_CASE("a copied or merged database leaves the files of the one that it comes from") {
+  const Folder folder("others");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  std::filesystem::create_directories(folder / "r-files/j");
+  folder.write("r-files/j/supernet.safetensors", "weights");
+  const auto weights = folder / "r-files/j/supernet.safetensors";
+  const auto left = [&](const std::string& db, const std::string& why) {
+    INFO(db);
+    const auto renamed = folder.run({"jobs", "--db", db, "--rename", "j", "k"});
+    CHECK(renamed.status == 0);
+    CHECK(std::filesystem::exists(weights));
+    const auto deleted = folder.run({"jobs", "--db", db, "--delete", "k", "--with-files"});
+    CHECK(deleted.status == 0);
+    CHECK_THAT(deleted.output,
+               Contains("1 file of it") && Contains("left in " + weights.parent_path().string()) &&
+                   Contains(why) && Contains("rm -r " + weights.parent_path().string()));
+    CHECK(std::filesystem::exists(weights));
+  };
+  std::filesystem::copy_file(folder / "r.db", folder / "copy.db");
+  left("copy.db", "it is not in " + (folder / "copy-files").string());
+  std::filesystem::create_directories(folder / "other");
+  std::filesystem::copy_file(folder / "r.db", folder / "other/r.db");
+  left("other/r.db", "it is not in " + (folder / "other/r-files").string());
+  REQUIRE(folder.run({"merge", "r.db", "--out", "all.db"}).status == 0);
+  left("all.db", "it is not in " + (folder / "all-files").string());
+  // Its files would lie where those of r.db do.
+  std::filesystem::copy_file(folder / "r.db", folder / "r.bak");
+  left("r.bak", "another database beside r.bak may use it");
+  std::filesystem::remove(folder / "r.bak");
+  // Two jobs of one database.
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db", "--set", "job.name=l"}).status == 0);
+  mosaic::test::execute((folder / "r.db").string(),
+                        "UPDATE jobs SET folder = (SELECT folder FROM jobs WHERE name = 'j')");
+  left("r.db", "job 'l' uses it too");
+  // The last one has them to itself.
+  REQUIRE(folder.run({"jobs", "--db", "r.db", "--delete", "l", "--with-files"}).status == 0);
+  CHECK_FALSE(std::filesystem::exists(weights.parent_path()));
 }
 
 TEST_CASE("nothing is renamed or deleted while a process writes the database") {
