@@ -14,6 +14,7 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/db/file.hpp"
 #include "mosaic/jobs/job_state.hpp"
 #include "mosaic/jobs/workplace.hpp"
 
@@ -110,6 +111,19 @@ std::string shared_by(const db::Reader& database, const db::Job& job, const std:
   return has_namesake(db) ? "another database beside " + database.path() + " may use it" : "";
 }
 
+/// Throws UsageError where a file of this name, or a log of one that was there, is left: SQLite
+/// would take the log for part of the new file.
+void expect_nothing(const std::string& out) {
+  if (fs::exists(fs::symlink_status(out)))
+    throw core::UsageError(out + " exists already", "name a new file with --out");
+  for (const char* suffix : {"-wal", "-shm", "-journal"})
+    if (const auto left = out + suffix; fs::exists(fs::symlink_status(left)))
+      throw core::UsageError(
+          left + " is left of a database that is gone, and would become part of the new one",
+          "name another file with --out, or, if nothing is missing, remove it: rm " +
+              core::quoted(left));
+}
+
 /// A folder beside the merged database, for copies of its parts.
 class Parts {
  public:
@@ -197,8 +211,7 @@ Deleted delete_job(const std::string& db, const std::string& name, bool with_fil
 
 std::size_t merge_databases(const std::vector<std::string>& sources, const std::string& out,
                             const std::vector<Renaming>& renamings) {
-  if (fs::exists(out))
-    throw core::UsageError(out + " exists already", "name a new file with --out");
+  expect_nothing(out);
   const Parts parts(out);
   std::map<std::string, std::string> owner;  // of a name
   for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -217,9 +230,13 @@ std::size_t merge_databases(const std::vector<std::string>& sources, const std::
     db::Database merged(parts.file(0));
     for (std::size_t i = 1; i < sources.size(); ++i) {
       core::check_interrupt();
+      if (const auto own = db::own_tables(parts.file(i)); !own.empty())
+        core::log_warning("left out of " + sources[i] + ", as Mosaic did not make them: " +
+                          (own.size() == 1 ? "table " : "tables ") + core::join(own));
       merged.append(parts.file(i));
     }
   }
+  db::take_log_in(parts.file(0));
   fs::rename(parts.file(0), out);
   return owner.size();
 }

@@ -1,5 +1,6 @@
 // Databases as a whole: jobs renamed, deleted, merged.
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -293,4 +294,77 @@ TEST_CASE("databases are merged with all that their jobs have") {
              Contains("names no job of the databases given"));
   CHECK_THAT(folder.run({"merge", "none.db", "--out", "d.db"}).errors,
              Contains("there is no results database none.db"));
+}
+
+TEST_CASE("a merge that finds no room leaves nothing that looks whole") {
+  const Folder folder("room");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "a.db"}).status == 0);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "b.db", "--set", "job.name=k"}).status == 0);
+  {
+    // Most of the merged file is not written again, so that its log stays smaller.
+    mosaic::db::Database database((folder / "a.db").string());
+    database.save_state(database.job().id, "much", std::string(1'000'000, 'x'));
+  }
+  REQUIRE(folder.run({"merge", "a.db", "b.db", "--out", "whole.db"}).status == 0);
+  const auto size = std::filesystem::file_size(folder / "whole.db");
+  // A limit on file sizes is the full disk that needs no disk: the log has room, the file has not.
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit limit{size - 4096, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  const auto merged = folder.run({"merge", "a.db", "b.db", "--out", "c.db"});
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  CHECK(merged.status == 1);
+  CHECK_THAT(merged.errors, Contains("cannot be brought into one file") &&
+                                Contains("no space left") && Contains("free some space"));
+  CHECK(merged.output.empty());
+  for (const auto& entry : std::filesystem::directory_iterator(folder / ""))
+    CHECK(entry.path().filename().string().find("c.db") == std::string::npos);
+}
+
+TEST_CASE("a log that is left of another database does not get into a merged one") {
+  const Folder folder("stale");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "a.db"}).status == 0);
+  for (const std::string left : {"-wal", "-shm", "-journal"}) {
+    folder.write("c.db" + left, "of another database");
+    const auto refused = folder.run({"merge", "a.db", "--out", "c.db"});
+    CHECK(refused.status == 2);
+    CHECK_THAT(refused.errors, Contains("c.db" + left + " is left of a database that is gone") &&
+                                   Contains("rm c.db" + left));
+    CHECK_FALSE(std::filesystem::exists(folder / "c.db"));
+    CHECK(slurp(folder / ("c.db" + left)) == "of another database");
+    std::filesystem::remove(folder / ("c.db" + left));
+  }
+  CHECK(folder.run({"merge", "a.db", "--out", "c.db"}).status == 0);
+}
+
+TEST_CASE("tables and columns that a user added do not keep databases apart") {
+  const Folder folder("own");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "a.db"}).status == 0);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "b.db", "--set", "job.name=k"}).status == 0);
+  const auto own = [&](const std::string& db, const std::string& table) {
+    mosaic::test::execute((folder / db).string(),
+                          "CREATE TABLE " + table + " (job INTEGER, text TEXT); INSERT INTO " +
+                              table + " VALUES (1, 'good'); ALTER TABLE jobs ADD COLUMN " + table +
+                              " TEXT");
+  };
+  own("a.db", "notes");
+  own("b.db", "\"my marks\"");
+  const auto merged = folder.run({"merge", "a.db", "b.db", "--out", "c.db"});
+  INFO(merged.errors);
+  REQUIRE(merged.status == 0);
+  CHECK_THAT(merged.errors,
+             Contains("left out of b.db, as Mosaic did not make them: table my marks"));
+  CHECK(names(folder, "c.db") == "j k ");
+  CHECK(everything(folder, "c.db", "j") == everything(folder, "a.db", "j"));
+  CHECK(everything(folder, "c.db", "k") == everything(folder, "b.db", "k"));
+  const mosaic::db::Reader reader((folder / "c.db").string());
+  CHECK(reader.query("SELECT text FROM notes").rows.size() == 1);
+  CHECK(reader.query("SELECT * FROM sqlite_master WHERE name = 'my marks'").rows.empty());
 }

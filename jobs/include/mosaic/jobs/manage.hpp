@@ -31,8 +31,10 @@ struct Renaming {
   std::string db, from, to;
 };
 /// Writes the jobs of several databases, with all that they have, into a new one, in this order.
-/// The sources are read only and may be of an older schema; `out` appears when it is whole. Gives
-/// the number of jobs. Throws core::UsageError where two have a job of one name, or `out` is there.
+/// Tables that a user added to the first one stay; those of the others are left out, with a
+/// warning. The sources are read only and may be of an older schema; `out` appears when it is
+/// whole. Gives the number of jobs. Throws core::UsageError where two have a job of one name, or
+/// `out` is there, or the log of a database of that name.
 std::size_t merge_databases(const std::vector<std::string>& sources, const std::string& out,
                             const std::vector<Renaming>& renamings);
 
