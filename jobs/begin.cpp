@@ -87,12 +87,25 @@ db::Job with_file(const db::Reader& database, const db::Job& known, const JobFil
   return job;
 }
 
+bool begins_anew(const db::Reader& database, const db::Job& known, const JobFile& file) {
+  return known.config_hash != file.hash && known.status != "finished" &&
+         database.has_nothing(known.id);
+}
+
+void expect_supernet(const db::Reader& database, const db::Job& job) {
+  const auto checkpoint = supernet_path(job.folder);
+  if (database.state(job.id, "trained") && !std::filesystem::exists(checkpoint))
+    throw core::Error(
+        "the supernet of job '" + job.name + "' is gone: " + checkpoint + " does not exist",
+        "restore the file, or begin a new job");
+}
+
 std::optional<db::Job> begun_job(db::Database& database, const JobFile& file,
                                  const std::string& advice) {
   settle_killed_jobs(database);
   const auto known = database.find_job(file.name);
-  if (!known || known->config_hash == file.hash) return known;
-  if (known->status != "finished" && database.discard_job(known->id)) {
+  if (!known) return known;
+  if (begins_anew(database, *known, file) && database.discard_job(known->id)) {
     core::log_info("job '" + file.name + "' had not come to its first step (" + known->status +
                    "): it begins anew with " + file.path + " as it is now");
     return std::nullopt;
