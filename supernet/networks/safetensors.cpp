@@ -110,7 +110,7 @@ TensorFile load_tensors(const std::string& path) {
           bytes = std::numeric_limits<std::size_t>::max();
       if (bytes != end - begin) damaged(path, "tensor '" + name + "' has the wrong size");
       at::Tensor tensor = at::empty(shape, type);
-      std::memcpy(tensor.data_ptr(), data + begin, end - begin);
+      if (bytes > 0) std::memcpy(tensor.data_ptr(), data + begin, bytes);
       file.tensors[name] = tensor;
     }
   } catch (const json::exception&) {
