@@ -21,6 +21,14 @@ Value embedding(SpaceBuilder& b, const std::string& name, Value tokens, const Ex
                           {Crop::leading, Crop::leading}, Init::embedding, group)});
 }
 
+Value tied_logits(SpaceBuilder& b, const std::string& name, Value x, const std::string& table,
+                  std::int64_t vocabulary, const std::string& group) {
+  return b.node(name, "linear", {x}, {{"out", vocabulary}},
+                {b.weight("weight", table + ".weight", {vocabulary, features(b, x)},
+                          {Crop::leading, Crop::leading}, Init::embedding, group),
+                 b.weight("bias", name + ".bias", {vocabulary}, {Crop::leading}, Init::zeros, "")});
+}
+
 Value positions(SpaceBuilder& b, const std::string& name, Value x, std::int64_t longest) {
   return b.node(name, "positions", {x}, {},
                 {b.weight("weight", name + ".weight", {longest, features(b, x)},
@@ -48,39 +56,45 @@ Value dropout(SpaceBuilder& b, const std::string& name, Value x, double p) {
 
 Value attention(SpaceBuilder& b, const std::string& name, Value x, Value memory,
                 const AttentionOptions& options, std::optional<Value> mask) {
-  const Extent kv_heads = options.kv_heads.value_or(options.heads);
-  const Extent out = options.out.value_or(features(b, x));
-  const auto project = [&](const char* part, Value from, const Extent& heads) {
-    return projection(b, name + part, from, heads * options.head_size, options.bias, options.group);
-  };
-  Value q = project(".q", x, options.heads);
-  Value k = project(".k", memory, kv_heads);
-  const Value v = project(".v", memory, kv_heads);
-  if (options.rotary > 0) {
-    q = b.node(name + ".q_turned", "rotary", {q}, {{"heads", options.heads}}, {},
-               {{"base", options.rotary}});
-    k = b.node(name + ".k_turned", "rotary", {k}, {{"heads", kv_heads}}, {},
-               {{"base", options.rotary}});
-  }
-  std::vector<Value> inputs{q, k, v};
-  if (mask) inputs.push_back(*mask);
-  const Value attended = b.node(
-      name + ".heads", "attention", inputs,
-      {{"heads", options.heads}, {"kv_heads", kv_heads}, {"causal", options.causal ? 1 : 0}});
-  return projection(b, name + ".out", attended, out, options.bias, options.group);
+  return b.scope(name, [&] {
+    const Extent kv_heads = options.kv_heads.value_or(options.heads);
+    const auto project = [&](const char* part, Value from, const Extent& heads) {
+      return projection(b, part, from, heads * options.head_size, options.bias, options.group);
+    };
+    const auto turned = [&](const char* part, Value from, const Extent& heads) {
+      return b.node(part, "rotary", {from}, {{"heads", heads}}, {}, {{"base", options.rotary}});
+    };
+    Value q = project("q", x, options.heads);
+    Value k = project("k", memory, kv_heads);
+    const Value v = project("v", memory, kv_heads);
+    if (options.rotary > 0) {
+      q = turned("q_turned", q, options.heads);
+      k = turned("k_turned", k, kv_heads);
+    }
+    std::vector<Value> inputs{q, k, v};
+    if (mask) inputs.push_back(*mask);
+    const Value attended = b.node(
+        "heads", "attention", inputs,
+        {{"heads", options.heads}, {"kv_heads", kv_heads}, {"causal", options.causal ? 1 : 0}});
+    return projection(b, "out", attended, options.out.value_or(features(b, x)), options.bias,
+                      options.group);
+  });
 }
 
 Value feed_forward(SpaceBuilder& b, const std::string& name, Value x,
                    const FeedForwardOptions& options) {
-  const Extent out = features(b, x);
-  Value y = projection(b, name + ".in", x, options.inner, options.bias, options.group);
-  if (options.activation == "swiglu") {
-    const Value gate = projection(b, name + ".gate", x, options.inner, options.bias, options.group);
-    y = b.node(name + ".activation", "multiply", {b.node(name + ".silu", "silu", {gate}), y});
-  } else {
-    y = b.node(name + ".activation", options.activation, {y});
-  }
-  return projection(b, name + ".out", y, out, options.bias, options.group);
+  return b.scope(name, [&] {
+    const auto project = [&](const char* part, Value from, const Extent& out) {
+      return projection(b, part, from, out, options.bias, options.group);
+    };
+    Value y = project("in", x, options.inner);
+    if (options.activation == "swiglu")
+      y = b.node("activation", "multiply",
+                 {b.node("silu", "silu", {project("gate", x, options.inner)}), y});
+    else
+      y = b.node("activation", options.activation, {y});
+    return project("out", y, features(b, x));
+  });
 }
 
 }  // namespace mosaic::spaces

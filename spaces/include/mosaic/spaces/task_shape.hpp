@@ -52,4 +52,20 @@ struct ImageShape {
 /// Of image_task() where there is no task. Throws core::UsageError for a task of another kind.
 ImageShape image_shape(const TaskShape& task);
 
+/// Classification of texts: one input "tokens" [length], numbers below `vocabulary` where 0 is
+/// padding, and a logit for each class.
+TaskShape text_task(std::int64_t vocabulary = 8000, std::int64_t classes = 2,
+                    std::int64_t length = 32);
+/// A logit for each token of the vocabulary at every position: masked or causal language models.
+TaskShape language_task(std::int64_t vocabulary = 8000, std::int64_t length = 128);
+
+/// What spaces over tokens need to know of a task.
+struct TokenShape {
+  Port tokens;
+  std::int64_t classes = 0;     ///< logits
+  bool every_position = false;  ///< at each position, or of the whole text
+};
+/// Of text_task() where there is no task. Throws core::UsageError for a task of another kind.
+TokenShape token_shape(const TaskShape& task);
+
 }  // namespace mosaic::spaces

@@ -10,9 +10,13 @@
 namespace mosaic::spaces {
 
 /// Features of tokens: [length] -> [length, out]. `tokens`: how many there are. Its table is the
-/// slot "<name>.weight": logits() may use it again.
+/// slot "<name>.weight"; tied_logits() uses it again.
 Value embedding(SpaceBuilder& b, const std::string& name, Value tokens, const Extent& out,
                 std::int64_t vocabulary, const std::string& group = {});
+/// A logit for each token, by the table of an embedding: [length, features] -> [length,
+/// vocabulary].
+Value tied_logits(SpaceBuilder& b, const std::string& name, Value x, const std::string& table,
+                  std::int64_t vocabulary, const std::string& group = {});
 /// Adds a learned row for each of at most `longest` positions.
 Value positions(SpaceBuilder& b, const std::string& name, Value x, std::int64_t longest);
 Value layer_norm(SpaceBuilder& b, const std::string& name, Value x, double epsilon = 1e-5);
@@ -31,8 +35,8 @@ struct AttentionOptions {
   std::string group = {};
 };
 /// Projects `x` to queries and `memory` (x itself: self-attention) to keys and values, attends, and
-/// projects back: nodes NAME.q, .k, .v, .heads, .out. `mask`: [length of memory], 1 where it
-/// counts.
+/// projects back: nodes NAME.q, .k, .v, .heads, .out, whose weights are shared alike. `mask`:
+/// [length of memory], 1 where it counts.
 Value attention(SpaceBuilder& b, const std::string& name, Value x, Value memory,
                 const AttentionOptions& options, std::optional<Value> mask = {});
 
