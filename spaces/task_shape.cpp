@@ -46,10 +46,9 @@ ImageShape image_shape(const TaskShape& task) {
   if (task.inputs.size() != 1 || port.name != "image" || port.type != DataType::float32 ||
       port.shape.size() != 3 || task.output.size() != 1 || !fixed(port.shape) ||
       !fixed(task.output))
-    throw core::UsageError(
+    throw UnfitTask(
         "it takes images [channels, height, width] and gives a logit a class, and the task has " +
-            to_string(task),
-        "choose a space for this task (mosaic spaces lists them)");
+        to_string(task));
   return {port.shape[0].factor, port.shape[1].factor, port.shape[2].factor, task.output[0].factor};
 }
 
@@ -73,11 +72,10 @@ TokenShape token_shape(const TaskShape& task) {
                       port.shape[0].symbols.size() == 1;
   const bool every = task.output.size() == 2 && tokens && task.output[0] == port.shape[0];
   if (!tokens || !(every || task.output.size() == 1) || !task.output.back().symbols.empty())
-    throw core::UsageError(
+    throw UnfitTask(
         "it takes tokens, and gives a logit a class, of the text or of each position, and the task "
         "has " +
-            to_string(task),
-        "choose a space for this task (mosaic spaces lists them)");
+        to_string(task));
   return {port, task.output.back().factor, every};
 }
 
