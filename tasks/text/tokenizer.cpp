@@ -45,7 +45,7 @@ std::string name_of(std::span<const std::string> lines, std::int64_t vocabulary)
   core::Hasher hasher;
   hasher.add("unigram 1").add(vocabulary);
   for (const auto& line : lines) hasher.add(line);
-  return hasher.hex() + ".model";
+  return hasher.hex() + ".tokenizer";
 }
 
 std::string learn(std::span<const std::string> lines, std::int64_t vocabulary) {
@@ -72,6 +72,25 @@ std::string learn(std::span<const std::string> lines, std::int64_t vocabulary) {
                 lines.size(), core::printable(status.message())),
         "give more text, another [task] vocabulary, or a model file ([task] tokenizer)");
   return model;
+}
+
+/// A kept model begins with its hash: SentencePiece takes half a file for a whole one.
+std::string read_kept(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return {};
+  auto content = core::read_file(path.string());
+  const std::size_t digits = core::hash_hex("").size();
+  if (content.size() <= digits) return {};
+  auto model = content.substr(digits);
+  return content.compare(0, digits, core::hash_hex(model)) == 0 ? model : std::string();
+}
+
+void keep(const std::filesystem::path& path, const std::string& model) {
+  try {
+    std::filesystem::create_directories(path.parent_path());
+    core::write_file_atomic(path.string(), core::hash_hex(model) + model);
+  } catch (const std::exception& error) {
+    core::log_warning(std::string("the vocabulary is not kept for the next time: ") + error.what());
+  }
 }
 
 }  // namespace
@@ -105,22 +124,10 @@ Tokenizer::Tokenizer(std::string bytes, const std::string& origin) {
 Tokenizer Tokenizer::learned(std::span<const std::string> lines, std::int64_t vocabulary) {
   const auto folder = cache_folder();
   const auto path = folder / name_of(lines, vocabulary);
-  if (!folder.empty() && std::filesystem::exists(path)) {
-    try {
-      return from_file(path.string());
-    } catch (const core::Error&) {  // half a file: learned anew
-    }
-  }
+  if (auto kept = folder.empty() ? std::string() : read_kept(path); !kept.empty())
+    return Tokenizer(std::move(kept), path.string());
   auto bytes = learn(lines, vocabulary);
-  if (!folder.empty()) {
-    try {
-      std::filesystem::create_directories(folder);
-      core::write_file_atomic(path.string(), bytes);
-    } catch (const std::exception& error) {
-      core::log_warning(std::string("the vocabulary is not kept for the next time: ") +
-                        error.what());
-    }
-  }
+  if (!folder.empty()) keep(path, bytes);
   return Tokenizer(std::move(bytes), "the vocabulary");
 }
 

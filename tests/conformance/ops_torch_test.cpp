@@ -4,7 +4,9 @@
 #include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 
+#include "mosaic/core/files.hpp"
 #include "mosaic/spaces/builder.hpp"
 #include "mosaic/spaces/ops.hpp"
 #include "mosaic/spaces/space.hpp"
@@ -151,6 +153,16 @@ TEST_CASE("every op has a use in this test, and a kernel unless bind resolves it
     if (name != "input" && name != "select") REQUIRE(supernet::op_kernels().contains(name));
   }
   for (const auto& name : supernet::op_kernels().names()) REQUIRE(spaces::ops().contains(name));
+}
+
+TEST_CASE("every op is known to the Python module that runs extracted networks") {
+  const auto source = core::read_file(std::string(std::getenv("MOSAIC_SOURCE_DIR")) +
+                                      "/python/mosaic_nas/subnet.py");
+  for (const auto& name : spaces::ops().names())
+    if (name != "input" && name != "select") {
+      INFO(name);
+      CHECK(source.find('"' + name + '"') != std::string::npos);
+    }
 }
 
 TEST_CASE("every op: the kernel gives the shape that the specification infers") {
