@@ -4,7 +4,9 @@
 #include <sstream>
 
 #include "command.hpp"
+#include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/db/database.hpp"
 
 namespace mosaic::cli {
 namespace {
@@ -44,6 +46,7 @@ std::string one_line(std::string text) {
 void collect(const CLI::App& app, const std::string& words, std::vector<Command>& commands) {
   Command command{words, one_line(app.get_description()), {}, {}};
   for (const auto* option : app.get_options()) {
+    if (option->get_group().empty()) continue;  // hidden
     Argument argument;
     argument.summary = one_line(option->get_description());
     argument.flag = option->get_items_expected_max() == 0;
@@ -79,8 +82,71 @@ std::string single_quoted(const std::string& text) {
   return quoted + "'";
 }
 
-constexpr const char* kJobs =
-    R"(mosaic -q query --db "$db" --csv 'SELECT name FROM jobs' 2>/dev/null | tail -n +2)";
+/// A raw name a line. They come from a database, which may be anybody's: no shell may expand them.
+constexpr const char* kJobs = R"(mosaic -q completion --jobs "$db" 2>/dev/null)";
+
+void print_jobs(const std::string& db) {
+  for (const auto& job : db::Reader(db).jobs())
+    if (core::printable(job.name) == job.name) std::cout << job.name << "\n";
+}
+
+/// A word of the command line as bash will read it, but nothing in it is run or looked up.
+constexpr const char* kBashWords = R"sh(_mosaic_plain() {
+  local text=$1 part=
+  plain=
+  case $text in
+    \'*) text=${text#\'}; plain=${text%\'}; return;;
+    \"*) text=${text#\"}; text=${text%\"};;
+    '~/'*) text=$HOME/${text#'~/'};;
+  esac
+  while [[ $text == *\\* ]]; do
+    part=${text%%\\*}
+    text=${text#*\\}
+    plain+=$part${text:0:1}
+    text=${text:1}
+  done
+  plain+=$text
+}
+)sh";
+
+/// readline takes "--db=FILE" for three words, unless '=' was taken out of COMP_WORDBREAKS.
+constexpr const char* kBashBegin =
+    R"sh(  local word plain command='' words='' jobs='' db=results.db lead='' quoted i
+  local -a all=()
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+  COMPREPLY=()
+  if [[ $cur == --*=* ]]; then
+    prev=${cur%%=*} lead=${cur%%=*}= cur=${cur#*=}
+  elif [[ $cur == '=' ]]; then
+    cur=''
+  elif [[ $prev == '=' ]]; then
+    prev=${COMP_WORDS[COMP_CWORD-2]}
+  fi
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    if [[ $word == --db ]]; then
+      db=${COMP_WORDS[i+1]}
+      [[ $db == '=' ]] && db=${COMP_WORDS[i+2]}
+      _mosaic_plain "$db"; db=$plain
+    elif [[ $word == --db=* ]]; then
+      _mosaic_plain "${word#--db=}"; db=$plain
+    fi
+)sh";
+
+/// Behind an open quote bash would still expand some characters: names that have them are left out.
+constexpr const char* kBashEnd = R"sh(  else
+    IFS=' ' read -ra all <<< "$words"
+  fi
+  _mosaic_plain "$cur"
+  for word in "${all[@]}"; do
+    [[ $word == "$plain"* ]] || continue
+    case $cur in
+      \'*) [[ $word == *\'* ]] || COMPREPLY+=("$lead$word");;
+      \"*) [[ $word == *[\"\$\`\\!]* ]] || COMPREPLY+=("$lead$word");;
+      *) printf -v quoted %q "$word"; COMPREPLY+=("$lead$quoted");;
+    esac
+  done
+)sh";
 
 void bash(const std::vector<Command>& commands) {
   std::ostringstream inner, words, values, jobs;
@@ -105,15 +171,8 @@ void bash(const std::vector<Command>& commands) {
     }
   }
   std::cout << "# bash completion of mosaic, by `mosaic completion bash`\n"
-               "_mosaic() {\n"
-               "  local word command='' words='' jobs='' db=results.db i\n"
-               "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-               "  COMPREPLY=()\n"
-               "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-               "    word=${COMP_WORDS[i]}\n"
-               "    [[ $word == --db ]] && db=${COMP_WORDS[i+1]}\n"
-               "    case \"${command:+$command }$word\" in\n      "
-            << inner.str()
+            << kBashWords << "_mosaic() {\n"
+            << kBashBegin << "    case \"${command:+$command }$word\" in\n      " << inner.str()
             << ") command=\"${command:+$command }$word\";;\n"
                "    esac\n"
                "  done\n"
@@ -125,14 +184,12 @@ void bash(const std::vector<Command>& commands) {
             << "    *) ;;\n"
                "  esac\n"
                "  case \"$command $prev\" in\n"
-            << values.str()
-            << "  esac\n"
-               "  local IFS=$' \\n'\n"
-               "  [[ -n $jobs && $cur != -* ]] && words=\"$("
-            << kJobs
-            << ")\"\n"
-               "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-               "}\n"
+            << values.str() << "  esac\n"
+            << "  if [[ -n $jobs && $cur != -* ]]; then\n"
+               "    mapfile -t all < <("
+            << kJobs << ")\n"
+            << kBashEnd
+            << "}\n"
                "complete -o default -F _mosaic mosaic\n";
 }
 
@@ -147,7 +204,7 @@ std::string zsh_text(const std::string& text) {
 }
 
 std::string zsh_action(const Argument& argument) {
-  if (argument.job) return ":job:_mosaic_jobs";
+  if (argument.job) return ":job:__mosaic_jobs";
   if (argument.choices.empty()) return ":value:_files";
   return ":value:(" + core::join(argument.choices, " ") + ")";
 }
@@ -159,7 +216,9 @@ void zsh_arguments(const Command& command) {
       std::cout << " " << single_quoted("*:" + zsh_action(argument));
     for (const auto& name : argument.names)
       std::cout << " "
-                << single_quoted("*" + name + "[" + zsh_text(argument.summary) + "]" +
+                << single_quoted("*" + name +
+                                 (name.starts_with("--") && !argument.flag ? "=" : "") + "[" +
+                                 zsh_text(argument.summary) + "]" +
                                  (argument.flag ? "" : zsh_action(argument)));
   }
   if (!command.inner.empty()) std::cout << " '1: :->command' '*:: :->argument'";
@@ -196,17 +255,21 @@ void zsh_function(const std::vector<Command>& commands, const Command& command) 
 }
 
 void zsh(const std::vector<Command>& commands) {
-  std::cout
-      << "#compdef mosaic\n"
-         "# zsh completion of mosaic, by `mosaic completion zsh`\n"
-         "_mosaic_jobs() {\n"
-         "  local db=results.db i\n"
-         "  for ((i = 1; i < $#words; i++)); do [[ $words[i] == --db ]] && db=$words[i+1]; done\n"
-         "  local -a names=(\"${(@f)$("
-      << kJobs
-      << ")}\")\n"
-         "  compadd -a names\n"
-         "}\n";
+  std::cout << "#compdef mosaic\n"
+               "# zsh completion of mosaic, by `mosaic completion zsh`\n"
+               "__mosaic_jobs() {\n"
+               "  local db=results.db i\n"
+               "  for ((i = 1; i < $#words; i++)); do\n"
+               "    [[ $words[i] == --db ]] && db=${(Q)words[i+1]}\n"
+               "    [[ $words[i] == --db=* ]] && db=${(Q)words[i]#--db=}\n"
+               "  done\n"
+               "  db=${db/#\\~\\//$HOME/}\n"
+               "  local -a names=(\"${(@f)$("
+            << kJobs
+            << ")}\")\n"
+               "  names=(${names:#})\n"
+               "  compadd -a names\n"
+               "}\n";
   zsh_function(commands, commands.front());
   std::cout << "compdef _mosaic mosaic\n";
 }
@@ -216,7 +279,15 @@ void fish(const std::vector<Command>& commands) {
                "function __mosaic_jobs\n"
                "  set -l words (commandline -opc)\n"
                "  set -l db results.db\n"
-               "  set -l at (contains -i -- --db $words); and set db $words[(math $at + 1)]\n"
+               "  for at in (seq (count $words))\n"
+               "    switch $words[$at]\n"
+               "      case --db\n"
+               "        test $at -lt (count $words); and set db $words[(math $at + 1)]\n"
+               "      case '--db=*'\n"
+               "        set db (string sub -s 6 -- $words[$at])\n"
+               "    end\n"
+               "  end\n"
+               "  set db (string replace -r '^~/' \"$HOME/\" -- $db)\n"
                "  "
             << kJobs
             << "\n"
@@ -251,16 +322,21 @@ void fish(const std::vector<Command>& commands) {
 
 void setup(App& app) {
   auto shell = std::make_shared<std::string>();
-  app.add_option("SHELL", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(one_of({"bash", "zsh", "fish"}));
+  auto db = std::make_shared<std::string>();
+  auto named = app.add_option("SHELL", *shell, "bash, zsh or fish");
+  named->check(one_of({"bash", "zsh", "fish"}));
+  app.add_option("--jobs", *db, "print the names of this database's jobs: what the shells ask for")
+      ->excludes(named);
   app.footer(
       "Prints what the shell is to read: commands, options, and names of jobs of results.db (or of "
       "--db).\n"
       "bash, in ~/.bashrc:                source <(mosaic completion bash)\n"
       "zsh, in ~/.zshrc behind compinit:  source <(mosaic completion zsh)\n"
       "fish, in config.fish:              mosaic completion fish | source");
-  app.callback([app, shell] {
+  app.callback([app, shell, db] {
+    if (!db->empty()) return print_jobs(*db);
+    if (shell->empty())
+      throw core::UsageError("no shell is named", "mosaic completion bash, zsh or fish");
     std::vector<Command> commands;
     collect(app.program(), "", commands);
     if (*shell == "bash") bash(commands);

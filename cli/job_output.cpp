@@ -29,6 +29,7 @@ void show_plan(const std::vector<jobs::PlanLine>& plan) {
 
 void show_front(const db::Job& job, const std::string& db) {
   const db::Reader reader(db);
+  const db::Snapshot snapshot(reader);
   const auto front = reader.front(job);
   if (front.empty()) throw jobs::empty_front(reader, job);
   print_networks(front, job, {}, false);
@@ -44,6 +45,7 @@ void show(const jobs::JobRun& run, const std::string& db, const std::string& rep
   if (run.goal == jobs::Goal::run) {
     const auto path = report.empty() ? report::job_page_path(run.job.name, db) : report;
     const db::Reader reader(db);
+    const db::Snapshot snapshot(reader);
     write_page(reader, reader.job(run.job.name), path);
     core::log_info("report: " + path);
   }

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "command.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/jobs/job_state.hpp"
 #include "mosaic/jobs/manage.hpp"
@@ -29,9 +30,19 @@ void remove(const std::string& db, const std::string& name, bool with_files) {
   const auto deleted = jobs::delete_job(db, name, with_files);
   std::cout << "job '" << core::printable(name) << "' is deleted from " << db << "\n";
   if (deleted.files.empty()) return;
-  std::cout << deleted.files.size() << " files of it (" << core::human_bytes(deleted.bytes) << ") "
-            << (deleted.removed ? "are deleted from " : "stay in ") << deleted.folder
-            << (deleted.removed ? "\n" : "; --with-files would have deleted them\n");
+  const auto files = std::to_string(deleted.files.size()) +
+                     (deleted.files.size() == 1 ? " file of it (" : " files of it (") +
+                     core::human_bytes(deleted.bytes) + ")";
+  const auto folder = core::printable(deleted.folder);
+  if (deleted.removed) {
+    std::cout << files << " deleted:\n";
+    for (const auto& file : deleted.files) std::cout << "  " << core::printable(file) << "\n";
+  } else if (deleted.shared.empty()) {
+    std::cout << files << " left in " << folder << "; --with-files would have deleted them\n";
+  } else {
+    std::cout << files << " left in " << folder << ": " << core::printable(deleted.shared) << "\n"
+              << "where nothing else needs them: rm -r " << core::quoted(folder) << "\n";
+  }
 }
 
 void setup(App& app) {
@@ -48,7 +59,7 @@ void setup(App& app) {
   auto removed =
       app.add_option("--delete", options->removed, "delete a job with all that is recorded of it");
   app.add_flag("--with-files", options->with_files,
-               "with --delete: its files too (weights, predictors)")
+               "with --delete: its files too (weights, predictors), where they are its alone")
       ->needs(removed);
   app.add_option("--rename", options->names, "OLD NEW: give a job another name")
       ->expected(2, 2)

@@ -87,9 +87,9 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "mosaic " + core::version() +
                                         (revision == "unknown" ? "" : " (" + revision + ")"));
   bool quiet = false;
-  bool verbose = false;
   app.add_flag("-q,--quiet", quiet, "print warnings and errors only");
-  app.add_flag("-v,--verbose", verbose, "print details");
+  // Once promised details, and printed none: taken, so that old command lines go on.
+  app.add_flag("-v,--verbose")->group("");
   app.add_option_function<std::vector<std::string>>(
          "--plugin",
          [](const std::vector<std::string>& paths) {
@@ -100,14 +100,11 @@ int run(int argc, char** argv) {
       ->type_name("FILE")
       ->take_all()
       ->allow_extra_args(false);
-  app.parse_complete_callback([&] {
-    core::set_log_level(quiet     ? core::LogLevel::warning
-                        : verbose ? core::LogLevel::debug
-                                  : core::LogLevel::info);
-  });
+  app.parse_complete_callback(
+      [&] { core::set_log_level(quiet ? core::LogLevel::warning : core::LogLevel::info); });
   for (const auto& name : cli::commands().names()) {
     CLI::App& command = *app.add_subcommand(name, cli::commands().summary(name));
-    command.fallthrough();  // --plugin, --quiet and --verbose may stand anywhere
+    command.fallthrough();  // --plugin and --quiet may stand anywhere
     cli::App described(command);
     cli::commands().at(name)(described);
   }

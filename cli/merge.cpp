@@ -41,7 +41,9 @@ void setup(App& app) {
       "states,\n"
       "in the order of the databases. These are never changed, and may be of an older version. "
       "Files of jobs\n"
-      "(weights, predictors) stay where they are. Example: mosaic merge a.db b.db --out all.db "
+      "(weights, predictors) stay where they are. Tables that you added yourself are kept from the "
+      "first alone.\n"
+      "Example: mosaic merge a.db b.db --out all.db "
       "--rename b.db:first=second");
   app.callback([options] {
     std::vector<jobs::Renaming> renamings;

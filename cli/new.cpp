@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "command.hpp"
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/process.hpp"
@@ -50,7 +51,8 @@ std::string prefix() {
 void write_folder(const Options& options) {
   check_name(options);
   const auto& [kind, name, given] = options;
-  const std::string folder = given.empty() ? name : given;
+  std::string folder = given.empty() ? name : given;
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
   if (fs::exists(folder))
     throw core::UsageError(folder + " is there already", "choose another name or another --folder");
   const auto version = core::version();
@@ -60,6 +62,7 @@ void write_folder(const Options& options) {
     std::string text = files().find(file + ".in")->second;
     for (const auto& [key, value] : {std::pair<std::string, std::string>{"@NAME@", name},
                                      {"@IDENTIFIER@", identifier},
+                                     {"@JOB@", core::printable(core::quoted(folder + "/job.toml"))},
                                      {"@VERSION@", version.substr(0, version.rfind('.'))}})
       for (auto at = text.find(key); at != std::string::npos;
            at = text.find(key, at + value.size()))
@@ -79,12 +82,14 @@ void write_folder(const Options& options) {
   std::cout << "\n";
   if (installed.empty())
     std::cout << "Install Mosaic first, where you like: cmake --install BUILD --prefix PREFIX\n";
-  std::cout << "Build it:  cmake -S " << folder << " -B " << folder
-            << "/build -DCMAKE_PREFIX_PATH=" << (installed.empty() ? "PREFIX" : installed)
-            << " && cmake --build " << folder << "/build\n"
-            << "See it:    mosaic --plugin " << folder << "/build/lib" << name << ".so "
-            << (kind == "space" ? "spaces " + name : "metrics") << "\n"
-            << "Search it: mosaic run " << folder << "/job.toml --db results.db\n";
+  const auto build = core::quoted(folder + "/build");
+  std::cout << "Build it:  cmake -S " << core::quoted(folder) << " -B " << build
+            << " -DCMAKE_PREFIX_PATH=" << (installed.empty() ? "PREFIX" : core::quoted(installed))
+            << " && cmake --build " << build << "\n"
+            << "See it:    mosaic --plugin " << core::quoted(folder + "/build/lib" + name + ".so")
+            << " " << (kind == "space" ? "spaces " + name : "metrics") << "\n"
+            << "Search it: mosaic run " << core::quoted(folder + "/job.toml")
+            << " --db results.db\n";
 }
 
 void setup(App& app) {

@@ -20,6 +20,7 @@ void setup(App& app) {
                  "file to write (default: DATABASE-JOB.html beside the database)");
   app.callback([options] {
     const db::Reader reader(options->database.db);
+    const db::Snapshot snapshot(reader);
     const auto job =
         jobs::as_it_stands(reader, jobs::named_job(reader, options->database.job_name()));
     const auto out =

@@ -11,10 +11,6 @@
 namespace mosaic::cli {
 namespace {
 
-bool only_this_machine(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 void setup(App& app) {
   auto options = std::make_shared<serve::Options>();
   app.add_option("--db", options->db, "results database")->capture_default_str();
@@ -29,7 +25,7 @@ void setup(App& app) {
       "Ctrl-C ends it.");
   app.callback([options] {
     serve::Server server(*options);
-    if (!only_this_machine(options->host))
+    if (!serve::is_loopback(options->host))
       core::log_warning("whoever reaches " + options->host + " can read all of " + options->db);
     // A page must not slow down what it shows.
     [[maybe_unused]] const int niceness = ::nice(10);

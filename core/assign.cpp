@@ -24,6 +24,15 @@ struct Assignment {
   std::vector<Step> steps;
   std::string value;
 
+  /// The assignment with the step at `at` as a table, not as an element of a list.
+  std::string without_index(std::size_t at) const {
+    std::string text;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      text += (i == 0 ? "" : ".") + steps[i].name;
+      if (steps[i].index && i != at) text += "[" + std::to_string(*steps[i].index) + "]";
+    }
+    return text + "=" + value;
+  }
   [[noreturn]] void fail(const std::string& message, const std::string& advice) const {
     throw UsageError("--set " + given + ": " + message, advice);
   }
@@ -101,6 +110,21 @@ std::string name_of_element(toml::array& array, std::size_t element) {
   return name.empty() ? "[" + std::to_string(element) + "]" : "." + name;
 }
 
+/// Fails unless the step at `at`, which has a number, speaks of a list of tables in `table`.
+void expect_list(toml::table* table, const Assignment& assignment, std::size_t at,
+                 const std::string& full) {
+  auto* node = table == nullptr ? nullptr : table->get(assignment.steps[at].name);
+  if (node != nullptr && array_of_tables(*node) != nullptr) return;
+  if (node != nullptr && node->is_table())
+    assignment.fail("[" + full + "] is one table, not a list of them",
+                    "leave its number out: --set " + assignment.without_index(at));
+  if (node == nullptr)
+    assignment.fail("the file has no [[" + full + "]]",
+                    "write it into the file, or leave the number out where it is a single table: "
+                    "--set " +
+                        assignment.without_index(at));
+}
+
 /// The element that the step at `at` (or the one behind it, which is then taken) speaks of.
 toml::table* element_of(toml::array& array, const Assignment& assignment, std::size_t& at) {
   const auto& steps = assignment.steps;
@@ -113,7 +137,10 @@ toml::table* element_of(toml::array& array, const Assignment& assignment, std::s
   if (at + 2 < steps.size())
     for (std::size_t i = 0; i < array.size(); ++i)
       if (name_of(array, i) == steps[at + 1].name) {
-        ++at;
+        if (steps[++at].index)
+          assignment.fail(
+              "'" + steps[at].name + "' is one [[" + steps[at - 1].name + "]], not a list of them",
+              "leave its number out: --set " + assignment.without_index(at));
         return array[i].as_table();
       }
   if (array.size() == 1 && at + 2 == steps.size()) return array[0].as_table();
@@ -153,6 +180,7 @@ Target find_target(toml::table& root, const Assignment& assignment, const Former
     const auto name = assignment.steps[i].name;
     full += (full.empty() ? "" : ".") + name;
     target.path.push_back(name);
+    if (assignment.steps[i].index) expect_list(target.table, assignment, i, full);
     if (target.table == nullptr) continue;
     if (make && !target.table->contains(name)) target.table->insert(name, toml::table());
     auto* node = target.table->get(name);

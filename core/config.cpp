@@ -268,7 +268,8 @@ namespace {
 
 /// The way out where a value is of the wrong kind or out of range.
 std::string value_advice(const toml::node& node, bool wants_string, const std::string& fallback) {
-  if (!wants_string && node.is_string()) return "write it without quotes";
+  if (!wants_string && node.is_string())
+    return "give it without quotes, as a number or true or false";
   if (wants_string && is_scalar(node)) return "put it in quotes";
   return fallback.empty() ? "" : "leave it out for the default, " + fallback;
 }

@@ -55,7 +55,7 @@ void load_plugin(const std::string& path) {
   if (none || !std::filesystem::is_regular_file(found))
     throw UsageError("there is no plugin " + path,
                      "give the path of the shared library that your build made, such as "
-                     "build/libmy-space.so");
+                     "build/libmy-space.so; one that has moved: --plugin FILE, under its old name");
   Plugin plugin{.path = found.string(), .hash = hash_hex(read_file(found.string())), .entries = {}};
   for (const auto& other : loaded())
     if (other.path == plugin.path || other.hash == plugin.hash) return;

@@ -96,7 +96,7 @@ std::int64_t Reader::version() const {
 }
 
 Changes Reader::changes(std::int64_t job, const Cursor& since) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   auto& connection = *impl_->connection;
   Changes changes;
   changes.whole = since == Cursor() || went_back(connection, job, since);
@@ -113,7 +113,7 @@ Changes Reader::changes(std::int64_t job, const Cursor& since) const {
 }
 
 std::vector<Compared> Reader::compared(std::int64_t job) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   // Conditions of the index measurements_good, word for word: SQLite uses it only so.
   auto rows = impl_->connection->prepare(
       "SELECT p.metric, p.predictor, p.mean, p.deviation, (SELECT m.value FROM measurements m "

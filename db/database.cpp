@@ -22,7 +22,7 @@ double finite_or_nan(double value) {
 
 void set_journal(Connection& connection) {
   const auto& path = connection.path();
-  const auto system = network_file_system_of(folder_of(path));
+  const auto system = network_file_system_of(folder_of(real_path(path)));
   // The write-ahead log needs memory shared by all who have the file open, which machines have not.
   const std::string wanted = system.empty() ? "wal" : "delete";
   std::string mode;
@@ -226,11 +226,9 @@ void Database::update_job(const Job& job) {
 bool Database::discard_job(std::int64_t job) {
   bool gone = false;
   transaction([&] {
+    if (!has_nothing(job)) return;
     auto& connection = *impl_->connection;
-    std::string empty;
-    for (const auto* table : {"measurements", "predictions", "evaluations", "training_steps"})
-      empty += " AND NOT EXISTS (SELECT 1 FROM " + std::string(table) + " WHERE job = ?1)";
-    connection.run("DELETE FROM jobs WHERE id = ?1" + empty, job);
+    connection.run("DELETE FROM jobs WHERE id = ?", job);
     gone = sqlite3_changes(connection.handle()) > 0;
     if (gone) impl_->sessions.erase(job);
   });

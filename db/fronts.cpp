@@ -179,7 +179,7 @@ std::vector<Candidate> candidates(const Job& job, const Columns& columns,
 }  // namespace
 
 std::vector<Network> Reader::front(const Job& job, std::optional<std::int64_t> at) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   if (job.objectives.empty()) return {};
   impl_->complete_columns();
   auto& connection = *impl_->connection;
@@ -210,7 +210,7 @@ std::vector<Network> Reader::front(const Job& job, std::optional<std::int64_t> a
 
 std::vector<std::vector<Point>> Reader::front_points(
     const Job& job, const std::vector<std::int64_t>& evaluations) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   std::vector<std::vector<Point>> result;
   if (evaluations.empty() || job.objectives.empty())
     return std::vector<std::vector<Point>>(evaluations.size());
@@ -240,7 +240,7 @@ std::vector<std::vector<Point>> Reader::front_points(
 }
 
 std::vector<std::string> Reader::metrics(std::int64_t job) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   impl_->complete_columns();
   std::vector<std::string> result;
   auto rows =
@@ -250,7 +250,7 @@ std::vector<std::string> Reader::metrics(std::int64_t job) const {
 }
 
 std::vector<Network> Reader::best(const Job& job, const Best& wanted) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   auto& connection = *impl_->connection;
   const auto known = metrics(job.id);
   const auto column = [&](const std::string& metric) {
@@ -306,7 +306,7 @@ std::vector<Network> Reader::best(const Job& job, const Best& wanted) const {
 
 std::vector<Network> Reader::networks(std::int64_t job,
                                       const std::vector<std::int64_t>& architectures) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   std::vector<Network> result;
   for (const auto id : architectures)
     for (auto& [key, network] : load_networks(*impl_->connection, job, id))
@@ -315,7 +315,7 @@ std::vector<Network> Reader::networks(std::int64_t job,
 }
 
 Reader::Values Reader::values(std::int64_t job, const std::vector<std::string>& metrics) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   impl_->complete_columns();
   Values result;
   result.architectures = read_members(*impl_->connection, job).architectures;
@@ -328,7 +328,7 @@ Reader::Values Reader::values(std::int64_t job, const std::vector<std::string>& 
 }
 
 std::vector<Reader::Named> Reader::measured_networks(std::int64_t job) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   impl_->complete_columns();
   std::vector<Named> result;
   auto rows = impl_->connection->prepare(

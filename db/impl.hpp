@@ -46,23 +46,4 @@ struct Reader::Impl {
 
 Table::Cell read_cell(sqlite3_stmt* row, int column);
 
-/// All reads in its scope see one state of the database, and no other thread uses the connection.
-class Snapshot {
- public:
-  Snapshot(Connection& connection, std::recursive_mutex& mutex)
-      : guard_(mutex), connection_(connection), own_(!connection.in_transaction()) {
-    if (own_) connection_.run("BEGIN");
-  }
-  ~Snapshot() {
-    if (own_) sqlite3_exec(connection_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
-  }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-
- private:
-  std::lock_guard<std::recursive_mutex> guard_;
-  Connection& connection_;
-  bool own_;
-};
-
 }  // namespace mosaic::db

@@ -21,14 +21,24 @@ std::string folder_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+std::string real_path(const std::string& path) {
+  namespace fs = std::filesystem;
+  constexpr int kMostLinks = 40;  // as many as Linux follows
+  std::error_code error;
+  auto real = fs::absolute(path, error);
+  if (error) return path;
+  for (int i = 0; i < kMostLinks; ++i) {
+    const auto target = fs::read_symlink(real, error);
+    if (error) break;  // no link
+    real = real.parent_path() / target;
+  }
+  const auto canonical = fs::weakly_canonical(real, error);
+  return error ? real.string() : canonical.string();
+}
+
 namespace {
 
-/// Two names of one file (a link, a relative path) must lead to one lock.
-std::string lock_file(const std::string& path) {
-  std::error_code ignored;
-  const auto real = std::filesystem::weakly_canonical(path, ignored).string();
-  return (real.empty() ? path : real) + ".lock";
-}
+std::string lock_file(const std::string& path) { return real_path(path) + ".lock"; }
 
 /// flock(), not waiting: 0, or why not.
 int try_lock(int descriptor, int operation) {

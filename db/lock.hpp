@@ -34,4 +34,8 @@ std::string network_advice(const std::string& path, const std::string& system, b
 /// Folder of a file ("." where it has none).
 std::string folder_of(const std::string& path);
 
+/// Full path of the file itself: links are followed, also one to a file that is not there yet. Its
+/// log and its lock lie beside it, whatever name it is opened by.
+std::string real_path(const std::string& path);
+
 }  // namespace mosaic::db

@@ -7,10 +7,15 @@
 #include "impl.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/db/file.hpp"
 #include "open.hpp"
+#include "schema.hpp"
 
 namespace mosaic::db {
 namespace {
+
+constexpr const char* kTables =
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
 
 std::vector<std::string> texts(Connection& connection, const std::string& sql) {
   std::vector<std::string> result;
@@ -19,11 +24,15 @@ std::vector<std::string> texts(Connection& connection, const std::string& sql) {
   return result;
 }
 
-/// Tables of what was recorded. Architectures go by their text; columns of latest values follow.
-std::vector<std::string> recorded_tables(Connection& connection) {
-  return texts(connection,
-               "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE "
-               "'sqlite_%' AND name NOT IN ('architectures', 'members', 'series', 'blocks')");
+/// Tables of this build's schema and their columns, whatever else a user gave a file.
+std::map<std::string, std::vector<std::string>> schema_tables() {
+  Connection blank(":memory:", "the schema",
+                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX);
+  for (int version = 0; version < schema_version(); ++version) blank.script(migration(version));
+  std::map<std::string, std::vector<std::string>> tables;
+  for (const auto& table : texts(blank, kTables))
+    tables[table] = texts(blank, "SELECT name FROM pragma_table_info('" + table + "')");
+  return tables;
 }
 
 void append_architectures(Connection& connection) {
@@ -43,15 +52,16 @@ void append_architectures(Connection& connection) {
 
 /// Row numbers are moved behind those that are taken: their order is that of time.
 void append_recorded(Connection& connection) {
-  const auto tables = recorded_tables(connection);
+  auto tables = schema_tables();
+  // Architectures go by their text; columns of latest values follow.
+  for (const auto* other : {"architectures", "members", "series", "blocks"}) tables.erase(other);
   std::map<std::string, std::string> offset;
   for (const auto& table : {"jobs", "measurements", "predictions", "sessions"})
     offset[table] = std::to_string(
         connection.integer("SELECT coalesce(max(id), 0) FROM main." + std::string(table)));
   const std::map<std::string, std::string> refers{
       {"job", "jobs"}, {"session", "sessions"}, {"known", "measurements"}};
-  for (const auto& table : tables) {
-    const auto columns = texts(connection, "SELECT name FROM pragma_table_info('" + table + "')");
+  for (const auto& [table, columns] : tables) {
     std::vector<std::string> values;
     for (const auto& column : columns) {
       const auto to = refers.find(column);
@@ -129,6 +139,31 @@ void copy_database(const std::string& from, const std::string& to) {
     sqlite3_backup_finish(backup);
   }
   target.check(sqlite3_errcode(target.handle()));
+}
+
+void take_log_in(const std::string& path) {
+  std::string why;
+  try {
+    const auto connection = open_writer(path, 0);
+    auto row = connection->prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (!row.step() || row.integer(0) != 0) why = "another program has it open";
+  } catch (const core::Error& error) {
+    why = error.message();
+  }
+  std::error_code none;
+  const auto left = std::filesystem::file_size(real_path(path) + "-wal", none);
+  if (why.empty() && !none && left > 0) why = std::to_string(left) + " bytes of the log are left";
+  if (!why.empty())
+    throw core::Error("what was written to " + path + " cannot be brought into one file: " + why,
+                      "free some space there, and do it again");
+}
+
+std::vector<std::string> own_tables(const std::string& path) {
+  const auto connection = open_any_version(path);
+  const auto schema = schema_tables();
+  auto tables = texts(*connection, kTables);
+  std::erase_if(tables, [&](const auto& table) { return schema.contains(table); });
+  return tables;
 }
 
 }  // namespace mosaic::db

@@ -21,13 +21,9 @@ namespace fs = std::filesystem;
 
 constexpr int kBusyMilliseconds = 20'000;
 
-/// SQLite takes names like ":memory:" and "file:..." for something else; a full path is a full
-/// path.
-std::string full_path(const std::string& path) { return fs::absolute(path).string(); }
-
 std::string immutable_uri(const std::string& path) {
   std::string uri = "file:";
-  for (const char c : full_path(path)) {
+  for (const char c : real_path(path)) {
     if (c == '%' || c == '?' || c == '#') {
       char code[4];
       std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned char>(c));
@@ -54,7 +50,8 @@ bool has_content(const std::string& path) {
 /// Fails if the file ends before the last page that its header speaks of. Not while a log or
 /// journal lies beside it: then its true content is in both.
 void check_length(const std::string& path, const unsigned char* header) {
-  if (has_content(path + "-wal") || has_content(path + "-journal")) return;
+  const auto real = real_path(path);
+  if (has_content(real + "-wal") || has_content(real + "-journal")) return;
   const auto counter = big_endian(header + 24, 4);
   const auto valid_for = big_endian(header + 92, 4);
   if (counter != valid_for) return;
@@ -88,10 +85,11 @@ std::unique_ptr<Connection> open_read_only(const std::string& path) {
   };
   // Even a reader needs the log's index beside the database. Where that file cannot be made, and
   // there is no log, nobody can be writing either: the file can be read as one that never changes.
-  const bool can_write_folder = ::access(folder_of(full_path(path)).c_str(), W_OK) == 0;
-  if (!can_write_folder && !has_content(path + "-wal") && !has_content(path + "-journal"))
+  const auto real = real_path(path);
+  const bool can_write_folder = ::access(folder_of(real).c_str(), W_OK) == 0;
+  if (!can_write_folder && !has_content(real + "-wal") && !has_content(real + "-journal"))
     return open(immutable_uri(path));
-  return open(full_path(path));
+  return open(real);
 }
 
 }  // namespace
@@ -100,7 +98,7 @@ void check_folder(const std::string& path) {
   if (path.empty())
     throw core::UsageError("the path of the results database is empty",
                            "give a file name with --db");
-  const auto folder = folder_of(path);
+  const auto folder = folder_of(fs::is_symlink(path) ? real_path(path) : path);
   if (!fs::is_directory(folder))
     throw core::Error("cannot make " + path + ": there is no folder " + folder,
                       "make it (mkdir -p " + folder + ") or choose another place with --db");
@@ -143,7 +141,7 @@ std::unique_ptr<Connection> open_any_version(const std::string& path) {
     throw core::Error(path + " is empty: it holds no results yet",
                       "`mosaic run JOB.toml --db " + path + "` fills it");
   }
-  const auto system = network_file_system_of(folder_of(full_path(path)));
+  const auto system = network_file_system_of(folder_of(real_path(path)));
   if (const auto advice = network_advice(path, system, false, in_wal_mode(path)); !advice.empty())
     core::log_warning(advice);
   auto connection = open_read_only(path);
@@ -166,8 +164,9 @@ std::unique_ptr<Connection> open_reader(const std::string& path) {
 }
 
 std::unique_ptr<Connection> open_writer(const std::string& path, int busy_milliseconds) {
+  // SQLite takes names like ":memory:" and "file:..." for something else; a full path is one.
   auto connection = std::make_unique<Connection>(
-      full_path(path), path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX);
+      real_path(path), path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX);
   sqlite3_busy_timeout(connection->handle(), busy_milliseconds);
   touch(*connection);
   // Where the file may only be read, SQLite opens it so without a word.

@@ -39,7 +39,7 @@ ORDER BY n.status = '', n.id)sql";
 }  // namespace
 
 Table Reader::provenance(const std::string& arch_or_hash, std::optional<std::int64_t> job) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   auto rows = impl_->connection->prepare(kProvenance, arch_or_hash, job);
   Table table;
   for (int i = 0; i < rows.columns(); ++i)

@@ -54,13 +54,22 @@ Reader::~Reader() = default;
 
 const std::string& Reader::path() const { return impl_->path; }
 
+Snapshot::Snapshot(const Reader& reader)
+    : impl_(*reader.impl_), guard_(impl_.mutex), own_(!impl_.connection->in_transaction()) {
+  if (own_) impl_.connection->run("BEGIN");
+}
+
+Snapshot::~Snapshot() {
+  if (own_) sqlite3_exec(impl_.connection->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
 std::vector<Job> Reader::jobs() const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   return jobs_of(*impl_->connection);
 }
 
 std::optional<Job> Reader::find_job(const std::string& name) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   auto& connection = *impl_->connection;
   auto row =
       connection.prepare(std::string("SELECT ") + kJobColumns + " FROM jobs WHERE name = ?", name);
@@ -86,7 +95,7 @@ Job Reader::job(const std::optional<std::string>& name) const {
 }
 
 std::vector<Network> Reader::networks(std::int64_t job) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   std::vector<Network> result;
   for (auto& [id, network] : load_networks(*impl_->connection, job))
     result.push_back(std::move(network));
@@ -94,7 +103,7 @@ std::vector<Network> Reader::networks(std::int64_t job) const {
 }
 
 std::optional<Network> Reader::network(std::int64_t job, const std::string& arch_or_hash) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   auto& connection = *impl_->connection;
   std::vector<std::int64_t> ids;
   {
@@ -190,7 +199,7 @@ std::vector<Suspect> Reader::suspects(std::int64_t job) const {
 }
 
 std::vector<TrainingPoint> Reader::training_curve(std::int64_t job, std::int64_t after) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   std::vector<TrainingPoint> curve;
   auto rows = impl_->connection->prepare(
       "SELECT step, epoch, learning_rate, examples_per_second FROM training_steps "
@@ -209,7 +218,7 @@ std::vector<TrainingPoint> Reader::training_curve(std::int64_t job, std::int64_t
 }
 
 std::vector<Generation> Reader::generations(std::int64_t job, std::int64_t after) const {
-  const Snapshot snapshot(*impl_->connection, impl_->mutex);
+  const Snapshot snapshot(*this);
   auto& connection = *impl_->connection;
   std::vector<Generation> result;
   auto rows = connection.prepare(
@@ -247,6 +256,15 @@ std::vector<Reader::Evaluation> Reader::evaluations(std::int64_t job) const {
       job);
   while (rows.step()) result.push_back({rows.integer(0), rows.text(1), rows.text(2)});
   return result;
+}
+
+bool Reader::has_nothing(std::int64_t job) const {
+  const Snapshot snapshot(*this);
+  for (const auto* table : {"measurements", "predictions", "evaluations", "training_steps"})
+    if (impl_->connection->prepare("SELECT 1 FROM " + std::string(table) + " WHERE job = ?", job)
+            .step())
+      return false;
+  return true;
 }
 
 std::int64_t Reader::evaluation_count(std::int64_t job) const {

@@ -50,17 +50,13 @@ std::string text_of(const std::vector<core::Config::Change>& changes) {
   return core::join(texts);
 }
 
-/// Whether nothing is changed but limits of the search, and none of them is lower than before.
-bool raises_limits(const std::vector<core::Config::Change>& changes, core::Config before,
-                   const search::SearchSettings& now) {
+/// Whether nothing is changed but limits of the search.
+bool only_limits(const std::vector<core::Config::Change>& changes) {
   const auto& limits = search::SearchSettings::limits();
-  return std::all_of(changes.begin(), changes.end(),
-                     [&](const auto& change) {
-                       return std::any_of(limits.begin(), limits.end(), [&](const auto& limit) {
-                         return change.key == "search." + limit;
-                       });
-                     }) &&
-         now.allows_as_much_as(search::SearchSettings::read(before.root().section("search")));
+  return std::all_of(changes.begin(), changes.end(), [&](const auto& change) {
+    return std::any_of(limits.begin(), limits.end(),
+                       [&](const auto& limit) { return change.key == "search." + limit; });
+  });
 }
 
 }  // namespace
@@ -68,10 +64,17 @@ bool raises_limits(const std::vector<core::Config::Change>& changes, core::Confi
 db::Job with_file(const db::Reader& database, const db::Job& known, const JobFile& file,
                   const std::string& advice) {
   if (known.config_hash == file.hash) return known;
-  const auto before = core::Config::from_text(known.config, known.config_path, former_keys());
+  auto before = core::Config::from_text(known.config, known.config_path, former_keys());
   const auto changes =
       core::Config::from_text(file.text, file.path, former_keys()).changes_since(before);
-  if (!raises_limits(changes, before, file.search))
+  const bool raised =
+      file.search.allows_as_much_as(search::SearchSettings::read(before.root().section("search")));
+  if (only_limits(changes) && !raised && is_done(known)) {
+    core::log_info("job '" + known.name +
+                   "' was allowed more, and keeps what it found: " + text_of(changes));
+    return known;
+  }
+  if (!only_limits(changes) || !raised)
     throw core::UsageError("job '" + known.name + "' in " + database.path() +
                                " was begun with other settings than " + file.path +
                                " has now: " + text_of(changes),
@@ -87,12 +90,25 @@ db::Job with_file(const db::Reader& database, const db::Job& known, const JobFil
   return job;
 }
 
+bool begins_anew(const db::Reader& database, const db::Job& known, const JobFile& file) {
+  return known.config_hash != file.hash && known.status != "finished" &&
+         database.has_nothing(known.id);
+}
+
+void expect_supernet(const db::Reader& database, const db::Job& job) {
+  const auto checkpoint = supernet_path(job.folder);
+  if (database.state(job.id, "trained") && !std::filesystem::exists(checkpoint))
+    throw core::Error(
+        "the supernet of job '" + job.name + "' is gone: " + checkpoint + " does not exist",
+        "restore the file, or begin a new job");
+}
+
 std::optional<db::Job> begun_job(db::Database& database, const JobFile& file,
                                  const std::string& advice) {
   settle_killed_jobs(database);
   const auto known = database.find_job(file.name);
-  if (!known || known->config_hash == file.hash) return known;
-  if (known->status != "finished" && database.discard_job(known->id)) {
+  if (!known) return known;
+  if (begins_anew(database, *known, file) && database.discard_job(known->id)) {
     core::log_info("job '" + file.name + "' had not come to its first step (" + known->status +
                    "): it begins anew with " + file.path + " as it is now");
     return std::nullopt;

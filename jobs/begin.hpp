@@ -25,6 +25,12 @@ db::Job with_file(const db::Reader& database, const db::Job& known, const JobFil
 std::optional<db::Job> begun_job(db::Database& database, const JobFile& file,
                                  const std::string& advice);
 
+/// Whether a job that is known begins anew with this file, which was changed: it has nothing yet.
+bool begins_anew(const db::Reader& database, const db::Job& known, const JobFile& file);
+
+/// Throws core::Error where the supernet of a job was trained and its file is gone.
+void expect_supernet(const db::Reader& database, const db::Job& job);
+
 /// Whether all of a job is done, not only a step of it.
 bool is_done(const db::Job& job);
 

@@ -16,6 +16,7 @@
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/jobs/workplace.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
@@ -267,6 +268,9 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
                                        : supernet::epochs_for(supernet::kSubnetSteps, examples,
                                                               settings.batch_size, 2);
   settings.learning_rate = options.learning_rate;
+  core::log_info("fine-tuning " + std::to_string(settings.epochs) + " epochs, " +
+                 core::with_commas(examples / settings.batch_size * settings.epochs) +
+                 " steps of " + std::to_string(settings.batch_size) + " examples");
   supernet::TrainHooks hooks;
   hooks.label = "finetune";
   hooks.identity = finetune_identity(subnet, settings);

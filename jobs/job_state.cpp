@@ -58,6 +58,9 @@ db::Job as_it_stands(const db::Reader& reader, db::Job job) {
   if (job.status != "running" || db::writer_of(reader.path())) return job;
   job = reader.job(job.name);  // it may have ended since it was read
   if (job.status != "running") return job;
+  // A snapshot does not show that: then the job was running in the state that it is of.
+  const auto now = db::Reader(reader.path()).find_job(job.name);
+  if (!now || now->status != "running") return job;
   job.status = "interrupted";
   job.message = kKilled;  // added to: GCC 12 warns of a sum of these that nothing is wrong with
   job.message += "; go on with: " + way_on(job, reader.path());

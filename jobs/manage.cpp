@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -12,7 +14,9 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
+#include "mosaic/db/file.hpp"
 #include "mosaic/jobs/job_state.hpp"
+#include "mosaic/jobs/workplace.hpp"
 
 namespace mosaic::jobs {
 namespace {
@@ -38,17 +42,86 @@ void rename(db::Database& database, db::Job job, const std::string& to) {
   });
 }
 
-/// Files in a job's folder that Mosaic wrote.
-std::vector<std::string> written_files(const std::string& folder) {
+/// Whether a file in a job's folder is one that Mosaic wrote for it: a supernet, several, networks
+/// alone, or the predictor of a metric.
+bool is_written(const db::Reader& database, const db::Job& job, const std::string& name) {
+  if (name == "supernet.safetensors" || name == "supernets.safetensors") return true;
+  const std::string alone = "alone-", weights = ".safetensors", predictor = ".predictor.json";
+  if (name.starts_with(alone) && name.ends_with(weights) &&
+      name.size() == alone.size() + 12 + weights.size())
+    return name.find_first_not_of("0123456789abcdef", alone.size()) == name.rfind(weights);
+  return name.ends_with(predictor) &&
+         database.state(job.id, "predictor " + name.substr(0, name.size() - predictor.size()));
+}
+
+std::vector<std::string> written_files(const db::Reader& database, const db::Job& job,
+                                       const std::string& folder) {
   std::vector<std::string> files;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const auto name = entry.path().filename().string();
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
     if (entry.is_regular_file(ignored) &&
-        (name.ends_with(".predictor.json") || name.ends_with(".safetensors")))
+        is_written(database, job, entry.path().filename().string()))
       files.push_back(entry.path().string());
-  }
+  std::sort(files.begin(), files.end());
   return files;
+}
+
+/// What tells where a job has its files if its file does not say so.
+JobFile named(const std::string& job) {
+  JobFile file;
+  file.name = job;
+  return file;
+}
+
+fs::path real_path(const fs::path& path) {
+  std::error_code error;
+  auto real = fs::weakly_canonical(path, error);
+  return error ? path : real;
+}
+
+bool is_sqlite(const fs::path& path) {
+  constexpr std::string_view kMagic = "SQLite format 3";
+  std::string begin(kMagic.size(), ' ');
+  std::ifstream file(path, std::ios::binary);
+  file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  return file && begin == kMagic;
+}
+
+/// Another database whose jobs' files would have the same place: "r.bak" beside "r.db".
+bool has_namesake(const fs::path& db) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(db.parent_path(), ignored))
+    if (entry.path().stem() == db.stem() && entry.path() != db && entry.is_regular_file(ignored) &&
+        !fs::equivalent(entry.path(), db, ignored) && is_sqlite(entry.path()))
+      return true;
+  return false;
+}
+
+/// Why the folder of a job may be in use by others than this job of this database; empty: it is its
+/// own. Copies of a database, and what it was merged into, name the same folder, but only here does
+/// it lie where the database has the files of its jobs.
+std::string shared_by(const db::Reader& database, const db::Job& job, const std::string& folder) {
+  const auto real = real_path(folder);
+  for (const auto& other : database.jobs())
+    if (other.id != job.id && real_path(other.folder) == real)
+      return "job '" + other.name + "' uses it too";
+  const auto db = fs::absolute(database.path());
+  const auto own = fs::path(job_folder(named(job.name), db.string())).parent_path();
+  if (real.parent_path() != real_path(own)) return "it is not in " + own.string();
+  return has_namesake(db) ? "another database beside " + database.path() + " may use it" : "";
+}
+
+/// Throws UsageError where a file of this name, or a log of one that was there, is left: SQLite
+/// would take the log for part of the new file.
+void expect_nothing(const std::string& out) {
+  if (fs::exists(fs::symlink_status(out)))
+    throw core::UsageError(out + " exists already", "name a new file with --out");
+  for (const char* suffix : {"-wal", "-shm", "-journal"})
+    if (const auto left = out + suffix; fs::exists(fs::symlink_status(left)))
+      throw core::UsageError(
+          left + " is left of a database that is gone, and would become part of the new one",
+          "name another file with --out, or, if nothing is missing, remove it: rm " +
+              core::quoted(left));
 }
 
 /// A folder beside the merged database, for copies of its parts.
@@ -96,10 +169,14 @@ void rename_job(const std::string& db, const std::string& from, const std::strin
   auto job = database.job(from);
   rename(database, job, to);
   const fs::path folder(job.folder);
-  if (folder.filename() != from || !fs::is_directory(folder)) return;
+  if (folder.filename() != from || !fs::is_directory(folder) ||
+      !shared_by(database, job, job.folder).empty())
+    return;
   const auto wanted = folder.parent_path() / to;
   if (fs::exists(wanted)) return;
-  fs::rename(folder, wanted);
+  std::error_code error;
+  fs::rename(folder, wanted, error);
+  if (error) return;
   job = database.job(to);
   job.folder = wanted.string();
   database.update_job(job);
@@ -109,28 +186,32 @@ Deleted delete_job(const std::string& db, const std::string& name, bool with_fil
   auto database = existing(db);
   const auto job = database.job(name);
   Deleted deleted;
-  bool shared = false;
-  for (const auto& other : database.jobs())
-    shared = shared || (other.id != job.id && other.folder == job.folder);
-  if (!shared && fs::is_directory(job.folder)) {
-    deleted.folder = job.folder;
-    deleted.files = written_files(job.folder);
-    for (const auto& file : deleted.files)
-      deleted.bytes += static_cast<double>(fs::file_size(file));
+  deleted.folder = existing_folder(job, named(name), db);
+  deleted.files = written_files(database, job, deleted.folder);
+  for (const auto& file : deleted.files) {
+    std::error_code gone;
+    const auto bytes = fs::file_size(file, gone);
+    if (!gone) deleted.bytes += static_cast<double>(bytes);
   }
+  deleted.shared = shared_by(database, job, deleted.folder);
   database.remove_job(job.id);
-  if (!with_files) return deleted;
-  for (const auto& file : deleted.files) fs::remove(file);
-  std::error_code not_empty;
-  fs::remove(job.folder, not_empty);
+  if (!with_files || !deleted.shared.empty()) return deleted;
+  std::error_code error;
+  for (const auto& file : deleted.files) {
+    fs::remove(file, error);
+    if (error)
+      throw core::Error(
+          "job '" + name + "' is deleted, but not its file " + file + ": " + error.message(),
+          "delete it yourself");
+  }
+  if (fs::is_directory(deleted.folder)) fs::remove(deleted.folder, error);  // where it is empty
   deleted.removed = true;
   return deleted;
 }
 
 std::size_t merge_databases(const std::vector<std::string>& sources, const std::string& out,
                             const std::vector<Renaming>& renamings) {
-  if (fs::exists(out))
-    throw core::UsageError(out + " exists already", "name a new file with --out");
+  expect_nothing(out);
   const Parts parts(out);
   std::map<std::string, std::string> owner;  // of a name
   for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -149,9 +230,13 @@ std::size_t merge_databases(const std::vector<std::string>& sources, const std::
     db::Database merged(parts.file(0));
     for (std::size_t i = 1; i < sources.size(); ++i) {
       core::check_interrupt();
+      if (const auto own = db::own_tables(parts.file(i)); !own.empty())
+        core::log_warning("left out of " + sources[i] + ", as Mosaic did not make them: " +
+                          (own.size() == 1 ? "table " : "tables ") + core::join(own));
       merged.append(parts.file(i));
     }
   }
+  db::take_log_in(parts.file(0));
   fs::rename(parts.file(0), out);
   return owner.size();
 }

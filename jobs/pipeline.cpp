@@ -20,6 +20,7 @@
 #include "mosaic/jobs/workplace.hpp"
 #include "rank_job.hpp"
 #include "recorded_progress.hpp"
+#include "samples.hpp"
 #include "start.hpp"
 
 namespace mosaic::jobs {
@@ -121,10 +122,7 @@ class Pipeline {
     supernet_ = work_.make_supernet();
     const auto& settings = work_.file.train;
     const std::string checkpoint = supernet_path(job_.folder);
-    if (database_.state(job_.id, "trained") && !std::filesystem::exists(checkpoint))
-      throw core::Error(
-          "the supernet of job '" + job_.name + "' is gone: " + checkpoint + " does not exist",
-          "restore the file, or begin a new job");
+    expect_supernet(database_, job_);
     if (supernet::training_complete(checkpoint)) {
       supernet::load_checkpoint(checkpoint, *supernet_, work_.training_identity());
       database_.save_state(job_.id, "trained", work_.training_identity());
@@ -237,24 +235,6 @@ class Pipeline {
     return result;
   }
 
-  /// The smallest and the largest network, then random ones, all different; all of a space that has
-  /// no more than `count`.
-  std::vector<spaces::Genotype> sample_architectures(std::size_t count) const {
-    if (const auto all = work_.space->enumerate(10 * count); all && all->size() <= count)
-      return *all;
-    std::vector<spaces::Genotype> result;
-    std::set<spaces::Genotype> seen;
-    const auto take = [&](spaces::Genotype genotype) {
-      if (seen.insert(genotype).second) result.push_back(std::move(genotype));
-    };
-    take(work_.space->smallest());
-    take(work_.space->largest());
-    core::Stream stream(work_.file.seed, "latency samples");
-    for (std::size_t tries = 0; result.size() < count && tries < 50 * count; ++tries)
-      take(work_.space->random(stream));
-    return result;
-  }
-
   void measure() {
     for (const auto& objective : work_.file.objectives)
       if (objective.predicted) measure_for_predictor(objective);
@@ -264,7 +244,7 @@ class Pipeline {
     set_status("running", "measure");
     const auto measured = evaluator(objective);
     const std::size_t column = measured->column(objective.metric);
-    const auto genotypes = sample_architectures(static_cast<std::size_t>(objective.samples));
+    const auto genotypes = sample_architectures(work_, static_cast<std::size_t>(objective.samples));
     const predictors::FeatureExtractor features(*work_.space);
     std::vector<predictors::Features> rows;
     std::vector<double> targets;
@@ -280,8 +260,7 @@ class Pipeline {
       progress.update(static_cast<std::int64_t>(&genotype - genotypes.data()) + 1);
     }
     progress.finish();
-    const auto size = work_.space->size();
-    if (size.exact && size.architectures <= static_cast<double>(genotypes.size())) {
+    if (measures_all(work_, genotypes.size())) {
       core::log_info("all " + std::to_string(genotypes.size()) +
                      " networks of the space were measured: no predictor needed");
       return;

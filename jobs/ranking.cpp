@@ -23,37 +23,13 @@
 #include "mosaic/supernet/scoring/scoring.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
 #include "rank_job.hpp"
+#include "rank_records.hpp"
 #include "recorded_progress.hpp"
 
 namespace mosaic::jobs {
 namespace {
 
 using evaluators::Candidate;
-
-std::string settings_text(const supernet::TrainSettings& s) {
-  return "epochs=" + std::to_string(s.epochs) + ", batch=" + std::to_string(s.batch_size) + ", " +
-         s.optimizer + ", rate=" + core::format_double(s.learning_rate) +
-         ", decay=" + core::format_double(s.weight_decay) +
-         ", clip=" + core::format_double(s.clip) +
-         ", smoothing=" + core::format_double(s.label_smoothing) +
-         ", warmup=" + core::format_double(s.warmup) + ", " + s.precision;
-}
-
-/// What decides a network's training beside settings_text(), where it is not what it is by default:
-/// truths that were recorded before it was told apart stay those of the defaults.
-std::string further_settings(const supernet::TrainSettings& s, const tasks::TaskSettings& task) {
-  std::string text;
-  const auto add = [&](const std::string& what) { text += ", " + what; };
-  if (s.optimizer == "sgd" && s.momentum != supernet::TrainSettings().momentum)
-    add("momentum=" + core::format_double(s.momentum));
-  const tasks::TaskSettings standard;
-  if (!task.augment) add("not augmented");
-  if (task.seed != standard.seed) add("data of seed " + std::to_string(task.seed));
-  if (task.limit != standard.limit) add("limit=" + std::to_string(task.limit));
-  if (task.validation != standard.validation)
-    add("validation=" + core::format_double(task.validation));
-  return text + core::changed_text(s) + core::changed_text(task);
-}
 
 /// Weights of every node that exists, dead ones too: what a plain parameter count sees.
 double parameters_with_dead_ones(const spaces::Space& space, const spaces::Genotype& genotype) {
@@ -77,16 +53,7 @@ class Ranking {
         rank_(*work.file.rank),
         database_(database),
         job_(job),
-        metrics_(tasks::all_metrics(*work.task)) {
-    for (auto& genotype : networks())
-      candidates_.push_back(evaluators::make_candidate(*work.space, genotype));
-    if (rank_.table && rank_.best > 0) best_ = best_of_table();
-    for (std::int64_t i = 0; i < rank_.supernets; ++i)
-      seeds_.push_back(work.file.seed + static_cast<std::uint64_t>(i));
-    core::Hasher hasher;
-    hasher.add(work.training_identity()).add("joint").add(rank_.supernets);
-    supernets_identity_ = hasher.hex();
-    like_truths_ = jobs_of_like_truths();
+        records_(work, &database, job) {
     std::filesystem::create_directories(job.folder);
   }
 
@@ -98,9 +65,10 @@ class Ranking {
     }
     score_missing();
     if (part != RankPart::all) return std::nullopt;
-    RankResult result = scored(candidates_);
+    RankResult result = scored(records_.candidates());
     result.sharing = sharing();
-    if (!best_.empty()) result.best = std::make_shared<RankResult>(scored(best_));
+    if (!records_.best().empty())
+      result.best = std::make_shared<RankResult>(scored(records_.best()));
     const core::Activity activity("compute statistics of the ranking");
     summarise(result);
     return result;
@@ -113,7 +81,7 @@ class Ranking {
     result.job = job_.name;
     result.space = job_.space;
     result.task = job_.task;
-    result.seeds = seeds_;
+    result.seeds = records_.seeds();
     result.scores = inherited(candidates);
     add_baselines(candidates, result.scores);
     rank_.table ? table_truth(candidates, result) : trained_truth(result);
@@ -121,7 +89,8 @@ class Ranking {
       return std::find_if(result.scores.begin(), result.scores.end(),
                           [&](const auto& score) { return score.name == name; });
     };
-    const auto loss = result.scores.begin() + static_cast<std::ptrdiff_t>(metrics_.size()) - 1;
+    const auto loss =
+        result.scores.begin() + static_cast<std::ptrdiff_t>(records_.metrics().size()) - 1;
     result.scores.insert(loss + 1, mean_rank(*loss, *named("FLOPs")));
     return result;
   }
@@ -134,66 +103,6 @@ class Ranking {
     for (const auto& of_seed : nlohmann::json::parse(*recorded))  // earlier versions kept no ends
       result.push_back(sharing_ends(of_seed.value("ends", nlohmann::json::array())));
     return result;
-  }
-
-  /// The networks of best truth in the table; where truths tie, in its order. Rows that cannot be
-  /// read are reported by table_truth().
-  std::vector<Candidate> best_of_table() const {
-    const auto& csv = *rank_.table;
-    const auto arch = csv.column("arch"), column = csv.column(rank_.column);
-    std::vector<std::pair<double, std::size_t>> rows;
-    for (std::size_t row = 0; row < csv.rows.size(); ++row) {
-      try {
-        rows.emplace_back(csv.number(row, column), row);
-      } catch (const core::Error&) {
-        continue;
-      }
-    }
-    std::stable_sort(rows.begin(), rows.end(),
-                     [](const auto& a, const auto& b) { return a.first > b.first; });
-    std::set<std::string> seen;
-    std::vector<Candidate> result;
-    for (const auto& [value, row] : rows) {
-      if (result.size() == static_cast<std::size_t>(rank_.best)) break;
-      try {
-        auto candidate =
-            evaluators::make_candidate(*work_.space, work_.space->parse(csv.rows[row][arch]));
-        if (seen.insert(candidate.arch).second) result.push_back(std::move(candidate));
-      } catch (const core::UsageError&) {
-        continue;
-      }
-    }
-    return result;
-  }
-
-  std::vector<spaces::Genotype> networks() const {
-    const auto& space = *work_.space;
-    constexpr std::size_t kMost = 20'000;
-    const auto wanted = static_cast<std::size_t>(rank_.networks);
-    auto all = space.enumerate(kMost);
-    if (all && (wanted == 0 || wanted >= all->size())) return *all;
-    if (wanted == 0)
-      throw core::UsageError("the space holds more than " + std::to_string(kMost) +
-                                 " networks: too many to rank them all",
-                             "set [rank] networks to the number to draw, such as 100");
-    core::Stream stream(work_.file.seed, "ranked networks");
-    std::set<spaces::Genotype> seen;
-    std::vector<spaces::Genotype> result;
-    for (std::size_t tries = 0; result.size() < wanted && tries < 100 * wanted; ++tries)
-      if (auto genotype = space.random(stream); seen.insert(genotype).second)
-        result.push_back(std::move(genotype));
-    return result;
-  }
-
-  // ---- what is recorded
-
-  std::optional<core::Measurement> recorded(const Candidate& candidate, const std::string& metric,
-                                            const std::string& fidelity) const {
-    const auto& hash = work_.space->hash();
-    auto found = database_.find_measurement(job_.id, hash, candidate.hash, metric, fidelity);
-    if (!found)
-      found = database_.find_measurement(std::nullopt, hash, candidate.hash, metric, fidelity);
-    return found && found->ok() ? found : std::nullopt;
   }
 
   void record(const Candidate& candidate, const std::string& metric, const std::string& unit,
@@ -210,52 +119,27 @@ class Ranking {
     database_.add_measurement(job_.id, row, measurement);
   }
 
-  supernet::Scoring how_to_score(tasks::Split split, std::int64_t examples) const {
-    return {split, examples, rank_.calibration, rank_.precision == "tf32"};
-  }
-  std::string scoring_text() const {
-    return ", calibrated on augmented " + std::to_string(rank_.calibration) +
-           (rank_.precision == "float32" ? "" : ", in " + rank_.precision);
-  }
-
   // ---- supernets
 
-  std::string inherited_fidelity(std::uint64_t seed) const {
-    const auto all = work_.task->size(tasks::Split::validation);
-    const auto examples = rank_.examples > 0 ? std::min(rank_.examples, all) : all;
-    return "inherited, checkpoint=" + supernets_identity_.substr(0, 12) +
-           ", seed=" + std::to_string(seed) + ", validation images=" + std::to_string(examples) +
-           scoring_text();
-  }
-
-  bool is_scored(const Candidate& candidate) const {
-    return std::all_of(seeds_.begin(), seeds_.end(), [&](auto seed) {
-      return std::all_of(metrics_.begin(), metrics_.end(), [&](const auto& metric) {
-        return recorded(candidate, metric.name, inherited_fidelity(seed));
-      });
-    });
-  }
-
   void score_missing() {
-    std::vector<Candidate> missing;
-    for (const auto* candidates : {&candidates_, &best_})
-      for (const auto& candidate : *candidates)
-        if (!is_scored(candidate)) missing.push_back(candidate);
+    const auto missing = records_.unscored();
     if (!missing.empty()) train_and_score(missing);
   }
 
   std::vector<RankedScore> inherited(const std::vector<Candidate>& candidates) const {
     std::vector<RankedScore> result;
-    for (const auto& metric : metrics_) {
+    for (const auto& metric : records_.metrics()) {
       const auto& title = metric.title.empty() ? metric.name : metric.title;
       RankedScore score{"inherited " + title, metric.unit,
                         "validation " + metric.name + " with inherited weights"};
       score.higher_is_better = metric.maximise;
-      score.same_scale = metric.name == metrics_[0].name;  // the truth is that metric alone
-      for (const auto seed : seeds_) {
+      score.same_scale =
+          metric.name == records_.metrics()[0].name;  // the truth is that metric alone
+      for (const auto seed : records_.seeds()) {
         auto& values = score.values.emplace_back();
         for (const auto& candidate : candidates)
-          values.push_back(recorded(candidate, metric.name, inherited_fidelity(seed))->value);
+          values.push_back(
+              records_.recorded(candidate, metric.name, records_.inherited_fidelity(seed))->value);
       }
       result.push_back(std::move(score));
     }
@@ -266,7 +150,7 @@ class Ranking {
     std::vector<std::unique_ptr<supernet::Supernet>> supernets;
     std::vector<supernet::Supernet*> members;
     std::vector<std::int64_t> orders;
-    for (const auto seed : seeds_) {
+    for (const auto seed : records_.seeds()) {
       supernets.push_back(
           std::make_unique<supernet::Supernet>(*work_.space, *work_.file.sharing, seed));
       supernets.back()->to(work_.device);
@@ -277,8 +161,8 @@ class Ranking {
         supernet::supernet_trainee(members, work_.file.train, work_.file.seed, orders);
     supernet::TrainHooks hooks;
     hooks.label = std::to_string(members.size()) + " supernets";
-    hooks.checkpoint = job_.folder + "/supernets.safetensors";
-    hooks.identity = supernets_identity_;
+    hooks.checkpoint = supernets_path(job_.folder);
+    hooks.identity = records_.supernets_identity();
     hooks.report = [this](const supernet::TrainProgress& p) {
       database_.add_training_point(
           job_.id, {p.step, p.epoch, p.learning_rate, p.examples_per_second, p.metrics});
@@ -296,19 +180,19 @@ class Ranking {
            {"parameters", member->parameter_bytes() / 4}});
     database_.save_state(job_.id, "structures", structures.dump());
 
-    const auto scoring = how_to_score(tasks::Split::validation, rank_.examples);
+    const auto scoring = records_.how_to_score(tasks::Split::validation, rank_.examples);
     core::Progress progress("score", static_cast<std::int64_t>(missing.size()));
     for (std::size_t i = 0; i < missing.size(); ++i) {
       const auto& candidate = missing[i];
-      if (!is_scored(candidate)) {
+      if (!records_.is_scored(candidate)) {
         const auto scores =
             supernet::score_supernets(members, candidate.genotype, *work_.task, scoring);
         database_.transaction([&] {
-          for (std::size_t s = 0; s < seeds_.size(); ++s) {
-            const auto fidelity = inherited_fidelity(seeds_[s]);
-            for (const auto& metric : metrics_)
+          for (std::size_t s = 0; s < records_.seeds().size(); ++s) {
+            const auto fidelity = records_.inherited_fidelity(records_.seeds()[s]);
+            for (const auto& metric : records_.metrics())
               record(candidate, metric.name, metric.unit, scores[s].at(metric.name), fidelity,
-                     seeds_[s]);
+                     records_.seeds()[s]);
           }
         });
       }
@@ -362,79 +246,14 @@ class Ranking {
       }
   }
 
-  /// The task's leading metric, of networks that were trained alone.
-  std::string truth_metric() const { return "standalone_" + metrics_[0].name; }
-
-  struct Alone {
-    std::size_t network;
-    std::uint64_t seed;
-  };
-
-  /// As earlier versions wrote it.
-  std::string former_alone_fidelity(std::uint64_t seed) const {
-    return "stand-alone, " + settings_text(rank_.truth) + ", seed=" + std::to_string(seed) +
-           ", split=" + tasks::to_string(rank_.truth_split) +
-           ", data=" + work_.task->checksum().substr(0, 12) + ", trained on " +
-           std::to_string(work_.task->size(tasks::Split::train) +
-                          (rank_.all_examples ? work_.task->size(tasks::Split::validation) : 0)) +
-           scoring_text();
-  }
-  std::string alone_fidelity(std::uint64_t seed) const {
-    return former_alone_fidelity(seed) + further_settings(rank_.truth, *work_.file.task);
-  }
-
-  /// Jobs whose truths are trained with the same further settings, this one first: earlier versions
-  /// did not write those down with a truth, but the job's own file has them.
-  std::vector<std::int64_t> jobs_of_like_truths() const {
-    std::vector<std::int64_t> result{job_.id};
-    const auto wanted = further_settings(rank_.truth, *work_.file.task);
-    for (const auto& job : database_.jobs()) {
-      if (job.id == job_.id || job.space_hash != job_.space_hash) continue;
-      try {
-        const auto file = JobFile::from_text(job.config, job.config_path);
-        if (file.rank && file.task && further_settings(file.rank->truth, *file.task) == wanted)
-          result.push_back(job.id);
-      } catch (const core::Error&) {  // of another version: nothing is known of its settings
-      }
-    }
-    return result;
-  }
-
-  /// What a network reached alone, in this job or one like it.
-  std::optional<core::Measurement> truth(const Candidate& candidate, std::uint64_t seed) const {
-    for (const auto job : like_truths_)
-      for (const auto& fidelity : {alone_fidelity(seed), former_alone_fidelity(seed)})
-        if (auto found = database_.find_measurement(job, work_.space->hash(), candidate.hash,
-                                                    truth_metric(), fidelity);
-            found && found->ok())
-          return found;
-    return std::nullopt;
-  }
-
-  std::vector<std::uint64_t> truth_seeds() const {
-    std::vector<std::uint64_t> result;
-    for (std::int64_t i = 0; i < rank_.truth_seeds; ++i)
-      result.push_back(work_.file.seed + static_cast<std::uint64_t>(i));
-    return result;
-  }
-
   /// The task that networks are trained alone on.
-  const tasks::Task& alone_task() {
-    if (!rank_.all_examples) return *work_.task;
-    if (!alone_task_) {
-      tasks::TaskSettings settings = *work_.file.task;
-      settings.validation = 0;
-      alone_task_ = tasks::make_task(settings);
-      alone_task_->to(work_.device);
-    }
-    return *alone_task_;
+  const tasks::Task& training_task() {
+    if (!alone_task_) alone_task_ = alone_task(work_);
+    return alone_task_ ? *alone_task_ : *work_.task;
   }
 
   void train_missing() {
-    std::vector<Alone> missing;
-    for (const auto seed : truth_seeds())
-      for (std::size_t i = 0; i < candidates_.size(); ++i)
-        if (!truth(candidates_[i], seed)) missing.push_back({i, seed});
+    const auto missing = records_.untrained();
     const auto at_once = static_cast<std::size_t>(
         rank_.together > 0 ? rank_.together : (work_.device == "cpu" ? 1 : 36));
     for (std::size_t begin = 0; begin < missing.size(); begin += at_once)
@@ -444,14 +263,15 @@ class Ranking {
 
   void trained_truth(RankResult& result) {
     train_missing();
-    result.truth_unit = metrics_[0].unit;
-    result.truth_higher_is_better = metrics_[0].maximise;
-    result.truth = tasks::to_string(rank_.truth_split) + " " + metrics_[0].name + " after " +
-                   std::to_string(rank_.truth.epochs) + " epochs alone, " +
+    result.truth_unit = records_.metrics()[0].unit;
+    result.truth_higher_is_better = records_.metrics()[0].maximise;
+    result.truth = tasks::to_string(rank_.truth_split) + " " + records_.metrics()[0].name +
+                   " after " + std::to_string(rank_.truth.epochs) + " epochs alone, " +
                    std::to_string(rank_.truth_seeds) + " seeds";
-    for (const auto& candidate : candidates_) {
+    for (const auto& candidate : records_.candidates()) {
       std::vector<double> values;
-      for (const auto seed : truth_seeds()) values.push_back(truth(candidate, seed)->value);
+      for (const auto seed : records_.truth_seeds())
+        values.push_back(records_.truth(candidate, seed)->value);
       RankedNetwork network{candidate.arch, core::mean(values)};
       if (values.size() > 1) network.truth_deviation = core::deviation(values);
       result.networks.push_back(network);
@@ -459,15 +279,16 @@ class Ranking {
   }
 
   /// Trains some networks at the same time and scores them.
-  void train_alone(std::span<const Alone> chunk, std::size_t left) {
+  void train_alone(std::span<const RankRecords::Alone> chunk, std::size_t left) {
     std::vector<supernet::Subnet> subnets;
     std::vector<std::int64_t> orders;
     core::Hasher hasher;
     for (const auto& [network, seed] : chunk) {
-      subnets.push_back(supernet::fresh_subnet(*work_.space, candidates_[network].genotype, seed));
+      subnets.push_back(
+          supernet::fresh_subnet(*work_.space, records_.candidates()[network].genotype, seed));
       subnets.back().to(work_.device);
       orders.push_back(static_cast<std::int64_t>(seed - work_.file.seed));
-      hasher.add(candidates_[network].hash).add(alone_fidelity(seed));
+      hasher.add(records_.candidates()[network].hash).add(records_.alone_fidelity(seed));
     }
     const auto members = core::mapped(subnets, [](auto& subnet) { return &subnet; });
     supernet::TrainHooks hooks;
@@ -477,17 +298,19 @@ class Ranking {
         std::to_string(chunk.size()) + " of " + std::to_string(left) + " networks left, alone";
     double rate = 0;
     hooks.report = [&](const supernet::TrainProgress& p) { rate = p.examples_per_second; };
-    supernet::train(*supernet::subnet_trainee(members, orders), alone_task(), rank_.truth, hooks);
+    supernet::train(*supernet::subnet_trainee(members, orders), training_task(), rank_.truth,
+                    hooks);
     if (rate > 0 && chunk.size() > 1)
       core::log_info("trained " + std::to_string(chunk.size()) + " networks at the same time: " +
                      core::with_commas(static_cast<long long>(rate)) +
                      " examples/s summed over them");
     const auto scores =
-        supernet::score_subnets(members, *work_.task, how_to_score(rank_.truth_split, 0));
+        supernet::score_subnets(members, *work_.task, records_.how_to_score(rank_.truth_split, 0));
     database_.transaction([&] {
       for (std::size_t i = 0; i < chunk.size(); ++i)
-        record(candidates_[chunk[i].network], truth_metric(), metrics_[0].unit,
-               scores[i].at(metrics_[0].name), alone_fidelity(chunk[i].seed), chunk[i].seed);
+        record(records_.candidates()[chunk[i].network], records_.truth_metric(),
+               records_.metrics()[0].unit, scores[i].at(records_.metrics()[0].name),
+               records_.alone_fidelity(chunk[i].seed), chunk[i].seed);
     });
     std::filesystem::remove(hooks.checkpoint);
     core::check_interrupt();
@@ -496,13 +319,8 @@ class Ranking {
   Workplace& work_;
   const RankFile& rank_;
   db::Database& database_;
-  std::vector<std::int64_t> like_truths_;
   db::Job& job_;
-  std::vector<Candidate> candidates_;
-  std::vector<Candidate> best_;  ///< of the table's truth, ranked apart
-  std::vector<std::uint64_t> seeds_;
-  std::vector<tasks::MetricType> metrics_;  ///< the loss comes last
-  std::string supernets_identity_;
+  const RankRecords records_;
   std::unique_ptr<tasks::Task> alone_task_;
 };
 

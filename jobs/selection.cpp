@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "begin.hpp"
 #include "mosaic/core/describe.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/text.hpp"
@@ -86,9 +87,13 @@ core::Error nothing_within(const db::Reader& reader, const db::Job& job,
     }
   }
   if (!nearest)
-    return core::Error(
-        "no network of job '" + job.name + "' was measured in " + core::join(metrics),
-        how_to_see_all(reader, job) + " shows what there is");
+    return core::Error("no network of job '" + job.name + "' was measured in " +
+                           core::join(metrics) +
+                           (is_done(job) ? "" : ", yet: it is not done (" + job.status + ")"),
+                       how_to_see_all(reader, job) + " shows what there is" +
+                           (is_done(job) || job.status == "running"
+                                ? ""
+                                : "; go on with: " + way_on(job, reader.path())));
   std::vector<std::string> missed;
   for (std::size_t k = 0; k < bounds.size(); ++k) {
     const double value = values.columns[needed.size() + k][*nearest];

@@ -91,16 +91,18 @@ void keep_start(db::Database& database, const db::Job& job, const std::vector<st
   if (!archs.empty()) database.save_state(job.id, kState, nlohmann::json(archs).dump());
 }
 
+std::vector<std::string> begun_networks(const db::Reader& database, const db::Job& job,
+                                        const Workplace& work) {
+  if (work.file.start.archs.empty() && work.file.start.job.empty()) return {};
+  if (const auto kept = database.state(job.id, kState)) return nlohmann::json::parse(*kept);
+  return found_networks(database, work);
+}
+
 std::vector<spaces::Genotype> start_networks(db::Database& database, const db::Job& job,
                                              const Workplace& work) {
-  if (work.file.start.archs.empty() && work.file.start.job.empty()) return {};
-  std::vector<std::string> archs;
-  if (const auto kept = database.state(job.id, kState)) {
-    archs = nlohmann::json::parse(*kept).get<std::vector<std::string>>();
-  } else {
-    archs = found_networks(database, work);
-    keep_start(database, job, archs);
-  }
+  const auto archs = begun_networks(database, job, work);
+  if (archs.empty()) return {};
+  if (!database.state(job.id, kState)) keep_start(database, job, archs);
   if (database.evaluation_count(job.id) == 0)
     core::log_info("the search begins with " + std::to_string(archs.size()) + " given networks");
   return core::mapped(archs, [&](const auto& arch) { return work.space->parse(arch); });

@@ -22,6 +22,11 @@ std::vector<std::string> found_networks(const db::Reader& database, const Workpl
 /// Keeps what was found with the job, so that it goes on as it began.
 void keep_start(db::Database& database, const db::Job& job, const std::vector<std::string>& archs);
 
+/// The texts of the networks with which the search of a begun job begins: those kept with it; found
+/// where there are none yet.
+std::vector<std::string> begun_networks(const db::Reader& database, const db::Job& job,
+                                        const Workplace& work);
+
 /// The networks kept with the job; found and kept now where there are none yet.
 std::vector<spaces::Genotype> start_networks(db::Database& database, const db::Job& job,
                                              const Workplace& work);

@@ -156,7 +156,7 @@ class Auto : public Predictor {
     Auto read(*this);
     read.parts_.clear();
     read_state("auto", [&] {
-      state.at("width").get_to(read.width_);
+      counts_at(state, "width").get_to(read.width_);
       state.at("level").get_to(read.level_);
       state.at("stretch").get_to(read.stretch_);
       state.at("choice").get_to(read.choice_);

@@ -206,7 +206,7 @@ void GaussianProcess::load(const nlohmann::json& json) {
     read->features.load(json.at("features"));
     json.at("centre").get_to(read->centre);
     json.at("spread").get_to(read->spread);
-    json.at("used").get_to(read->used);
+    counts_at(json, "used").get_to(read->used);
     const std::size_t count = read->used.size();
     const std::size_t columns = read->features.outputs();
     read->records.x = Eigen::Map<const Matrix>(

@@ -274,8 +274,8 @@ class Mlp : public Predictor {
     read_state("mlp", [&] {
       read.features_.load(state.at("features"));
       read.target_.load(state);
-      state.at("members").get_to(read.ensemble_.members);
-      state.at("widths").get_to(read.ensemble_.widths);
+      counts_at(state, "members").get_to(read.ensemble_.members);
+      counts_at(state, "widths").get_to(read.ensemble_.widths);
       read.load_parameters(state.at("parameters"));
     });
     *this = std::move(read);

@@ -4,6 +4,7 @@
 #include <bit>
 #include <map>
 
+#include "mosaic/core/json_numbers.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/ranking.hpp"
 
@@ -131,6 +132,12 @@ Folds::Split Folds::split(std::size_t fold) const {
   return split;
 }
 
+const nlohmann::json& counts_at(const nlohmann::json& state, const char* key) {
+  const auto& counts = state.at(key);
+  core::check_numbers(counts, "predictor", "fit it again and save it");
+  return counts;
+}
+
 void Standardiser::fit(const std::vector<Features>& rows) {
   inputs_ = rows.front().size();
   columns_.clear();
@@ -171,8 +178,8 @@ nlohmann::json Standardiser::save() const {
 
 void Standardiser::load(const nlohmann::json& state) {
   Standardiser read;
-  state.at("inputs").get_to(read.inputs_);
-  state.at("columns").get_to(read.columns_);
+  counts_at(state, "inputs").get_to(read.inputs_);
+  counts_at(state, "columns").get_to(read.columns_);
   state.at("mean").get_to(read.mean_);
   state.at("scale").get_to(read.scale_);
   const auto beyond = [&](std::size_t column) { return column >= read.inputs_; };

@@ -127,6 +127,10 @@ std::string pack(const std::vector<float>& values);
 std::vector<double> unpack_doubles(const std::string& text, std::size_t count);
 std::vector<float> unpack_floats(const std::string& text, std::size_t count);
 
+/// What stands under a key of a predictor's state, where all numbers are counts. Throws core::Error
+/// for one that is not whole, or beyond 2^30.
+const nlohmann::json& counts_at(const nlohmann::json& state, const char* key);
+
 /// Runs `read`, turning what the JSON library throws into a core::Error that names the predictor.
 template <class F>
 void read_state(const std::string& name, F&& read) {

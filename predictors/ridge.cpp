@@ -152,14 +152,14 @@ class Ridge : public Predictor {
     Model model;
     read_state("ridge", [&] {
       model.terms.features.load(state.at("features"));
-      state.at("degree").get_to(model.terms.degree);
+      counts_at(state, "degree").get_to(model.terms.degree);
       model.terms.products.load(state.at("products"));
       state.at("log").get_to(model.log);
-      state.at("records").get_to(model.fit.records);
+      counts_at(state, "records").get_to(model.fit.records);
       state.at("lambda").get_to(model.fit.lambda);
       state.at("intercept").get_to(model.fit.intercept);
       state.at("weights").get_to(model.fit.weights);
-      const auto rank = state.at("rank").get<std::size_t>();
+      const auto rank = counts_at(state, "rank").get<std::size_t>();
       model.fit.eigenvalues = unpack_doubles(state.at("eigenvalues").get<std::string>(), rank);
       model.fit.directions = unpack_doubles(state.at("directions").get<std::string>(),
                                             rank * model.fit.weights.size());

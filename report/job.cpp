@@ -320,6 +320,7 @@ const PageKind kJobsPage = {.title = "Mosaic",
 
 Json job_news(const db::Reader& database, const db::Job& job,
               const std::vector<std::string>& remarks, const std::string& since) {
+  const db::Snapshot snapshot(database);
   const auto changes = database.changes(job.id, read_cursor(since, job));
   Json json{{"cursor", cursor_text(job, changes.cursor)},
             {"whole", changes.whole},
@@ -343,6 +344,7 @@ Json job_news(const db::Reader& database, const db::Job& job,
 }
 
 Json jobs_news(const db::Reader& database, const std::vector<db::Job>& jobs) {
+  const db::Snapshot snapshot(database);
   Json json = Json::array();
   for (const auto& job : jobs)
     json.push_back({{"name", job.name},

@@ -35,9 +35,11 @@ const facts_list = (facts) => make(
         .map(([name,
                value]) => make('div', {}, make('dt', {text: name}), make('dd', {text: value}))));
 
-/** Says that something of the page is broken; the rest of it stays. */
-function report_error(where, error) {
-  dispatchEvent(new ErrorEvent('error', {message: where + ': ' + error.message, error: error}));
+/** Says that a part of the page is broken, until it is mended(); the rest of it stays. */
+function report_error(part, error) {
+  const event = new ErrorEvent('error', {message: part + ': ' + error.message, error: error});
+  event.part = part;
+  dispatchEvent(event);
 }
 
 /** Fills the page, section by section: one that is broken leaves the others standing. */

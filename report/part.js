@@ -14,21 +14,34 @@ class Part {
   /** fill: adds what the section shows, in order. */
   draw(fill) {
     this.list = [...this.fixed];
+    this.taken = new Set(this.fixed);
+    this.before = [...this.host.children];
+    this.next = 0;  // of those: after the one that was taken last
     fill(this);
-    const wanted = new Set(this.list);
     for (const child of [...this.host.children])
-      if (!wanted.has(child)) child.remove();
-    this.list.forEach((element, k) => {
-      const there = this.host.children[k];
-      if (there !== element) this.host.insertBefore(element, there || null);
-    });
+      if (!this.taken.has(child)) child.remove();
+    let there = this.host.firstElementChild;
+    for (const element of this.list)
+      if (element === there)
+        there = there.nextElementSibling;
+      else
+        this.host.insertBefore(element, there);
   }
 
-  /** An element without a life of its own. */
+  take(element) {
+    this.list.push(element);
+    this.taken.add(element);
+  }
+
+  /** An element without a life of its own: one that is there already and the same stays. */
   add(element) {
-    const same = [...this.host.children].find(
-        (child) => !this.list.includes(child) && child.isEqualNode(element));
-    this.list.push(same || element);
+    const same = (child) => !this.taken.has(child) && child.isEqualNode(element);
+    while (this.taken.has(this.before[this.next])) ++this.next;
+    // Mostly it stands where it stood: looking through all for each would take long.
+    const here = this.next < this.before.length && same(this.before[this.next]);
+    const place = here ? this.next : this.before.findIndex(same);
+    if (place >= 0) this.next = place + 1;
+    this.take(place >= 0 ? this.before[place] : element);
   }
   lead(...words) {
     this.add(make('p', {class: 'lead'}, ...words));
@@ -53,7 +66,7 @@ class Part {
     }
     const {host, value} = this.kept.get(key);
     if (!host.isConnected) this.host.append(host);
-    this.list.push(host);
+    this.take(host);
     return value;
   }
   plot(key, options) {
@@ -92,13 +105,19 @@ function part(id, needs, fill) {
   parts.push({part: new Part(id), needs: needs, fill: fill, name: id});
 }
 
-/** Draws all parts that depend on something that changed; one that is broken leaves the others. */
+/**
+ * Draws all parts that depend on something that changed, or were broken; one that is leaves the
+ * others.
+ */
 function draw(changed) {
   for (const one of parts) {
-    if (!one.needs.some((kind) => changed.has(kind))) continue;
+    if (!one.broken && !one.needs.some((kind) => changed.has(kind))) continue;
     try {
       one.part.draw(one.fill);
+      if (one.broken) mended(one.name);
+      one.broken = false;
     } catch (error) {
+      one.broken = true;
       report_error(one.name, error);
     }
   }

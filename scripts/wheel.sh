@@ -6,8 +6,8 @@
 #
 #   scripts/wheel.sh [--with-cuda | --without-cuda] [--built FOLDER] [--out FOLDER]
 #
-#   --with-cuda     also the program with CUDA kernels, started where there is a GPU (default: where nvcc is installed)
-#   --without-cuda  never
+#   --with-cuda     also the program with CUDA kernels, started where there is a GPU; it is built first
+#   --without-cuda  not that one (the default)
 #   --built         a build folder that is packed as it is (default: build/release, which is built first)
 #   --out           default: dist
 set -euo pipefail
@@ -15,7 +15,6 @@ script_name=wheel
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 built="" out=dist with_cuda=0
-if nvcc_seen; then with_cuda=1; fi
 while [[ $# -gt 0 ]]; do
   case "$1" in
     --with-cuda) with_cuda=1 ;;

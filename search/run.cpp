@@ -182,12 +182,12 @@ class Search {
     const auto state = database_.state(job_, kPhase);
     if (!state) return std::nullopt;
     auto standing = Standing::load(*state);
+    const auto population = standing.population;  // before the first generation none is kept
     if (standing.cut > 0 && standing.cut < settings_.evaluations)
       standing = Standing::load(database_.state(job_, kUncut).value());
-    if (standing.population > 0 && standing.population != population_) {
+    if (population > 0 && population != population_) {
       core::log_info("the search begins again with a population of " +
-                     core::with_commas(population_) + ", not " +
-                     core::with_commas(standing.population) +
+                     core::with_commas(population_) + ", not " + core::with_commas(population) +
                      ": what was evaluated is not evaluated again");
       return std::nullopt;
     }

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 
+#include "mosaic/serve/server.hpp"
+
 namespace mosaic::serve {
 namespace {
 
@@ -57,7 +59,8 @@ bool is_ours(const std::string& given, const std::string& host) {
 
 }  // namespace
 
-bool is_loopback(const std::string& name) {
+bool is_loopback(const std::string& given) {
+  const auto name = lower(given);
   in_addr address{};
   if (::inet_pton(AF_INET, name.c_str(), &address) == 1)
     return (ntohl(address.s_addr) >> 24) == 127;

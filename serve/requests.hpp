@@ -16,9 +16,6 @@ struct Refusal {
   std::string why;
 };
 
-/// Whether `name` is the loopback interface of this machine: localhost, 127.x.x.x, ::1.
-bool is_loopback(const std::string& name);
-
 /// What a browser that shows a page of this server never sends: another method than GET and HEAD,
 /// the name of another machine as Host, a foreign Origin. `host`: what the server listens on.
 std::optional<Refusal> refusal(const httplib::Request& request, const std::string& host);

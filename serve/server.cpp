@@ -220,7 +220,8 @@ class Server::Impl : public httplib::Server {
     return jobs::as_it_stands(reader, std::move(*found));
   }
 
-  /// Nothing is read, and nothing is sent, where nothing was written since the client asked last.
+  /// What was gathered of one state of the database. Nothing is read, and nothing is sent, where
+  /// nothing was written since the client asked last.
   template <class Gather>
   void json(const Request& request, Response& response, const Gather& gather) {
     const auto reader = source_.reader();
@@ -230,9 +231,12 @@ class Server::Impl : public httplib::Server {
       response.status = 304;
       return;
     }
-    response.set_content(
-        gather(*reader).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-        "application/json");
+    const auto gathered = [&] {
+      const db::Snapshot snapshot(*reader);
+      return gather(*reader);
+    }();
+    response.set_content(gathered.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                         "application/json");
   }
 
   serve::Options options_;

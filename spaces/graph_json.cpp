@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/json_numbers.hpp"
 #include "mosaic/spaces/graph.hpp"
 #include "mosaic/spaces/ops.hpp"
 #include "mosaic/spaces/task_shape.hpp"
@@ -32,27 +33,9 @@ json dims_json(const std::vector<Dim>& shape) {
   return result;
 }
 
-/// Every number is whole, and no extent, attribute or size of a weight is larger than 2^30: sums
-/// and products of a few of them stay exact. Real are the `reals` of a node and the `weight` of a
-/// loss.
-void check_numbers(const json& value, int depth = 0) {
-  constexpr std::int64_t kLargest = std::int64_t{1} << 30;
-  constexpr int kDeepest = 16;
-  const auto fits = [&] {
-    if (value.is_number_unsigned()) return value.get<std::uint64_t>() <= kLargest;
-    const auto number = value.get<std::int64_t>();
-    return -kLargest <= number && number <= kLargest;
-  };
-  if (value.is_number() && (value.is_number_float() || !fits()))
-    throw core::Error("the description of the network holds the number " + value.dump() +
-                          ", which no network has",
-                      "extract the network again");
-  if (depth > kDeepest)
-    throw core::Error("the description of the network is nested deeper than any",
-                      "extract the network again");
-  if (value.is_structured())
-    for (const auto& [key, inner] : value.items())
-      if (key != "reals" && key != "weight") check_numbers(inner, depth + 1);
+/// Every number is whole and small. Real are the `reals` of a node and the `weight` of a loss.
+void check_numbers(const json& value) {
+  core::check_numbers(value, "network", "extract the network again", {"reals", "weight"});
 }
 
 Shape shape_of(const std::vector<Dim>& dims) {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,14 +44,12 @@ def results(db: str | os.PathLike[str], job: str) -> pandas.DataFrame:
         import pandas
     except ImportError as error:
         raise ImportError("mosaic_nas.results() needs pandas: pip install pandas") from error
-    connection = sqlite3.connect(f"{Path(db).resolve().as_uri()}?mode=ro", uri=True)
     try:
-        names = [name for (name,) in connection.execute("SELECT name FROM jobs ORDER BY id")]
-        if job not in names:
-            raise ValueError(f"{db} has no job {job!r}; it has: {', '.join(names) or 'none'}")
-        query = "SELECT * FROM results WHERE job = ? ORDER BY evaluation"
-        return pandas.read_sql_query(query, connection, params=(job,))
-    except sqlite3.Error as error:
+        with closing(sqlite3.connect(f"{Path(db).resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            names = [name for (name,) in connection.execute("SELECT name FROM jobs ORDER BY id")]
+            if job not in names:
+                raise ValueError(f"{db} has no job {job!r}; it has: {', '.join(names) or 'none'}")
+            query = "SELECT * FROM results WHERE job = ? ORDER BY evaluation"
+            return pandas.read_sql_query(query, connection, params=(job,))
+    except (sqlite3.Error, pandas.errors.DatabaseError) as error:
         raise ValueError(f"{db} cannot be read as a results database of Mosaic: {error}") from error
-    finally:
-        connection.close()

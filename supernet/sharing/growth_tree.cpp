@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/json_numbers.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/supernet/sharing/sharing.hpp"
 #include "sharing/slot_size.hpp"
@@ -104,6 +105,7 @@ GrowthTrees::GrowthTrees(const spaces::SuperGraph& graph, const std::string& tex
   if (!json.is_array()) malformed(text, "it is no JSON array");
   for (const auto& item : json) {
     LeafSplit split;
+    core::check_numbers(item, "split", "restore what Mosaic wrote");
     try {
       const auto unit = item.at("unit").get<std::string>();
       const auto found = std::find_if(units_.begin(), units_.end(),

@@ -24,6 +24,13 @@ CheckpointHeader header_of(const std::string& path, const TensorFile& file) {
           structure == file.metadata.end() ? "" : structure->second};
 }
 
+void expect(const CheckpointHeader& header, const std::string& path, const std::string& identity) {
+  if (header.identity != identity)
+    throw core::Error(
+        path + " belongs to another training (space, task, sharing, settings or seed differ)",
+        "restore the job file as it was, or give the job another name");
+}
+
 }  // namespace
 
 bool copy_stored(const at::Tensor& stored, const at::Tensor& target) {
@@ -60,10 +67,7 @@ CheckpointHeader load_checkpoint(const std::string& path, const NamedTensors& pa
                                  Optimizer* optimizer, const std::string& identity) {
   const TensorFile file = load_tensors(path);
   const CheckpointHeader header = header_of(path, file);
-  if (header.identity != identity)
-    throw core::Error(
-        path + " belongs to another training (space, task, sharing, settings or seed differ)",
-        "restore the job file as it was, or give the job another name");
+  expect(header, path, identity);
   at::NoGradGuard guard;
   for (const auto& [name, tensor] : parameters) {
     const auto found = file.tensors.find(name);
@@ -84,6 +88,13 @@ std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
   NamedTensors tensors = supernet.parameters();
   for (const auto& named : supernet.state()) tensors.push_back(named);
   return load_checkpoint(path, tensors, nullptr, identity).step;
+}
+
+std::int64_t trained_steps(const std::string& path, const std::string& identity) {
+  if (!std::filesystem::exists(path)) return 0;
+  const auto header = read_header(path);
+  expect(header, path, identity);
+  return header.step;
 }
 
 bool training_complete(const std::string& path) {

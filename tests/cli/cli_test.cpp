@@ -213,6 +213,8 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
   REQUIRE(folder.run({}).status == 2);
   REQUIRE(folder.run({"rnu"}).status == 2);
   REQUIRE(folder.run({"--help"}).status == 0);
+  REQUIRE_THAT(folder.run({"--help"}).output, !Contains("verbose"));  // it says nothing more
+  REQUIRE(folder.run({"-v", "spaces"}).status == 0);
   REQUIRE_THAT(folder.run({"run", "--help"}).output, Contains("mosaic resume"));
   REQUIRE_THAT(folder.run({"run", "missing.toml"}).errors, Contains("missing.toml"));
   REQUIRE_THAT(message("[job\n"), Contains("job.toml:1"));

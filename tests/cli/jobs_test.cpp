@@ -1,11 +1,13 @@
-// Databases as a whole: jobs renamed, deleted, merged; and what a shell completes.
+// Databases as a whole: jobs renamed, deleted, merged.
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "job.hpp"
+#include "sql.hpp"
 #include "table_job.hpp"
 
 using namespace mosaic::cli::test;
@@ -86,7 +88,7 @@ TEST_CASE("a job is deleted, and its files where they are to be") {
   const auto kept = folder.run({"jobs", "--db", "r.db", "--delete", "j"});
   INFO(kept.errors);
   REQUIRE(kept.status == 0);
-  CHECK_THAT(kept.output, Contains("job 'j' is deleted from r.db") && Contains("1 files of it") &&
+  CHECK_THAT(kept.output, Contains("job 'j' is deleted from r.db") && Contains("1 file of it") &&
                               Contains("--with-files would have deleted them"));
   CHECK(std::filesystem::exists(folder / "r-files/j/supernet.safetensors"));
   CHECK(names(folder, "r.db") == "k ");
@@ -102,6 +104,78 @@ TEST_CASE("a job is deleted, and its files where they are to be") {
                               "FROM measurements) AS n"})
                         .output)[0]["n"] == 0);
   CHECK(folder.run({"jobs", "--db", "r.db", "--delete", "k"}).status == 1);
+}
+
+TEST_CASE("only files that Mosaic wrote are deleted, and each is named") {
+  const Folder folder("written");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  {
+    mosaic::db::Database database((folder / "r.db").string());
+    database.save_state(database.job().id, "predictor ms", "{}");
+  }
+  std::filesystem::create_directories(folder / "r-files/j");
+  const std::vector<std::string> written{"supernet.safetensors", "supernets.safetensors",
+                                         "alone-0123456789ab.safetensors", "ms.predictor.json"};
+  const std::vector<std::string> mine{"my-model.safetensors", "alone-at-home.safetensors",
+                                      "alone-0123456789abc.safetensors", "score.predictor.json",
+                                      "board.predictor.json"};
+  for (const auto& name : written) folder.write("r-files/j/" + name, "weights");
+  for (const auto& name : mine) folder.write("r-files/j/" + name, "of the user");
+  const auto deleted = folder.run({"jobs", "--db", "r.db", "--delete", "j", "--with-files"});
+  INFO(deleted.output);
+  REQUIRE(deleted.status == 0);
+  CHECK_THAT(deleted.output, Contains("4 files of it") && Contains("deleted:"));
+  for (const auto& name : written) {
+    CHECK_FALSE(std::filesystem::exists(folder / ("r-files/j/" + name)));
+    CHECK_THAT(deleted.output, Contains("r-files/j/" + name + "\n"));
+  }
+  for (const auto& name : mine) {
+    CHECK(std::filesystem::exists(folder / ("r-files/j/" + name)));
+    CHECK_THAT(deleted.output, !Contains(name));
+  }
+}
+
+TEST_CASE("a copied or merged database leaves the files of the one that it comes from") {
+  const Folder folder("others");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db"}).status == 0);
+  std::filesystem::create_directories(folder / "r-files/j");
+  folder.write("r-files/j/supernet.safetensors", "weights");
+  const auto weights = folder / "r-files/j/supernet.safetensors";
+  const auto left = [&](const std::string& db, const std::string& why) {
+    INFO(db);
+    const auto renamed = folder.run({"jobs", "--db", db, "--rename", "j", "k"});
+    CHECK(renamed.status == 0);
+    CHECK(std::filesystem::exists(weights));
+    const auto deleted = folder.run({"jobs", "--db", db, "--delete", "k", "--with-files"});
+    CHECK(deleted.status == 0);
+    CHECK_THAT(deleted.output,
+               Contains("1 file of it") && Contains("left in " + weights.parent_path().string()) &&
+                   Contains(why) && Contains("rm -r " + weights.parent_path().string()));
+    CHECK(std::filesystem::exists(weights));
+  };
+  std::filesystem::copy_file(folder / "r.db", folder / "copy.db");
+  left("copy.db", "it is not in " + (folder / "copy-files").string());
+  std::filesystem::create_directories(folder / "other");
+  std::filesystem::copy_file(folder / "r.db", folder / "other/r.db");
+  left("other/r.db", "it is not in " + (folder / "other/r-files").string());
+  REQUIRE(folder.run({"merge", "r.db", "--out", "all.db"}).status == 0);
+  left("all.db", "it is not in " + (folder / "all-files").string());
+  // Its files would lie where those of r.db do.
+  std::filesystem::copy_file(folder / "r.db", folder / "r.bak");
+  left("r.bak", "another database beside r.bak may use it");
+  std::filesystem::remove(folder / "r.bak");
+  // Two jobs of one database.
+  REQUIRE(folder.run({"run", "j.toml", "--db", "r.db", "--set", "job.name=l"}).status == 0);
+  mosaic::test::execute((folder / "r.db").string(),
+                        "UPDATE jobs SET folder = (SELECT folder FROM jobs WHERE name = 'j')");
+  left("r.db", "job 'l' uses it too");
+  // The last one has them to itself.
+  REQUIRE(folder.run({"jobs", "--db", "r.db", "--delete", "l", "--with-files"}).status == 0);
+  CHECK_FALSE(std::filesystem::exists(weights.parent_path()));
 }
 
 TEST_CASE("nothing is renamed or deleted while a process writes the database") {
@@ -167,42 +241,6 @@ TEST_CASE("a dry run says what a job will do and makes nothing") {
   CHECK(slurp(folder / "r.db") == before);
 }
 
-TEST_CASE("bash completes commands, options, choices, and jobs of the database") {
-  const Folder folder("complete");
-  folder.write("t.csv", table());
-  folder.write("j.toml", kTableJob);
-  REQUIRE(folder.run({"search", "j.toml", "--db", "r.db"}).status == 0);
-  const auto script = folder.run({"completion", "bash"});
-  REQUIRE(script.status == 0);
-  folder.write("mosaic.bash", script.output);
-  // The program by its name, and what readline would ask.
-  folder.write("ask.bash",
-               "mosaic() { \"$MOSAIC_BINARY\" \"$@\"; }\nsource mosaic.bash\n"
-               "COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _mosaic\n"
-               "echo \"${COMPREPLY[*]}\"\n");
-  const auto completed = [&](const std::string& words) {
-    const auto command =
-        "cd '" + (folder / "").string() + "' && bash ask.bash " + words + " > answer";
-    REQUIRE(std::system(command.c_str()) == 0);
-    return slurp(folder / "answer");
-  };
-  CHECK(completed("mosaic fro") == "front\n");
-  CHECK(completed("mosaic predictor su") == "suggest\n");
-  CHECK(completed("mosaic front --ge") == "--generation\n");
-  CHECK(completed("mosaic best --goal ''") == "max min\n");
-  CHECK(completed("mosaic front --db r.db ''") == "j\n");
-  CHECK(completed("mosaic front --db r.db --job ''") == "j\n");
-  CHECK(completed("mosaic front --db ''") == "\n");  // files, by readline
-  for (const std::string shell : {"zsh", "fish"}) {
-    const auto text = folder.run({"completion", shell}).output;
-    CHECK_THAT(text, Contains("hypervolume of a job by generation") && Contains("generation"));
-    folder.write("mosaic." + shell, text);
-    if (std::system(("command -v " + shell + " > /dev/null").c_str()) == 0)
-      CHECK(std::system(
-                (shell + " -n '" + (folder / ("mosaic." + shell)).string() + "'").c_str()) == 0);
-  }
-}
-
 TEST_CASE("databases are merged with all that their jobs have") {
   const Folder folder("merge");
   folder.write("t.csv", table());
@@ -256,4 +294,77 @@ TEST_CASE("databases are merged with all that their jobs have") {
              Contains("names no job of the databases given"));
   CHECK_THAT(folder.run({"merge", "none.db", "--out", "d.db"}).errors,
              Contains("there is no results database none.db"));
+}
+
+TEST_CASE("a merge that finds no room leaves nothing that looks whole") {
+  const Folder folder("room");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "a.db"}).status == 0);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "b.db", "--set", "job.name=k"}).status == 0);
+  {
+    // Most of the merged file is not written again, so that its log stays smaller.
+    mosaic::db::Database database((folder / "a.db").string());
+    database.save_state(database.job().id, "much", std::string(1'000'000, 'x'));
+  }
+  REQUIRE(folder.run({"merge", "a.db", "b.db", "--out", "whole.db"}).status == 0);
+  const auto size = std::filesystem::file_size(folder / "whole.db");
+  // A limit on file sizes is the full disk that needs no disk: the log has room, the file has not.
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit limit{size - 4096, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  const auto merged = folder.run({"merge", "a.db", "b.db", "--out", "c.db"});
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  CHECK(merged.status == 1);
+  CHECK_THAT(merged.errors, Contains("cannot be brought into one file") &&
+                                Contains("no space left") && Contains("free some space"));
+  CHECK(merged.output.empty());
+  for (const auto& entry : std::filesystem::directory_iterator(folder / ""))
+    CHECK(entry.path().filename().string().find("c.db") == std::string::npos);
+}
+
+TEST_CASE("a log that is left of another database does not get into a merged one") {
+  const Folder folder("stale");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "a.db"}).status == 0);
+  for (const std::string left : {"-wal", "-shm", "-journal"}) {
+    folder.write("c.db" + left, "of another database");
+    const auto refused = folder.run({"merge", "a.db", "--out", "c.db"});
+    CHECK(refused.status == 2);
+    CHECK_THAT(refused.errors, Contains("c.db" + left + " is left of a database that is gone") &&
+                                   Contains("rm c.db" + left));
+    CHECK_FALSE(std::filesystem::exists(folder / "c.db"));
+    CHECK(slurp(folder / ("c.db" + left)) == "of another database");
+    std::filesystem::remove(folder / ("c.db" + left));
+  }
+  CHECK(folder.run({"merge", "a.db", "--out", "c.db"}).status == 0);
+}
+
+TEST_CASE("tables and columns that a user added do not keep databases apart") {
+  const Folder folder("own");
+  folder.write("t.csv", table());
+  folder.write("j.toml", kTableJob);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "a.db"}).status == 0);
+  REQUIRE(folder.run({"run", "j.toml", "--db", "b.db", "--set", "job.name=k"}).status == 0);
+  const auto own = [&](const std::string& db, const std::string& table) {
+    mosaic::test::execute((folder / db).string(),
+                          "CREATE TABLE " + table + " (job INTEGER, text TEXT); INSERT INTO " +
+                              table + " VALUES (1, 'good'); ALTER TABLE jobs ADD COLUMN " + table +
+                              " TEXT");
+  };
+  own("a.db", "notes");
+  own("b.db", "\"my marks\"");
+  const auto merged = folder.run({"merge", "a.db", "b.db", "--out", "c.db"});
+  INFO(merged.errors);
+  REQUIRE(merged.status == 0);
+  CHECK_THAT(merged.errors,
+             Contains("left out of b.db, as Mosaic did not make them: table my marks"));
+  CHECK(names(folder, "c.db") == "j k ");
+  CHECK(everything(folder, "c.db", "j") == everything(folder, "a.db", "j"));
+  CHECK(everything(folder, "c.db", "k") == everything(folder, "b.db", "k"));
+  const mosaic::db::Reader reader((folder / "c.db").string());
+  CHECK(reader.query("SELECT text FROM notes").rows.size() == 1);
+  CHECK(reader.query("SELECT * FROM sqlite_master WHERE name = 'my marks'").rows.empty());
 }

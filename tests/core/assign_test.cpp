@@ -118,6 +118,17 @@ TEST_CASE("what cannot be set is refused by name") {
   CHECK_THAT(refusal("search.evaluations.a=1"), Contains("'search.evaluations' is no table"));
   CHECK_THAT(refusal("objective[2].samples=1"), Contains("only 2 [[objective]]"));
   CHECK_THAT(refusal("objective[x].samples=1"), Contains("is no element"));
+  CHECK_THAT(refusal("search[7].evaluations=10"),
+             Contains("[search] is one table, not a list of them") &&
+                 Contains("leave its number out: --set search.evaluations=10"));
+  CHECK_THAT(refusal("objective.accuracy[5].goal=min"),
+             Contains("'accuracy' is one [[objective]]") &&
+                 Contains("leave its number out: --set objective.accuracy.goal=min"));
+  CHECK_THAT(refusal("objective[0].more[1].goal=min"),
+             Contains("the file has no [[objective.more]]") &&
+                 Contains("--set objective[0].more.goal=min"));
+  CHECK_THAT(refusal("rank[0].truth[1].seeds=2"), Contains("the file has no [[rank]]"));
+  CHECK_THAT(refusal("search.evaluations[0].a=1"), Contains("'search.evaluations' is no table"));
   CHECK_THAT(refusal("objective.samples=1"),
              Contains("there are 2 [[objective]]") &&
                  Contains("objective.accuracy.samples, objective.latency_ms.samples"));

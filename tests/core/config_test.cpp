@@ -99,10 +99,10 @@ sizes = 4
   auto search = config.root().section("search");
   CHECK(usage_error([&] { search.integer("population", 40, 4, 100); }) ==
         "job.toml:3: [search] population = \"30\": must be an integer from 4 to 100, not a string: "
-        "write it without quotes");
+        "give it without quotes, as a number or true or false");
   CHECK(usage_error([&] { search.number("rate", 0.5); }) ==
-        "job.toml:4: [search] rate = \"high\": must be a finite number, not a string: write it "
-        "without quotes");
+        "job.toml:4: [search] rate = \"high\": must be a finite number, not a string: give it "
+        "without quotes, as a number or true or false");
   CHECK(usage_error([&] { search.flag("quick", false); }) ==
         "job.toml:5: [search] quick = 1: must be true or false, not an integer: leave it out for "
         "the default, false");

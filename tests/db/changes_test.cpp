@@ -17,6 +17,30 @@ std::vector<std::string> archs(const Changes& changes) {
 
 }  // namespace
 
+TEST_CASE_METHOD(OneJob, "all that is read in a snapshot is of one state, whoever writes") {
+  const auto add = [&](const std::string& arch, double accuracy, double latency) {
+    const auto id = add_network(database, job, arch);
+    database.add_measurement(job.id, id, measured("accuracy", accuracy));
+    database.add_measurement(job.id, id, measured("latency_ms", latency));
+  };
+  add("a", 80, 2);
+  const Reader reader(folder.file());
+  {
+    const Snapshot snapshot(reader);
+    CHECK(reader.changes(job.id).measurements.size() == 2);
+    add("b", 90, 1);
+    job.status = "finished";
+    database.update_job(job);
+    const Snapshot inner(reader);
+    CHECK(reader.front(job)[0].arch == "a");
+    CHECK(reader.evaluation_count(job.id) == 1);
+    CHECK(reader.job().status == "running");
+  }
+  CHECK(reader.front(job)[0].arch == "b");
+  CHECK(reader.changes(job.id).measurements.size() == 4);
+  CHECK(reader.job().status == "finished");
+}
+
 TEST_CASE_METHOD(OneJob, "changes are the rows written since, of one job, each once") {
   auto other = sample_job("second");
   database.create_job(other);

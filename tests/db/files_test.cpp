@@ -151,6 +151,32 @@ TEST_CASE("a second writer is told which process writes, whatever the file is ca
   CHECK_THAT(writing(path), Contains("is being written by process " + std::to_string(::getpid())));
 }
 
+TEST_CASE("a database that was begun by a link is one under both names") {
+  const Folder folder;
+  fs::create_directories(folder.file("disk"));
+  fs::create_symlink("disk/real.db", folder.file("link.db"));  // to a file that is not there yet
+  const std::string real = folder.file("disk/real.db");
+  Child child([&](int out) {
+    Database database(folder.file("link.db"));
+    Job job = sample_job("first");
+    database.create_job(job);
+    Child::say(out, "!");
+    ::pause();
+  });
+  REQUIRE(child.hear(1) == "!");
+  CHECK(writer_of(real) == child.pid());
+  CHECK(writer_of(folder.file("link.db")) == child.pid());
+  CHECK_THAT(writing(real), Contains("is being written by process"));
+  CHECK(fs::exists(real + ".lock"));
+  CHECK_FALSE(fs::exists(folder.file("link.db.lock")));
+  CHECK(Reader(folder.file("link.db")).jobs().size() == 1);
+  child.kill();
+
+  fs::create_symlink("nowhere/real.db", folder.file("lost.db"));
+  CHECK_THAT(writing(folder.file("lost.db")),
+             Contains("there is no folder " + folder.file("nowhere")));
+}
+
 TEST_CASE("whether a database is being written can be asked, and asking keeps no writer out") {
   const Folder folder;
   const std::string path = folder.file();

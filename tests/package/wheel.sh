@@ -78,6 +78,11 @@ if venv/bin/pip install --quiet --retries 1 --timeout 10 pandas >pip.log 2>&1; t
     venv/bin/python -c 'import mosaic_nas; mosaic_nas.results("r.db", "tabel")'
   expect "table.csv cannot be read as a results database" \
     venv/bin/python -c 'import mosaic_nas; mosaic_nas.results("table.csv", "table")'
+  expect "ValueError: none.db cannot be read as a results database" \
+    venv/bin/python -c 'import mosaic_nas; mosaic_nas.results("none.db", "table")'
+  venv/bin/python -c 'import sqlite3; sqlite3.connect("other.db").executescript("CREATE TABLE jobs (id, name); INSERT INTO jobs VALUES (1, 1)")'
+  expect "ValueError: other.db cannot be read as a results database" \
+    venv/bin/python -c 'import mosaic_nas; mosaic_nas.results("other.db", 1)'
 else
   skip "results() without pandas, which cannot be installed here: $(tail -1 pip.log)"
 fi

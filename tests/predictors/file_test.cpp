@@ -131,6 +131,26 @@ TEST_CASE("a predictor of a newer version, or with parts missing, is refused") {
   CHECK_THAT(load_message(file.path()), Catch::Contains("unknown predictor 'oracle'"));
 }
 
+TEST_CASE("a predictor whose counts are none is refused") {
+  const TemporaryFile file("counts.json");
+  const auto refusal = [&](const std::string& place, const nlohmann::json& number) {
+    save_changed(file.path(), [&](auto& document) {
+      document["state"][nlohmann::json::json_pointer(place)] = number;
+    });
+    return load_message(file.path());
+  };
+  for (const std::string place :
+       {"/degree", "/records", "/rank", "/features/inputs", "/features/columns/0"})
+    for (const nlohmann::json& number : {nlohmann::json(1e80), nlohmann::json(0.5),
+                                         nlohmann::json(~0ULL), nlohmann::json(1ULL << 40)}) {
+      CAPTURE(place, number.dump());
+      CHECK(refusal(place, number) == "cannot load the predictor '" + file.path() +
+                                          "': the description of the predictor holds the number " +
+                                          number.dump() +
+                                          ", which no predictor has: fit it again and save it");
+    }
+}
+
 TEST_CASE("a failed load leaves a predictor as it was") {
   const auto predictor = fitted_ridge();
   const Records unseen = latency_like_records(5, 0, 2);

@@ -98,8 +98,8 @@ TEST_CASE("the page of a running search grows until the job is done, and keeps w
       "store.hows.map((how) => [how.metric, how.good]).sort(), [...store.networks.id.keys()].map("
       "(i) => [hash(i), arch(i), ...store.metrics.map((m) => m.values[i])]).sort()])";
   const auto grown = browser.see(all);
-  browser.see("location.reload()");
-  browser.wait_for("store.front.length > 0");
+  browser.see("window.former = true; location.reload()");
+  browser.wait_for("!window.former && store.front.length > 0");
   CHECK(browser.see(all) == grown);
   browser.wait_for("Number(document.documentElement.dataset.answers) >= 2", 120);  // no news
   CHECK(browser.see("window.errors") == Json::array());
@@ -110,6 +110,32 @@ TEST_CASE("the page of a running search grows until the job is done, and keeps w
   browser.wait_for(
       "document.querySelector('.broken[role=status]').textContent.includes("
       "'mosaic serve does not answer')");
+}
+
+TEST_CASE("what is said of a part that could not be drawn goes when it is drawn again") {
+  Browser browser(chromium());
+  OneJob served;
+  const auto add = [&](const std::string& arch, double accuracy) {
+    const auto id = add_network(served.database, served.job, arch);
+    served.database.add_measurement(served.job.id, id, measured("accuracy", accuracy));
+    served.database.add_measurement(served.job.id, id, measured("latency_ms", accuracy));
+  };
+  add("small", 80);
+  const Running server(served.folder.file());
+  browser.open(server.url() + "job?name=first");
+  browser.wait_for("store.front.length === 1");
+  // A network that the page was never told of.
+  browser.see("const names = store.names; store.names = new Map(); draw(new Set(['networks'])); 0");
+  const std::string notes = "document.querySelectorAll('.broken[data-part]').length";
+  const auto broken = browser.see(notes).get<int>();
+  CHECK(broken >= 1);
+  CHECK(browser.see("draw(new Set(['networks'])), " + notes) == broken);  // said once
+  // The next answer brings no part's own news but the networks'.
+  browser.see("store.names = names; 0");
+  add("large", 90);
+  browser.wait_for("store.front.length === 2");
+  browser.wait_for(notes + " === 0");
+  CHECK(browser.see("document.querySelector('#networks').innerText.includes('large')") == true);
 }
 
 TEST_CASE("Ctrl-C ends a server, whoever is connected") {

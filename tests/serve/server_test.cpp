@@ -1,9 +1,12 @@
 #include "running.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <vector>
 
+#include "mosaic/jobs/job_state.hpp"
 #include "mosaic/report/report.hpp"
 
 using namespace mosaic;
@@ -263,6 +266,48 @@ TEST_CASE("a job whose writer is gone is interrupted, though nobody wrote that")
   CHECK_THAT(now["message"].get<std::string>(), Contains("go on with: mosaic resume"));
 }
 
+TEST_CASE_METHOD(Served, "an answer is of one state of the database, whoever writes meanwhile") {
+  database.survive_power_failure(false);  // as fast as it goes
+  database.transaction([&] {
+    for (int i = 0; i < 2000; ++i) network("worse-" + std::to_string(i), 80, 3);
+  });
+  std::atomic<bool> enough = false;
+  std::thread writer([&] {
+    for (int i = 1; i < 9000 && !enough; ++i)  // each is a front of its own
+      network("better-" + std::to_string(i), 91 + i * 1e-3, 1 - i * 1e-4);
+  });
+  std::size_t strangers = 0;
+  std::size_t largest = 0;
+  for (int i = 0; i < 30; ++i) {
+    const auto answer = server.json("/job.json?name=first");
+    const auto& known = answer["networks"]["id"];
+    for (const auto& id : answer["front"])
+      strangers += std::find(known.begin(), known.end(), id) == known.end();
+    largest = std::max(largest, known.size());
+  }
+  enough = true;
+  writer.join();
+  CHECK(largest > 2002);  // something was written meanwhile
+  CHECK(strangers == 0);
+}
+
+TEST_CASE("a job that ends after a snapshot was taken is running in it, not killed") {
+  const Folder folder;
+  auto job = sample_job("ending");
+  auto database = std::make_unique<db::Database>(folder.file());
+  database->create_job(job);
+  const db::Reader reader(folder.file());
+  {
+    const db::Snapshot snapshot(reader);
+    const auto recorded = reader.job("ending");
+    job.status = "finished";
+    database->update_job(job);
+    database.reset();
+    CHECK(jobs::as_it_stands(reader, recorded).status == "running");
+  }
+  CHECK(jobs::as_it_stands(reader, reader.job("ending")).status == "finished");
+}
+
 TEST_CASE("progress is shown as the running job says it, and only while it runs") {
   const Folder folder;
   auto job = sample_job("on its way");
@@ -302,6 +347,13 @@ TEST_CASE("a database that is gone, or another one, is noticed") {
   const auto back = server.get("/jobs.json", {{"If-None-Match", tag}});
   REQUIRE(back->status == 200);
   CHECK(Json::parse(back->body)["jobs"][0]["name"] == "after");
+}
+
+TEST_CASE("only addresses of the loopback interface, and localhost, are this machine alone") {
+  for (const std::string host : {"localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1"})
+    CHECK(serve::is_loopback(host));
+  for (const std::string host : {"127.example.org", "127.0.0.1.example.org", "0.0.0.0", "::", ""})
+    CHECK_FALSE(serve::is_loopback(host));
 }
 
 TEST_CASE("a server that cannot be is refused with a way out") {

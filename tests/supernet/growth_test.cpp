@@ -114,6 +114,8 @@ TEST_CASE("trees send architectures where their answers say, and read their own 
         std::pair(std::string(R"([{"unit":"stem.conv","leaf":1,"input_below":8}])"), "no leaf 1"),
         std::pair(std::string(R"([{"unit":"stem.conv","leaf":0,"gene":"poolings","options":[9]}])"),
                   "numbers below 6"),
+        std::pair(std::string(R"([{"unit":"stem.conv","leaf":1e80,"input_below":8}])"),
+                  "holds the number 1e+80"),
         std::pair(std::string(R"([{"unit":"stem.conv"}])"), "leaf")})
     REQUIRE_THROWS_WITH(GrowthTrees(space.graph(), text), Catch::Contains(why));
 }

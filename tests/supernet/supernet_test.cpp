@@ -28,6 +28,23 @@ spaces::Space small_space() {
 
 }  // namespace
 
+TEST_CASE("strided 1 x 1 convolutions of few channels are trained within their memory") {
+  // Those of oneDNN write beyond it, on larger images too late to be seen at once: many times.
+  spaces::SpaceBuilder b(spaces::image_task({8, 64, 64}, 16), {});
+  const auto image = b.input("image", {8, 64, 64});
+  b.entry("forward", {image}, {b.conv("narrow", image, {.out = 16, .kernel = 1, .stride = 2})});
+  const auto graph = spaces::bind(b.finish(), {});
+  for (int round = 0; round < 20; ++round) {
+    const at::Tensor x = at::randn({32, 8, 64, 64}).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor weight = at::randn({16, 8, 1, 1}).requires_grad_();
+    const auto y = execute(
+        graph, "forward", x, [&](const auto&) { return weight; }, NormMode::batch, nullptr)[0];
+    y.sum().backward();
+    const at::Tensor seen = x.slice(2, 0, 64, 2).slice(3, 0, 64, 2).sum({0, 2, 3});
+    REQUIRE(at::allclose(weight.grad()[3].flatten(), seen, 1e-3, 1e-2));
+  }
+}
+
 TEST_CASE("mixed weights agree with the formulas of the mixture-of-supernets, written as loops") {
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
   const at::Tensor copies = at::randn({3, 4, 5, 5, 5}, generator);

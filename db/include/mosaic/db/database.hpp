@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -122,6 +123,10 @@ class Reader {
   std::vector<Evaluation> evaluations(std::int64_t job) const;
   std::int64_t evaluation_count(std::int64_t job) const;
 
+  /// Whether a job has nothing yet: no measurement, prediction or evaluation, and no step of
+  /// training.
+  bool has_nothing(std::int64_t job) const;
+
   /// Another number whenever another connection has committed something; asking costs nothing.
   std::int64_t version() const;
   /// What was written of a job after `since`, as one state of the database has it.
@@ -144,6 +149,24 @@ class Reader {
   struct Impl;
   Reader(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+  friend class Snapshot;
+};
+
+/// While it lives, all that is read through a Reader is of one state of the database, whoever
+/// writes meanwhile; other threads wait for the Reader. They nest: the outermost one says which
+/// state. Nothing is written through it meanwhile. Keep it short: until it ends, what others write
+/// collects in the write-ahead log.
+class Snapshot {
+ public:
+  explicit Snapshot(const Reader& reader);
+  ~Snapshot();
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  Reader::Impl& impl_;
+  std::unique_lock<std::recursive_mutex> guard_;
+  bool own_;
 };
 
 /// How a Database writes.
@@ -181,8 +204,7 @@ class Database : public Reader {
   /// Rewrites status, phase, message, config and its hash, device, threads, folder, data_checksum
   /// and versions; the rest is fixed.
   void update_job(const Job& job);
-  /// Removes a job that has nothing yet: no measurement, prediction or evaluation, and no step of
-  /// training. False, and nothing is changed, where it has.
+  /// Removes a job that has_nothing(). False, and nothing is changed, where it has something.
   bool discard_job(std::int64_t job);
   /// Removes a job with all that it has, and architectures that no other job knows.
   void remove_job(std::int64_t job);

@@ -18,8 +18,9 @@ struct PlanLine {
 
 /// Checks all of a job: its file and keys, data, space, device, what it was begun with where the
 /// database has it, and where it would write; then times some steps of training and an evaluation
-/// of the largest network. Nothing is written, and nothing is made. Throws what run_job() would
-/// throw before it begins.
+/// of the largest network, and says what is left of each part: steps, measurements and scores that
+/// are recorded are not counted. Nothing is written, and nothing is made. Throws what run_job()
+/// would throw before it begins.
 std::vector<PlanLine> plan_job(const RunOptions& options);
 
 /// As plan_job(), of a ranking.

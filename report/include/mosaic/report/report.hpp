@@ -16,7 +16,8 @@ namespace mosaic::report {
 
 /// What the page of a job shows: all that there is, or what is new after the `cursor` of an earlier
 /// answer (`since`). Rows as the database has them, column by column; `whole` says that what was
-/// known before is to be forgotten. UsageError for a text that is no cursor.
+/// known before is to be forgotten. UsageError for a text that is no cursor. All of one state of
+/// the database; hold a db::Snapshot where `job` and `remarks` are to be of the same.
 nlohmann::json job_news(const db::Reader& database, const db::Job& job,
                         const std::vector<std::string>& remarks, const std::string& since = {});
 

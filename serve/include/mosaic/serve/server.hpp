@@ -12,6 +12,10 @@ struct Options {
   int port = 8642;                 ///< 0: any that is free
 };
 
+/// Whether `host` is the loopback interface of this machine, which no other reaches: localhost,
+/// 127.x.x.x, ::1. A name such as 127.example.org is none.
+bool is_loopback(const std::string& host);
+
 /// An HTTP server of what a results database holds, beside the process that writes it. It answers
 /// GET and HEAD only, from a reader that cannot change the database, and knows no files. What a web
 /// page of somebody else, a name that points here (DNS rebinding), or a client that is slow or says

@@ -54,6 +54,9 @@ TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSet
 /// number of steps done. Throws core::Error for a damaged file or that of another training.
 std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
                              const std::string& identity);
+/// Steps that the training of this checkpoint has done; 0 where there is no file. Throws
+/// core::Error for a damaged file or that of another training.
+std::int64_t trained_steps(const std::string& path, const std::string& identity);
 /// Is the training of this checkpoint complete? False where there is no file.
 bool training_complete(const std::string& path);
 
