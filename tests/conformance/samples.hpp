@@ -12,7 +12,9 @@ namespace mosaic::conformance {
 /// it is.
 inline spaces::Space small_space(const std::string& name, spaces::TaskShape task = {}) {
   if (task.inputs.empty())
-    task = name == "bert" ? spaces::text_task(50, 3, 6) : spaces::image_task({1, 28, 28}, 10);
+    task = name == "bert"  ? spaces::text_task(50, 3, 6)
+           : name == "gpt" ? spaces::language_task(50, 6)
+                           : spaces::image_task({1, 28, 28}, 10);
   static const std::map<std::string, std::map<std::string, std::string>> options = {
       {"resnet-elastic", {{"width", "8"}, {"blocks", "2"}}},
       {"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "2"}}},
