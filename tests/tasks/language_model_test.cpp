@@ -50,7 +50,7 @@ TEST_CASE("running text is guessed token by token") {
   CHECK(task->size(Split::test) > 5);
   const auto& shape = task->shape();
   const auto tokens_known = shape.inputs[0].range;
-  CHECK(shape.output == std::vector<spaces::Dim>{{1, {"length"}}, {tokens_known, {}}});
+  CHECK((shape.output == std::vector<spaces::Dim>{{1, {"length"}}, {tokens_known, {}}}));
   CHECK(shape.typical.at("length") == 16);
 
   const auto batch = task->batch({.split = Split::test, .begin = 0, .count = 1000});
