@@ -14,6 +14,12 @@ Value projection(SpaceBuilder& b, const std::string& name, Value x, const Extent
 
 }  // namespace
 
+std::vector<std::int64_t> depths_up_to_option(SpaceBuilder& b, std::vector<std::int64_t> depths) {
+  const auto most = b.option("layers", depths.back(), depths.front(), depths.back());
+  std::erase_if(depths, [&](std::int64_t depth) { return depth > most; });
+  return depths;
+}
+
 Value embedding(SpaceBuilder& b, const std::string& name, Value tokens, const Extent& out,
                 std::int64_t vocabulary, const std::string& group) {
   return b.node(name, "embedding", {tokens}, {{"out", out}},

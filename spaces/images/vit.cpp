@@ -32,7 +32,8 @@ Value block(SpaceBuilder& b, Value x, const Size& size, double drop) {
 }
 
 void build(SpaceBuilder& b) {
-  const Size size = size_of(b.option("size", {"cifar", "tiny", "small", "base"}));
+  Size size = size_of(b.option("size", {"cifar", "tiny", "small", "base"}));
+  size.depth = depths_up_to_option(b, size.depth);
   const std::int64_t patch = b.option("patch", size.patch, 1, 256);
   const double drop = static_cast<double>(b.option("dropout_percent", 0, 0, 90)) / 100;
   const ImageShape task = image_shape(b.task());

@@ -54,7 +54,8 @@ Value encoder_layer(SpaceBuilder& b, Value x, Value mask, const Layer& layer) {
 }
 
 void build(SpaceBuilder& b) {
-  const Size size = size_of(b.option("size", {"mini", "base"}));
+  Size size = size_of(b.option("size", {"mini", "base"}));
+  size.depth = depths_up_to_option(b, size.depth);
   const bool bottleneck = b.option("bottleneck", 0, 0, 1) == 1;
   const bool pre_norm = b.option("norm", {"pre", "post"}) == "pre";
   const bool mean = b.option("pool", {"mean", "first"}) == "mean";

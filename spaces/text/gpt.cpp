@@ -19,7 +19,8 @@ Size size_of(const std::string& name) {
 }
 
 void build(SpaceBuilder& b) {
-  const Size size = size_of(b.option("size", {"mini", "small"}));
+  Size size = size_of(b.option("size", {"mini", "small"}));
+  size.depth = depths_up_to_option(b, size.depth);
   const bool rms = b.option("norm", {"layer", "rms"}) == "rms";
   const bool rotary = b.option("positions", {"learned", "rotary"}) == "rotary";
   const auto activation = b.option("activation", {"gelu", "relu", "swiglu"});

@@ -18,7 +18,9 @@ inline spaces::Space small_space(const std::string& name, spaces::TaskShape task
   static const std::map<std::string, std::map<std::string, std::string>> options = {
       {"resnet-elastic", {{"width", "8"}, {"blocks", "2"}}},
       {"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "2"}}},
-      {"vit", {{"patch", "7"}}},
+      {"vit", {{"patch", "7"}, {"layers", "5"}}},
+      {"bert", {{"layers", "3"}}},
+      {"gpt", {{"layers", "3"}}},
       {"nasbench201", {{"channels", "4"}, {"cells", "1"}}}};
   const auto found = options.find(name);
   return spaces::Space::make(

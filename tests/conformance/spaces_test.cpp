@@ -187,7 +187,8 @@ TEST_CASE("every space: networks and their exact metrics survive the database") 
       const auto network = database.network(job.id, space.hash(genotype));
       REQUIRE(network.has_value());
       REQUIRE(space.parse(network->arch) == genotype);
-      REQUIRE(network->metrics.at("flops").value == spaces::count_flops(space.bind(genotype), space.symbols()));
+      REQUIRE(network->metrics.at("flops").value ==
+              spaces::count_flops(space.bind(genotype), space.symbols()));
     }
     REQUIRE_FALSE(database.front(database.job(name)).empty());
   }

@@ -9,6 +9,10 @@
 
 namespace mosaic::spaces {
 
+/// The option "layers": the most layers there may be, of these depths; all of them where the job
+/// file says nothing.
+std::vector<std::int64_t> depths_up_to_option(SpaceBuilder& b, std::vector<std::int64_t> depths);
+
 /// Features of tokens: [length] -> [length, out]. `tokens`: how many there are. Its table is the
 /// slot "<name>.weight"; tied_logits() uses it again.
 Value embedding(SpaceBuilder& b, const std::string& name, Value tokens, const Extent& out,
