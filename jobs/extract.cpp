@@ -102,6 +102,7 @@ std::string finetune_identity(const supernet::Subnet& subnet,
   core::Hasher hasher;
   hasher.add(subnet.info().hash).add(settings.epochs).add(settings.batch_size);
   hasher.add(core::format_double(settings.learning_rate)).add(subnet.device());
+  if (settings.optimizer != "sgd") hasher.add(settings.optimizer);
   for (const auto& [name, weight] : subnet.weights())
     hasher.add(name).add(core::format_double(weight.to(at::kDouble).sum().item<double>()));
   return hasher.hex();
@@ -267,10 +268,17 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   settings.epochs = options.epochs > 0 ? options.epochs
                                        : supernet::epochs_for(supernet::kSubnetSteps, examples,
                                                               settings.batch_size, 2);
-  settings.learning_rate = options.learning_rate;
+  const auto& nodes = subnet.graph().nodes;
+  const bool attends = std::any_of(nodes.begin(), nodes.end(),
+                                   [](const auto& node) { return node.op == "attention"; });
+  settings.optimizer = !options.optimizer.empty() ? options.optimizer : attends ? "adamw" : "sgd";
+  settings.learning_rate = options.learning_rate > 0       ? options.learning_rate
+                           : settings.optimizer == "adamw" ? 3e-4
+                                                           : 0.02;
   core::log_info("fine-tuning " + std::to_string(settings.epochs) + " epochs, " +
                  core::with_commas(examples / settings.batch_size * settings.epochs) +
-                 " steps of " + std::to_string(settings.batch_size) + " examples");
+                 " steps of " + std::to_string(settings.batch_size) + " examples, " +
+                 settings.optimizer + " at " + core::format_double(settings.learning_rate));
   supernet::TrainHooks hooks;
   hooks.label = "finetune";
   hooks.identity = finetune_identity(subnet, settings);
@@ -294,7 +302,7 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   if (const double loss = after.at("loss").value; !std::isfinite(loss))
     throw core::Error("after fine-tuning, the loss on validation examples is " +
                           core::format_double(loss) + ", not a finite number",
-                      "lower --learning-rate (now " + core::format_double(options.learning_rate) +
+                      "lower --learning-rate (now " + core::format_double(settings.learning_rate) +
                           "); no network was written");
   subnet.info().passes +=
       ", finetune(" + std::to_string(settings.epochs) + " epochs), calibrate(2048 examples)";

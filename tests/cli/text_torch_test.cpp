@@ -81,9 +81,10 @@ TEST_CASE("labelled sentences: run, extract, eval, finetune, and the network in 
   // Its own vocabulary is used, whatever is in the cache.
   std::filesystem::remove_all(folder / "cache");
   const auto finetune =
-      folder.run({"finetune", "net", "--epochs", "8", "--learning-rate", "0.02", "--out", "tuned"});
+      folder.run({"finetune", "net", "--epochs", "8", "--learning-rate", "1e-3", "--out", "tuned"});
   INFO(finetune.errors);
   REQUIRE(finetune.status == 0);
+  CHECK_THAT(finetune.errors, Contains("adamw at 0.001"));
   CHECK_FALSE(std::filesystem::exists(folder / "cache"));
   CHECK(slurp(folder / "tuned/tokenizer.model") == slurp(folder / "net/tokenizer.model"));
   const auto eval =
