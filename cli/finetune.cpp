@@ -19,8 +19,11 @@ void setup(App& app) {
   app.add_option("--batch-size", options->batch_size,
                  "examples a step (default: 128, fewer where the data are few)")
       ->check(whole_number(2, 1 << 20));
-  app.add_option("--learning-rate", options->learning_rate, "at the start; cosine to 0")
-      ->capture_default_str()
+  app.add_option("--optimizer", options->optimizer,
+                 "sgd or adamw (default: adamw for networks with attention, else sgd)")
+      ->check(one_of({"sgd", "adamw"}));
+  app.add_option("--learning-rate", options->learning_rate,
+                 "at the start; cosine to 0 (default: 0.02 of sgd, 0.0003 of adamw)")
       ->check(number(1e-9, 100));
   app.add_option("--path", options->path,
                  "where the data lies, if elsewhere than when the network was made");

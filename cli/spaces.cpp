@@ -23,8 +23,8 @@ void print_network(const spaces::Space& space, const std::string& label,
 struct SpaceOptions {
   std::string name;
   std::vector<std::string> set;
-  std::vector<std::int64_t> input = {3, 32, 32};
-  std::int64_t classes = 10;
+  std::vector<std::int64_t> input;
+  std::int64_t classes = 0, vocabulary = 0, length = 32;
   std::string arch;
 };
 
@@ -71,21 +71,36 @@ void describe_space(const spaces::Space& space) {
   print_table(table, {});
 }
 
+/// The task that the options describe; none: what the space usually takes.
+spaces::TaskShape shape_of(const SpaceOptions& options) {
+  if (options.vocabulary > 0)
+    return spaces::text_task(options.vocabulary, options.classes > 0 ? options.classes : 2,
+                             options.length);
+  if (options.input.empty() && options.classes == 0) return {};
+  return spaces::image_task(
+      options.input.empty() ? std::vector<std::int64_t>{3, 32, 32} : options.input,
+      options.classes > 0 ? options.classes : 10);
+}
+
 void setup(App& app) {
   auto options = std::make_shared<SpaceOptions>();
   app.add_option("NAME", options->name, "a space to explain; without it they are listed");
   app.add_option("--set", options->set, "an option of the space, key=value; may be repeated");
-  app.add_option("--input", options->input, "channels height width")
+  app.add_option("--input", options->input, "of images: channels height width (3 32 32)")
       ->expected(3, 3)
-      ->capture_default_str()
       ->check(whole_number(1, 1'000'000));
-  app.add_option("--classes", options->classes, "outputs")->capture_default_str()->check(count());
+  app.add_option("--vocabulary", options->vocabulary, "of texts: tokens")
+      ->check(whole_number(2, 1'000'000));
+  app.add_option("--length", options->length, "of texts: tokens that costs are counted at")
+      ->capture_default_str()
+      ->check(count());
+  app.add_option("--classes", options->classes, "outputs (10 of images, 2 of texts)")
+      ->check(count());
   app.add_option("--arch", options->arch, "explain one architecture, layer by layer");
   app.callback([options] {
     if (!options->name.empty()) {
       const auto space =
-          spaces::Space::make(options->name, spaces::image_task(options->input, options->classes),
-                              options_of(options->set));
+          spaces::Space::make(options->name, shape_of(*options), options_of(options->set));
       return options->arch.empty() ? describe_space(space) : describe_arch(space, options->arch);
     }
     db::Table table{{"name", "what it is"}, {}};

@@ -18,6 +18,7 @@ find_package(PNG REQUIRED)
 find_package(xgboost REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(httplib REQUIRED IMPORTED_TARGET GLOBAL cpp-httplib)
+pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET GLOBAL sentencepiece)
 
 # Flags, definitions and header libraries of every target. Definitions that a header reads must be
 # the same everywhere, or two files see two versions of one class.

@@ -12,6 +12,7 @@
 
 #include "mosaic/core/activity.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/files.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
@@ -27,7 +28,8 @@ namespace {
 using nlohmann::json;
 
 std::string task_text(tasks::TaskSettings task) {
-  if (!task.path.empty()) task.path = std::filesystem::absolute(task.path).string();
+  for (auto* path : {&task.path, &task.tokenizer})
+    if (!path->empty()) *path = std::filesystem::absolute(*path).string();
   auto kept = core::settings_json(core::listed(task));
   kept["seed"] = task.seed;
   return kept.dump(-1, ' ', false,
@@ -42,8 +44,20 @@ void expect_data(const std::string& path) {
       "name the folder or file that they are in now with --path");
 }
 
-/// The task a subnet was made for, with the same split.
-std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const std::string& path) {
+constexpr const char* kTokenizer = "tokenizer.model";
+
+/// Stores a network, and what it needs of its task where it is deployed.
+void save(const supernet::Subnet& subnet, const tasks::Task& task, const std::string& folder) {
+  for (const auto& [name, content] : task.files()) {
+    std::filesystem::create_directories(folder);
+    core::write_file_atomic((std::filesystem::path(folder) / name).string(), content);
+  }
+  subnet.save(folder);
+}
+
+/// The task that the subnet of a folder was made for, with the same split.
+std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const std::string& folder,
+                                       const std::string& path) {
   if (info.task.empty())
     throw core::Error("the network was not made for a task", "it has no data to be evaluated on");
   tasks::TaskSettings settings;
@@ -51,6 +65,8 @@ std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const s
   core::read_json(kept, settings);
   settings.seed = kept.at("seed");
   if (!path.empty()) settings.path = path;
+  if (const auto own = std::filesystem::path(folder) / kTokenizer; std::filesystem::exists(own))
+    settings.tokenizer = own.string();
   expect_data(settings.path);
   auto task = tasks::make_task(settings);
   const auto expected = json::parse(info.provenance).at("data_checksum").get<std::string>();
@@ -86,6 +102,7 @@ std::string finetune_identity(const supernet::Subnet& subnet,
   core::Hasher hasher;
   hasher.add(subnet.info().hash).add(settings.epochs).add(settings.batch_size);
   hasher.add(core::format_double(settings.learning_rate)).add(subnet.device());
+  if (settings.optimizer != "sgd") hasher.add(settings.optimizer);
   for (const auto& [name, weight] : subnet.weights())
     hasher.add(name).add(core::format_double(weight.to(at::kDouble).sum().item<double>()));
   return hasher.hex();
@@ -170,7 +187,7 @@ Extracted extract_subnet(const ExtractOptions& options) {
   info.passes = "extract, calibrate(" + std::to_string(calibration) + " examples)";
   info.checkpoint = work.training_identity();
   info.provenance = provenance(job);
-  subnet.save(options.out);
+  save(subnet, *work.task, options.out);
 
   // What was written is read back, and must compute what the supernet computes.
   supernet::Subnet written = supernet::Subnet::load(options.out);
@@ -192,7 +209,7 @@ Evaluated eval_subnet(const EvalOptions& options) {
   supernet::set_threads(0);
   supernet::Subnet subnet = supernet::Subnet::load(options.folder);
   const std::string device = supernet::resolve_device(options.device);
-  const auto task = open_task(subnet.info(), options.path);
+  const auto task = open_task(subnet.info(), options.folder, options.path);
   task->to(device);
   subnet.to(device);
   const core::Stopwatch watch;
@@ -236,7 +253,7 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   supernet::set_threads(0);
   supernet::Subnet subnet = supernet::Subnet::load(options.folder);
   const std::string device = supernet::resolve_device(options.device);
-  const auto task = open_task(subnet.info(), options.path);
+  const auto task = open_task(subnet.info(), options.folder, options.path);
   task->to(device);
   subnet.to(device);
   const auto validate = [&] {
@@ -251,10 +268,17 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   settings.epochs = options.epochs > 0 ? options.epochs
                                        : supernet::epochs_for(supernet::kSubnetSteps, examples,
                                                               settings.batch_size, 2);
-  settings.learning_rate = options.learning_rate;
+  const auto& nodes = subnet.graph().nodes;
+  const bool attends = std::any_of(nodes.begin(), nodes.end(),
+                                   [](const auto& node) { return node.op == "attention"; });
+  settings.optimizer = !options.optimizer.empty() ? options.optimizer : attends ? "adamw" : "sgd";
+  settings.learning_rate = options.learning_rate > 0       ? options.learning_rate
+                           : settings.optimizer == "adamw" ? 3e-4
+                                                           : 0.02;
   core::log_info("fine-tuning " + std::to_string(settings.epochs) + " epochs, " +
                  core::with_commas(examples / settings.batch_size * settings.epochs) +
-                 " steps of " + std::to_string(settings.batch_size) + " examples");
+                 " steps of " + std::to_string(settings.batch_size) + " examples, " +
+                 settings.optimizer + " at " + core::format_double(settings.learning_rate));
   supernet::TrainHooks hooks;
   hooks.label = "finetune";
   hooks.identity = finetune_identity(subnet, settings);
@@ -278,11 +302,11 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   if (const double loss = after.at("loss").value; !std::isfinite(loss))
     throw core::Error("after fine-tuning, the loss on validation examples is " +
                           core::format_double(loss) + ", not a finite number",
-                      "lower --learning-rate (now " + core::format_double(options.learning_rate) +
+                      "lower --learning-rate (now " + core::format_double(settings.learning_rate) +
                           "); no network was written");
   subnet.info().passes +=
       ", finetune(" + std::to_string(settings.epochs) + " epochs), calibrate(2048 examples)";
-  subnet.save(options.out);
+  save(subnet, *task, options.out);
   std::filesystem::remove(hooks.checkpoint);
   const auto leading = task->metrics().at(0);
   return {leading.name, leading.unit, before.at(leading.name).value, after.at(leading.name).value};

@@ -330,6 +330,7 @@ void load_plugins(core::Section root, const std::string& job_path) {
 tasks::TaskSettings read_task(core::Section root, std::uint64_t seed, const std::string& job_path) {
   auto settings = tasks::TaskSettings::read(root.section("task"), seed);
   settings.path = find_beside(settings.path, job_path);
+  settings.tokenizer = find_beside(settings.tokenizer, job_path);
   return settings;
 }
 

@@ -47,8 +47,14 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
     work.task->to(work.device);
     follow_data(work.file, *work.task);
   }
-  work.space = std::make_unique<spaces::Space>(
-      spaces::Space::make(work.file.space, shape, work.file.space_options));
+  try {
+    work.space = std::make_unique<spaces::Space>(
+        spaces::Space::make(work.file.space, shape, work.file.space_options));
+  } catch (const core::UsageError& error) {
+    auto root = core::Config::from_text(work.file.text, work.file.path, former_keys()).root();
+    throw core::UsageError(root.section("space").where("name") + ": " + error.message(),
+                           error.advice());
+  }
   if (const auto& sharing =
           work.file.sharing)  // a split that the space does not have is refused now
     (void)supernet::sharing_kinds().at(sharing->kind)(work.space->graph(), 0, *sharing,

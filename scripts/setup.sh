@@ -23,7 +23,7 @@ packages=(
   libboost-dev libboost-serialization-dev libboost-graph-dev libpagmo-dev libtbb-dev libeigen3-dev
   catch2 libsqlite3-dev sqlite3 libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
   libspdlog-dev libfmt-dev zlib1g-dev libxxhash-dev libxgboost-dev xgboost libjpeg-dev libpng-dev
-  pkg-config libcpp-httplib-dev dataset-fashion-mnist
+  pkg-config libcpp-httplib-dev libsentencepiece-dev dataset-fashion-mnist
 )
 
 # LibTorch itself, and the two CUDA libraries that even its CPU half loads: name==version, sha256.

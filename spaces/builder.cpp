@@ -29,6 +29,16 @@ std::int64_t SpaceBuilder::option(const std::string& key, std::int64_t fallback,
   return value;
 }
 
+std::string SpaceBuilder::option(const std::string& key, const std::vector<std::string>& words) {
+  options_read_.push_back(key);
+  const auto found = options_.find(key);
+  if (found == options_.end()) return words.at(0);
+  if (std::find(words.begin(), words.end(), found->second) == words.end())
+    throw core::UsageError("option '" + key + "' of the space is '" + found->second + "'",
+                           core::known_names(found->second, words));
+  return found->second;
+}
+
 Extent SpaceBuilder::choice(const std::string& name, const std::vector<std::int64_t>& values) {
   if (values.empty()) throw std::logic_error("decision '" + name + "' has no options");
   if (values.size() == 1) return Extent(values[0]);
@@ -124,7 +134,7 @@ Value SpaceBuilder::linear(const std::string& name, Value x, const LinearOptions
   const Extent in = shape(x).back();
   const std::string group = group_or(options.group, name);
   std::vector<WeightUse> weights{weight("weight", name + ".weight", {options.out, in},
-                                        {Crop::leading, Crop::leading}, Init::fan_in, group)};
+                                        {Crop::leading, Crop::leading}, options.init, group)};
   if (options.bias)
     weights.push_back(
         weight("bias", name + ".bias", {options.out}, {Crop::leading}, Init::zeros, group));

@@ -74,6 +74,20 @@ Symbols typical_lengths(const SuperGraph& graph, Symbols known) {
   return known;
 }
 
+/// Names of the spaces that serve a task as they are, without options.
+std::vector<std::string> fitting(const TaskShape& task) {
+  std::vector<std::string> result;
+  for (const auto& name : space_types().names()) {
+    try {
+      SpaceBuilder builder(task, {});
+      space_types().at(name).build(builder);
+      result.push_back(name);
+    } catch (const std::exception&) {  // it does not
+    }
+  }
+  return result;
+}
+
 std::string default_text(const Space& space, const Genotype& genotype) {
   const auto active_gene = space.active_genes(genotype);
   std::vector<std::string> parts;
@@ -133,6 +147,12 @@ Space Space::make(const std::string& name, const TaskShape& task,
   try {
     space.type_.build(builder);
     space.graph_ = builder.finish();
+  } catch (const UnfitTask& error) {
+    const auto others = fitting(task);
+    throw core::UsageError("space '" + name + "': " + error.message(),
+                           others.empty() ? "no space serves such a task yet: write one "
+                                            "(mosaic new space NAME)"
+                                          : "spaces that fit: " + core::join(others));
   } catch (const core::UsageError& error) {
     throw core::UsageError("space '" + name + "': " + error.message(), error.advice());
   } catch (const std::logic_error& error) {

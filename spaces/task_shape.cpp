@@ -46,11 +46,37 @@ ImageShape image_shape(const TaskShape& task) {
   if (task.inputs.size() != 1 || port.name != "image" || port.type != DataType::float32 ||
       port.shape.size() != 3 || task.output.size() != 1 || !fixed(port.shape) ||
       !fixed(task.output))
-    throw core::UsageError(
+    throw UnfitTask(
         "it takes images [channels, height, width] and gives a logit a class, and the task has " +
-            to_string(task),
-        "choose a space for this task (mosaic spaces lists them)");
+        to_string(task));
   return {port.shape[0].factor, port.shape[1].factor, port.shape[2].factor, task.output[0].factor};
+}
+
+TaskShape text_task(std::int64_t vocabulary, std::int64_t classes, std::int64_t length) {
+  return {.inputs = {{"tokens", {{1, {"length"}}}, DataType::int64, vocabulary}},
+          .output = {{classes, {}}},
+          .typical = {{"length", length}}};
+}
+
+TaskShape language_task(std::int64_t vocabulary, std::int64_t length) {
+  TaskShape task = text_task(vocabulary, vocabulary, length);
+  task.output.insert(task.output.begin(), {1, {"length"}});
+  return task;
+}
+
+TokenShape token_shape(const TaskShape& task) {
+  if (task.inputs.empty()) return token_shape(text_task());
+  const Port& port = task.inputs[0];
+  const bool tokens = task.inputs.size() == 1 && port.name == "tokens" &&
+                      port.type == DataType::int64 && port.range > 0 && port.shape.size() == 1 &&
+                      port.shape[0].symbols.size() == 1;
+  const bool every = task.output.size() == 2 && tokens && task.output[0] == port.shape[0];
+  if (!tokens || !(every || task.output.size() == 1) || !task.output.back().symbols.empty())
+    throw UnfitTask(
+        "it takes tokens, and gives a logit a class, of the text or of each position, and the task "
+        "has " +
+        to_string(task));
+  return {port, task.output.back().factor, every};
 }
 
 }  // namespace mosaic::spaces

@@ -28,6 +28,9 @@ void TaskSettings::visit(core::Visitor& v) {
   v("limit", limit, {0}, kFirst);
   v("augment", augment, kFirst);
   v("image_size", image_size, {1, 4096}, kNotIdentity);  // of the images that the checksum is of
+  v("vocabulary", vocabulary, {16, 1'000'000}, kNotIdentity);  // and of the tokens
+  v("tokenizer", tokenizer, {}, kNotIdentity);
+  v("longest", longest, {2, 65536}, kNotIdentity);
 }
 
 std::map<std::string, std::string> TaskSettings::meanings() {
@@ -36,7 +39,10 @@ std::map<std::string, std::string> TaskSettings::meanings() {
           {"validation", "share of the training examples held out for the search"},
           {"limit", "at most so many training and validation examples (0: all), for a quick try"},
           {"augment", "random crops and flips in training"},
-          {"image_size", "image-folder: side to which images are resized, in pixels"}};
+          {"image_size", "image-folder: side to which images are resized, in pixels"},
+          {"vocabulary", "text: tokens at most, learned from the training split"},
+          {"tokenizer", "text: a SentencePiece model file instead of a vocabulary learned here"},
+          {"longest", "text: tokens of an example at most; longer ones are cut"}};
 }
 
 TaskSettings TaskSettings::read(core::Section section, std::uint64_t seed) {

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -57,29 +58,93 @@ class Subnet(torch.nn.Module):
         return size
 
     def run(self, node: dict[str, Any], inputs: list[Tensor], fed: tuple[Tensor, ...]) -> Tensor:
-        op, a = node["op"], node.get("attributes", {})
+        op, a, x = node["op"], node.get("attributes", {}), inputs[0] if inputs else None
         w = {use["role"]: self.tensor(use["slot"]) for use in node.get("weights", [])}
+        r = node.get("reals", {})
         if op == "conv2d":
-            return F.conv2d(inputs[0], w["weight"], w.get("bias"), a["stride"], a["kernel"] // 2)
+            return F.conv2d(x, w["weight"], w.get("bias"), a["stride"], a["kernel"] // 2)
         if op == "linear":
-            return F.linear(inputs[0], w["weight"], w.get("bias"))
+            return F.linear(x, w["weight"], w.get("bias"))
         if op == "batch_norm":
             mean = self.tensor(node["name"] + ".running_mean")
             variance = self.tensor(node["name"] + ".running_var")
-            return F.batch_norm(inputs[0], mean, variance, w["weight"], w["bias"], self.training,
-                                eps=node["reals"]["epsilon"])
-        if op == "relu":
-            return F.relu(inputs[0])
+            return F.batch_norm(x, mean, variance, w["weight"], w["bias"], self.training, eps=r["epsilon"])
+        if op == "layer_norm":
+            return F.layer_norm(x, x.shape[-1:], w["weight"], w["bias"], r["epsilon"])
+        if op == "rms_norm":
+            return F.rms_norm(x, x.shape[-1:], w["weight"], r["epsilon"])
+        if op in _ACTIVATIONS:
+            return _ACTIVATIONS[op](x)
+        if op == "dropout":
+            return F.dropout(x, r["p"], self.training)
         if op == "add":
-            return sum(inputs[1:], inputs[0])
+            return sum(inputs[1:], x)
+        if op == "multiply":
+            return x * inputs[1]
         if op == "identity":
-            return inputs[0]
+            return x
         if op == "zeros":
             return torch.zeros(len(fed[0]), *(self.size(dim, fed) for dim in node["shape"]), device=fed[0].device)
         if op == "avg_pool":
-            return F.avg_pool2d(inputs[0], a["kernel"], a["stride"], a["padding"], count_include_pad=False)
+            return F.avg_pool2d(x, a["kernel"], a["stride"], a["padding"], count_include_pad=False)
         if op == "max_pool":
-            return F.max_pool2d(inputs[0], a["kernel"], a["stride"], a["padding"])
+            return F.max_pool2d(x, a["kernel"], a["stride"], a["padding"])
         if op == "global_avg_pool":
-            return inputs[0].mean((2, 3))
+            return x.mean((2, 3))
+        if op == "patch_embedding":
+            return F.conv2d(x, w["weight"], w.get("bias"), a["patch"]).flatten(2).transpose(1, 2)
+        if op == "embedding":
+            return F.embedding(x, w["weight"])
+        if op == "token_mask":
+            return (x != 0).float()
+        if op == "mean_tokens":
+            if len(inputs) == 1:
+                return x.mean(1)
+            mask = inputs[1].unsqueeze(-1)
+            return (x * mask).sum(1) / mask.sum(1).clamp_min(1)
+        if op == "first_token":
+            return x[:, 0]
+        if op == "positions":
+            return x + w["weight"][: x.shape[1]]
+        if op == "sinusoid":
+            return x + _sinusoid(x, a["width"], a["first"])
+        if op == "rotary":
+            return _rotary(x, a["heads"], r["base"])
+        if op == "attention":
+            return _attention(inputs, a["heads"], a.get("kv_heads", a["heads"]), bool(a.get("causal")))
         raise NotImplementedError(f"op {op!r}: add it to mosaic_nas/subnet.py, its meaning is in supernet/engine/ops/")
+
+
+_ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh}
+
+
+def _sinusoid(x: Tensor, width: int, first: int) -> Tensor:
+    """Sines and cosines of positions, [length, features]: those of `width` features, cut to x's."""
+    half = width // 2
+    rate = torch.exp(torch.arange(half, device=x.device) * (-math.log(1e4) / max(1, half - 1)))
+    angle = (torch.arange(x.shape[1], device=x.device) + first).unsqueeze(1) * rate
+    table = torch.cat([angle.sin(), angle.cos()], 1)
+    return F.pad(table, (0, max(0, x.shape[2] - table.shape[1])))[:, : x.shape[2]]
+
+
+def _rotary(x: Tensor, heads: int, base: float) -> Tensor:
+    size = x.shape[2] // heads
+    rate = torch.exp(torch.arange(size // 2, device=x.device) * (-2 * math.log(base) / size))
+    angle = (torch.arange(x.shape[1], device=x.device).unsqueeze(1) * rate).unsqueeze(1)
+    first, second = x.unflatten(2, (heads, size)).chunk(2, -1)
+    return torch.cat([first * angle.cos() - second * angle.sin(), second * angle.cos() + first * angle.sin()],
+                     -1).flatten(2)
+
+
+def _attention(inputs: list[Tensor], heads: int, kv_heads: int, causal: bool) -> Tensor:
+    """Queries, keys, values [batch, length, heads * size], and a mask [batch, memory] of 1 where keys count."""
+    q, k, v = (x.unflatten(2, (count, -1)).transpose(1, 2)
+               for x, count in zip(inputs, (heads, kv_heads, kv_heads)))
+    mask = None
+    if len(inputs) > 3:
+        mask = inputs[3].bool()[:, None, None]
+        if causal:
+            mask = mask & torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril()
+    y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal and mask is None,
+                                       enable_gqa=kv_heads != heads)
+    return y.transpose(1, 2).flatten(2)

@@ -19,6 +19,18 @@ inline void require_axes(const Shape& shape, std::size_t axes, const char* layou
                            std::to_string(shape.size()) + " axes");
 }
 
+inline void require_equal(const Shape& a, const Shape& b) {
+  if (a.size() != b.size()) throw std::logic_error("its inputs differ in their number of axes");
+  for (std::size_t axis = 0; axis < a.size(); ++axis) {
+    if (a[axis].symbols() == b[axis].symbols() && (a[axis] != b[axis]).max() == 0) continue;
+    throw std::logic_error("its inputs differ along axis " + std::to_string(axis) +
+                           " in some architecture (" + std::to_string(b[axis].max()) + " and " +
+                           std::to_string(a[axis].max()) + " at most)");
+  }
+}
+
+inline double no_flops(const GraphNode&, const std::vector<Dims>&, const Dims&) { return 0; }
+
 /// Output extent of a sliding window: floor((size + 2 padding - kernel) / stride) + 1, at least 1
 /// everywhere.
 inline Extent window(const Extent& size, const Extent& kernel, const Extent& stride,
@@ -42,7 +54,7 @@ inline OpSpec same_shape_op() {
                 require_inputs(inputs, 1);
                 return inputs[0];
               },
-          .flops = [](const GraphNode&, const std::vector<Dims>&, const Dims&) { return 0.0; }};
+          .flops = no_flops};
 }
 
 /// Pooling over square windows: attributes kernel, stride, padding.
@@ -57,7 +69,7 @@ inline OpSpec pooling_op() {
                 };
                 return Shape{inputs[0][0], side(inputs[0][1]), side(inputs[0][2])};
               },
-          .flops = [](const GraphNode&, const std::vector<Dims>&, const Dims&) { return 0.0; }};
+          .flops = no_flops};
 }
 
 }  // namespace mosaic::spaces

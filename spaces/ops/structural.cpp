@@ -4,8 +4,6 @@
 namespace mosaic::spaces {
 namespace {
 
-double free_of_cost(const GraphNode&, const std::vector<Dims>&, const Dims&) { return 0; }
-
 /// The shape of whichever input the attribute "index" takes.
 Shape select_shape(const Node& node, const std::vector<Shape>& inputs) {
   if (inputs.empty()) throw std::logic_error("needs at least one input");
@@ -26,18 +24,18 @@ Shape select_shape(const Node& node, const std::vector<Shape>& inputs) {
 const core::Registered kInputEntry{
     ops(), "input", "what an entry point is fed",
     OpSpec{.shape = [](const Node& node, const std::vector<Shape>&) { return node.shape; },
-           .flops = free_of_cost,
+           .flops = no_flops,
            .keeps_zero = false}};
 const core::Registered kSelectEntry{ops(), "select",
                                     "one of its inputs, by a decision (resolved when bound)",
-                                    OpSpec{.shape = select_shape, .flops = free_of_cost}};
+                                    OpSpec{.shape = select_shape, .flops = no_flops}};
 const core::Registered kZerosEntry{ops(), "zeros", "zero everywhere: what reads it is pruned",
                                    OpSpec{.shape =
                                               [](const Node&, const std::vector<Shape>& inputs) {
                                                 require_inputs(inputs, 1);
                                                 return inputs[0];
                                               },
-                                          .flops = free_of_cost}};
+                                          .flops = no_flops}};
 
 }  // namespace
 }  // namespace mosaic::spaces

@@ -20,12 +20,25 @@ double fan_in(const spaces::Slot& slot) {
   return result;
 }
 
+/// Of the weights that a slot starts with.
+double variance(const spaces::Slot& slot) {
+  const double in = fan_in(slot);
+  switch (slot.init) {
+    case spaces::Init::xavier:
+      return 2 / (in + static_cast<double>(slot.shape[0]));
+    case spaces::Init::embedding:
+      return 1 / in;
+    default:
+      return 2 / in;
+  }
+}
+
 at::Tensor initial_copies(const spaces::Slot& slot, std::int64_t copies, std::uint64_t seed) {
   std::vector<std::int64_t> shape{copies};
   shape.insert(shape.end(), slot.shape.begin(), slot.shape.end());
   if (slot.init == spaces::Init::ones) return at::ones(shape);
   if (slot.init == spaces::Init::zeros) return at::zeros(shape);
-  const double deviation = std::sqrt(2.0 / fan_in(slot));
+  const double deviation = std::sqrt(variance(slot));
   const auto count = static_cast<double>(copies);
   const double own = copies > 1 ? 0.1 : 0.0;
   const at::Tensor shared = normal_tensor(slot.shape, deviation * std::sqrt(1 - own / count),

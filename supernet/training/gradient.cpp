@@ -217,6 +217,29 @@ PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Bat
   return result;
 }
 
+namespace {
+
+/// Sequences of tokens in orders of their own differ in length: padded to the longest, as the
+/// examples of a batch are. What is no token has no padding.
+std::vector<at::Tensor> equally_long(std::vector<at::Tensor> rows) {
+  auto sizes = rows[0].sizes().vec();
+  for (const auto& row : rows)
+    for (std::size_t axis = 0; axis < sizes.size(); ++axis)
+      sizes[axis] = std::max(sizes[axis], row.size(static_cast<std::int64_t>(axis)));
+  for (auto& row : rows) {
+    if (row.sizes() == at::IntArrayRef(sizes) || row.scalar_type() != at::kLong) continue;
+    const at::Tensor padded = at::zeros(sizes, row.options());
+    at::Tensor part = padded;
+    for (std::int64_t axis = 0; axis < row.dim(); ++axis)
+      part = part.narrow(axis, 0, row.size(axis));
+    part.copy_(row);
+    row = padded;
+  }
+  return rows;
+}
+
+}  // namespace
+
 NamedTensors flattened(const NamedTensors& targets) {
   NamedTensors result;
   for (const auto& [name, tensor] : targets) result.emplace_back(name, tensor.flatten(0, 1));
@@ -242,7 +265,7 @@ tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std
       std::vector<at::Tensor> rows;
       for (const std::int64_t order : trainee.orders())
         rows.push_back((of_order.at(order).*part)[i].second.unsqueeze(0));
-      result.emplace_back(first[i].first, join_networks(rows));
+      result.emplace_back(first[i].first, join_networks(equally_long(std::move(rows))));
     }
     return result;
   };

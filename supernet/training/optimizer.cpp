@@ -11,8 +11,6 @@
 namespace mosaic::supernet {
 namespace {
 
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 
 }  // namespace
@@ -20,7 +18,9 @@ constexpr double kEpsilon = 1e-8;
 Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
     : networks_(trainee.networks()),
       adam_(settings.optimizer == "adamw"),
-      momentum_(settings.momentum) {
+      momentum_(settings.momentum),
+      beta1_(settings.beta1),
+      beta2_(settings.beta2) {
   for (const auto& parameter : trainee.parameters()) {
     Entry entry{parameter, parameter.label(networks_),
                 parameter.decays ? settings.weight_decay : 0.0, at::zeros_like(parameter.value)};
@@ -112,7 +112,7 @@ void Optimizer::step(double learning_rate, const at::Tensor& trained) {
     }
     if (adam_) {
       at::_foreach_add_(steps, 1);
-      at::_fused_adamw_(parameters, gradients, first, second, {}, steps, rate, kBeta1, kBeta2,
+      at::_fused_adamw_(parameters, gradients, first, second, {}, steps, rate, beta1_, beta2_,
                         decay, kEpsilon,
                         /*amsgrad=*/false, /*maximize=*/false);
     } else {

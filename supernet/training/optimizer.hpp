@@ -44,7 +44,7 @@ class Optimizer {
   std::vector<Entry> entries_;
   std::size_t networks_;  ///< trained side by side
   bool adam_;
-  double momentum_;
+  double momentum_, beta1_, beta2_;
 };
 
 }  // namespace mosaic::supernet

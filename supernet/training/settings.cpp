@@ -17,6 +17,9 @@ void TrainSettings::visit(core::Visitor& v) {
   v("warmup", warmup, {0, 1}, kFirst);
   v("label_smoothing", label_smoothing, {0, 0.9}, kFirst);
   v("clip", clip, {0, 1e9}, kFirst);
+  v("schedule", schedule, {"cosine", "inverse-sqrt", "constant"});
+  v("beta1", beta1, {0, 0.9999});
+  v("beta2", beta2, {0, 0.99999});
   v("autotune", autotune, kNotIdentity);
   v("replay", replay, kNotIdentity);
   v("checkpoint_minutes", checkpoint_minutes, {0, 1e6}, kNotIdentity);

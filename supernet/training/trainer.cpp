@@ -31,12 +31,16 @@ bool is_out_of_memory(const std::exception& error) {
          what.find("out of memory") != std::string::npos;
 }
 
-/// A linear warm-up, then a cosine to zero.
+/// A linear warm-up, then what the schedule says.
 double learning_rate_at(std::int64_t step, std::int64_t steps, const TrainSettings& settings) {
   const auto warm =
       static_cast<std::int64_t>(std::ceil(settings.warmup * static_cast<double>(steps)));
   if (step < warm)
     return settings.learning_rate * static_cast<double>(step + 1) / static_cast<double>(warm);
+  if (settings.schedule == "constant") return settings.learning_rate;
+  if (settings.schedule == "inverse-sqrt")
+    return settings.learning_rate * std::sqrt(static_cast<double>(std::max<std::int64_t>(1, warm)) /
+                                              static_cast<double>(step + 1));
   const double done = static_cast<double>(step - warm) /
                       static_cast<double>(std::max<std::int64_t>(1, steps - warm));
   return settings.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));

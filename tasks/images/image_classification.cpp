@@ -1,7 +1,6 @@
 #include "images/image_classification.hpp"
 
 #include <ATen/ATen.h>
-#include <torch/cuda.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,8 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "classification.hpp"
+#include "device.hpp"
 #include "images/crop.hpp"
 #include "message.hpp"
 #include "mosaic/core/error.hpp"
@@ -21,7 +22,7 @@ at::Tensor (*crop_kernel)(const CropCall& call) = nullptr;
 
 namespace {
 
-const std::string kImage = "image", kClass = "class";
+const std::string kImage = "image";
 
 /// Streams of the k-th order of the data are numbered from k times this.
 constexpr std::int64_t kEpochsPerOrder = 1'000'000;
@@ -97,26 +98,6 @@ at::Tensor pixel_rows(const ImageSet& set) {
   std::copy(set.pixels.begin(), set.pixels.end(), rows.data_ptr<std::uint8_t>());
   rows[-1].zero_();
   return rows;
-}
-
-c10::Device parse_device(const std::string& text) {
-  const bool cuda = text.rfind("cuda", 0) == 0;
-  if (text != "cpu" && !cuda)
-    throw core::UsageError(message("unknown device '{}'", text), "use cpu, cuda or cuda:N");
-  if (cuda && !torch::cuda::is_available())
-    throw core::Error(message("device '{}' asked for, but there is no usable CUDA device", text),
-                      "use device cpu, or run `mosaic doctor` to see what is missing");
-  try {
-    const c10::Device device(text);
-    if (cuda && device.has_index() &&
-        device.index() >= static_cast<int>(torch::cuda::device_count()))
-      throw core::Error(message("device '{}' asked for, but there are {} CUDA devices", text,
-                                torch::cuda::device_count()),
-                        "they are numbered from cuda:0");
-    return device;
-  } catch (const c10::Error&) {
-    throw core::UsageError(message("unknown device '{}'", text), "use cpu, cuda or cuda:N");
-  }
 }
 
 }  // namespace
@@ -357,16 +338,12 @@ Batch ImageClassification::batch(const Selection& selection) const {
 
 at::Tensor ImageClassification::losses(const at::Tensor& outputs, const NamedTensors& targets,
                                        double label_smoothing) const {
-  const auto type = outputs.scalar_type();
-  const bool narrow = type == at::kHalf || type == at::kBFloat16;
-  return at::cross_entropy_loss(narrow ? outputs.to(at::kFloat) : outputs, tensor(targets, kClass),
-                                {}, at::Reduction::None, -100, label_smoothing);
+  return class_losses(outputs, targets, label_smoothing);
 }
 
 at::Tensor ImageClassification::output_gradient_norms(const at::Tensor& outputs,
                                                       const NamedTensors& targets) const {
-  const at::Tensor shares = at::softmax(outputs, 1);
-  return (shares - at::one_hot(tensor(targets, kClass), shares.size(1))).norm(2, {1});
+  return class_gradient_norms(outputs, targets);
 }
 
 nlohmann::json ImageClassification::preprocessing() const {
@@ -375,16 +352,6 @@ nlohmann::json ImageClassification::preprocessing() const {
             {"mean", normalisation_.mean},
             {"deviation", normalisation_.standard_deviation}}},
           {"output", {{"class_names", class_names_}}}};
-}
-
-std::vector<MetricType> classification_metrics() {
-  return {{"accuracy", "%", true, [] {
-             return mean_metric(
-                 [](const at::Tensor& outputs, const NamedTensors& targets) {
-                   return outputs.argmax(1).eq(tensor(targets, kClass));
-                 },
-                 100);
-           }}};
 }
 
 void expect_default_image_size(const std::string& task, const TaskSettings& settings) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "classification.hpp"
 #include "images/image_data.hpp"
 #include "mosaic/tasks/task.hpp"
 
@@ -22,9 +23,6 @@ struct Normalisation {
   std::vector<double> mean;
   std::vector<double> standard_deviation;
 };
-
-/// Accuracy, in percent.
-std::vector<MetricType> classification_metrics();
 
 /// Input "image", float32 [batch, channels, height, width], and target "class", int64 [batch].
 ///

@@ -22,7 +22,8 @@ struct Proposals {
       for (const auto& genotype : genotypes) {
         all.push_back(space.canonical(genotype));
         const auto graph = space.bind(genotype);
-        result.push_back({spaces::count_parameters(graph), -spaces::count_flops(graph)});
+        result.push_back(
+            {spaces::count_parameters(graph), -spaces::count_flops(graph, space.symbols())});
       }
       return result;
     };

@@ -4,10 +4,13 @@
 #include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 
+#include "mosaic/core/files.hpp"
 #include "mosaic/spaces/builder.hpp"
 #include "mosaic/spaces/ops.hpp"
 #include "mosaic/spaces/space.hpp"
+#include "mosaic/spaces/transformer.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
 
 using namespace mosaic;
@@ -16,29 +19,92 @@ using spaces::Value;
 
 namespace {
 
+/// Inputs that the uses below choose from: an image [2, 6, 6], and numbers of tokens [5] below 7.
+struct Given {
+  Value image, tokens;
+  /// Four patches of the image as [4, 6].
+  Value patches(SpaceBuilder& b) const {
+    return b.node(
+        "patches", "patch_embedding", {image}, {{"patch", 3}, {"out", 6}},
+        {b.weight("weight", "patches.weight", {6, 2, 3, 3},
+                  std::vector<spaces::Crop>(4, spaces::Crop::leading), spaces::Init::xavier, ""),
+         b.weight("bias", "patches.bias", {6}, {spaces::Crop::leading}, spaces::Init::zeros, "")});
+  }
+};
+
 /// One use of each op, built with the SpaceBuilder. A new op needs one line here.
-const std::map<std::string, std::function<Value(SpaceBuilder&, Value)>>& uses() {
-  static const std::map<std::string, std::function<Value(SpaceBuilder&, Value)>> table = {
-      {"input", [](SpaceBuilder&, Value x) { return x; }},
+const std::map<std::string, std::function<Value(SpaceBuilder&, const Given&)>>& uses() {
+  const auto of_patches = [](const std::string& op,
+                             std::map<std::string, spaces::Extent> attributes = {},
+                             std::map<std::string, double> reals = {}) {
+    return [=](SpaceBuilder& b, const Given& in) {
+      return b.node("y", op, {in.patches(b)}, attributes, {}, reals);
+    };
+  };
+  static const std::map<std::string, std::function<Value(SpaceBuilder&, const Given&)>> table = {
+      {"input", [](SpaceBuilder&, const Given& in) { return in.image; }},
       {"select",
-       [](SpaceBuilder& b, Value x) { return b.when(1, x, [&] { return b.relu("y", x); }); }},
-      {"zeros", [](SpaceBuilder& b, Value x) { return b.zeros("y", x); }},
-      {"identity", [](SpaceBuilder& b, Value x) { return b.identity("y", x); }},
-      {"relu", [](SpaceBuilder& b, Value x) { return b.relu("y", x); }},
+       [](SpaceBuilder& b, const Given& in) {
+         return b.when(1, in.image, [&] { return b.relu("y", in.image); });
+       }},
+      {"zeros", [](SpaceBuilder& b, const Given& in) { return b.zeros("y", in.image); }},
+      {"identity", [](SpaceBuilder& b, const Given& in) { return b.identity("y", in.image); }},
+      {"relu", [](SpaceBuilder& b, const Given& in) { return b.relu("y", in.image); }},
       {"add",
-       [](SpaceBuilder& b, Value x) {
-         return b.add("y", {x, b.relu("r", x), x});
+       [](SpaceBuilder& b, const Given& in) {
+         return b.add("y", {in.image, b.relu("r", in.image), in.image});
        }},
-      {"batch_norm", [](SpaceBuilder& b, Value x) { return b.batch_norm("y", x); }},
+      {"batch_norm", [](SpaceBuilder& b, const Given& in) { return b.batch_norm("y", in.image); }},
       {"conv2d",
-       [](SpaceBuilder& b, Value x) {
-         return b.conv("y", x, {.out = 3, .kernel = 3, .stride = 2, .bias = true});
+       [](SpaceBuilder& b, const Given& in) {
+         return b.conv("y", in.image, {.out = 3, .kernel = 3, .stride = 2, .bias = true});
        }},
-      {"linear", [](SpaceBuilder& b,
-                    Value x) { return b.linear("y", b.global_avg_pool("p", x), {.out = 3}); }},
-      {"avg_pool", [](SpaceBuilder& b, Value x) { return b.avg_pool("y", x, 3, 1, 1); }},
-      {"max_pool", [](SpaceBuilder& b, Value x) { return b.max_pool("y", x, 2, 2, 0); }},
-      {"global_avg_pool", [](SpaceBuilder& b, Value x) { return b.global_avg_pool("y", x); }}};
+      {"linear",
+       [](SpaceBuilder& b, const Given& in) {
+         return b.linear("y", b.global_avg_pool("p", in.image), {.out = 3});
+       }},
+      {"avg_pool",
+       [](SpaceBuilder& b, const Given& in) { return b.avg_pool("y", in.image, 3, 1, 1); }},
+      {"max_pool",
+       [](SpaceBuilder& b, const Given& in) { return b.max_pool("y", in.image, 2, 2, 0); }},
+      {"global_avg_pool",
+       [](SpaceBuilder& b, const Given& in) { return b.global_avg_pool("y", in.image); }},
+      {"patch_embedding", [](SpaceBuilder& b, const Given& in) { return in.patches(b); }},
+      {"embedding",
+       [](SpaceBuilder& b, const Given& in) { return embedding(b, "y", in.tokens, 4, 7); }},
+      {"token_mask",
+       [](SpaceBuilder& b, const Given& in) { return b.node("y", "token_mask", {in.tokens}); }},
+      {"positions",
+       [](SpaceBuilder& b, const Given& in) { return positions(b, "y", in.patches(b), 9); }},
+      {"sinusoid", of_patches("sinusoid", {{"width", 6}, {"first", 2}})},
+      {"rotary", of_patches("rotary", {{"heads", 1}}, {{"base", 100}})},
+      {"layer_norm",
+       [](SpaceBuilder& b, const Given& in) { return layer_norm(b, "y", in.patches(b)); }},
+      {"rms_norm",
+       [](SpaceBuilder& b, const Given& in) { return rms_norm(b, "y", in.patches(b)); }},
+      {"gelu", of_patches("gelu")},
+      {"silu", of_patches("silu")},
+      {"tanh", of_patches("tanh")},
+      {"multiply",
+       [](SpaceBuilder& b, const Given& in) {
+         const Value x = in.patches(b);
+         return b.node("y", "multiply", {x, b.node("t", "tanh", {x})});
+       }},
+      {"dropout", of_patches("dropout", {}, {{"p", 0.5}})},
+      {"attention",
+       [](SpaceBuilder& b, const Given& in) {
+         const Value x = in.patches(b);
+         const Value memory = embedding(b, "e", in.tokens, 6, 7);
+         return attention(b, "y", x, memory, {.heads = 4, .head_size = 3, .kv_heads = 2},
+                          b.node("mask", "token_mask", {in.tokens}));
+       }},
+      {"mean_tokens",
+       [](SpaceBuilder& b, const Given& in) {
+         return b.node(
+             "y", "mean_tokens",
+             {embedding(b, "e", in.tokens, 4, 7), b.node("mask", "token_mask", {in.tokens})});
+       }},
+      {"first_token", of_patches("first_token")}};
   return table;
 }
 
@@ -48,8 +114,8 @@ struct Use {
 
   explicit Use(const std::string& op) {
     SpaceBuilder b({}, {});
-    const Value x = b.input("x", {2, 6, 6});
-    b.entry("forward", {x}, {uses().at(op)(b, x)});
+    const Given in{b.input("x", {2, 6, 6}), b.input("tokens", {5}, spaces::DataType::int64)};
+    b.entry("forward", {in.image, in.tokens}, {uses().at(op)(b, in)});
     graph = spaces::bind(b.finish(), {});
     auto generator = at::make_generator<at::CPUGeneratorImpl>(5);
     for (const auto& node : graph.nodes)
@@ -58,8 +124,11 @@ struct Use {
   }
 
   at::Tensor operator()(const at::Tensor& x) const {
+    const at::Tensor tokens =
+        at::tensor({3, 1, 6, 2, 4, 5, 5, 0, 0, 0, 1, 2, 3, 0, 0}, at::kLong).view({3, 5});
     return supernet::execute(
-        graph, "forward", x, [this](const spaces::WeightRef& ref) { return weights.at(ref.slot); },
+        graph, "forward", supernet::NamedTensors{{"x", x}, {"tokens", tokens}},
+        [this](const spaces::WeightRef& ref) { return weights.at(ref.slot); },
         supernet::NormMode::batch, nullptr)[0];
   }
 };
@@ -86,6 +155,16 @@ TEST_CASE("every op has a use in this test, and a kernel unless bind resolves it
   for (const auto& name : supernet::op_kernels().names()) REQUIRE(spaces::ops().contains(name));
 }
 
+TEST_CASE("every op is known to the Python module that runs extracted networks") {
+  const auto source = core::read_file(std::string(std::getenv("MOSAIC_SOURCE_DIR")) +
+                                      "/python/mosaic_nas/subnet.py");
+  for (const auto& name : spaces::ops().names())
+    if (name != "input" && name != "select") {
+      INFO(name);
+      CHECK(source.find('"' + name + '"') != std::string::npos);
+    }
+}
+
 TEST_CASE("every op: the kernel gives the shape that the specification infers") {
   for (const auto& name : spaces::ops().names()) {
     INFO(name);
@@ -108,10 +187,11 @@ TEST_CASE("every op: gradients agree with finite differences") {
     for (auto& [slot, weight] : use.weights) leaves.push_back(weight);
     for (auto& leaf : leaves) leaf.requires_grad_();
     const at::Tensor y = use(x);
-    if (!y.requires_grad()) continue;  // zeros
+    if (!y.requires_grad()) continue;  // zeros, masks
     scalar(y).backward();
     at::NoGradGuard guard;
     for (auto& leaf : leaves) {
+      if (!leaf.grad().defined()) continue;  // an image that this op does not see
       const at::Tensor gradient = leaf.grad().contiguous().view(-1);
       at::Tensor flat = leaf.view(-1);
       for (std::int64_t i = 0; i < flat.numel();

@@ -116,8 +116,8 @@ TEST_CASE("every space: bound graphs are whole, within their slots, and survive 
       INFO(space.text(genotype));
       const spaces::Graph graph = space.bind(genotype);
       REQUIRE(spaces::count_parameters(graph) > 0);
-      REQUIRE(spaces::count_flops(graph) > 0);
-      REQUIRE(spaces::activation_bytes(graph) > 0);
+      REQUIRE(spaces::count_flops(graph, space.symbols()) > 0);
+      REQUIRE(spaces::activation_bytes(graph, space.symbols()) > 0);
       for (const auto& node : graph.nodes) {
         REQUIRE(spaces::ops().contains(node.op));
         for (const auto& weight : node.weights)
@@ -133,7 +133,8 @@ TEST_CASE("every space: bound graphs are whole, within their slots, and survive 
       const auto copy =
           spaces::graph_from_json(nlohmann::json::parse(spaces::to_json(graph).dump()));
       REQUIRE(spaces::function_hash(copy) == spaces::function_hash(graph));
-      REQUIRE(spaces::count_flops(copy) == spaces::count_flops(graph));
+      REQUIRE(spaces::count_flops(copy, space.symbols()) ==
+              spaces::count_flops(graph, space.symbols()));
     }
   }
 }
@@ -186,7 +187,8 @@ TEST_CASE("every space: networks and their exact metrics survive the database") 
       const auto network = database.network(job.id, space.hash(genotype));
       REQUIRE(network.has_value());
       REQUIRE(space.parse(network->arch) == genotype);
-      REQUIRE(network->metrics.at("flops").value == spaces::count_flops(space.bind(genotype)));
+      REQUIRE(network->metrics.at("flops").value ==
+              spaces::count_flops(space.bind(genotype), space.symbols()));
     }
     REQUIRE_FALSE(database.front(database.job(name)).empty());
   }

@@ -61,7 +61,7 @@ void check_extraction(const spaces::Space& space, const std::string& sharing,
                                    : space.random(stream);
     INFO(sharing << " " << space.name() << " " << space.text(genotype));
     const auto graph = space.bind(genotype);
-    const at::Tensor x = random_inputs(graph, "forward", 5, 3, device)[0].second;
+    const at::Tensor x = random_inputs(graph, "forward", 5, 3, device, space.symbols())[0].second;
     NormStats stats;
     net.forward(graph, genotype, x, NormMode::calibrate, &stats);
     const at::Tensor expected = net.forward(graph, genotype, x, NormMode::stored, &stats);
@@ -129,7 +129,7 @@ TEST_CASE(
     REQUIRE(differs);
     const auto genotype = space.largest();
     const auto graph = space.bind(genotype);
-    const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu")[0].second;
+    const at::Tensor x = random_inputs(graph, "forward", 4, 1, "cpu", space.symbols())[0].second;
     net.forward(graph, genotype, x, NormMode::batch, nullptr).pow(2).sum().backward();
     for (const auto& [name, tensor] : a) {
       INFO(name);

@@ -58,8 +58,15 @@ TEST_CASE("ports reach the graph with their names, types and ranges") {
 
 TEST_CASE("a space for images says what it takes where the task has something else") {
   CHECK(to_string(kTask) == "features lengthx3, tokens 2*length -> lengthx4");
-  CHECK_THROWS_WITH(Space::make("nasbench201", kTask),
-                    "space 'nasbench201': it takes images [channels, height, width] and gives a "
-                    "logit a class, and the task has features lengthx3, tokens 2*length -> "
-                    "lengthx4: choose a space for this task (mosaic spaces lists them)");
+  CHECK_THROWS_WITH(
+      Space::make("nasbench201", kTask),
+      Catch::StartsWith(
+          "space 'nasbench201': it takes images [channels, height, width] and gives a "
+          "logit a class, and the task has features lengthx3, tokens 2*length -> "
+          "lengthx4: "));
+  CHECK_THROWS_WITH(Space::make("vit", text_task(100, 3)),
+                    Catch::Contains("the task has tokens length -> 3: spaces that fit: bert"));
+  CHECK_THROWS_WITH(Space::make("bert", image_task()),
+                    Catch::Contains("image 3x32x32 -> 10: spaces that fit:") &&
+                        Catch::Contains("vit") && !Catch::Contains("bert,"));
 }

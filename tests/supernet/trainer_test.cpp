@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
@@ -181,4 +182,27 @@ TEST_CASE("foreign, truncated and damaged checkpoints are refused with advice") 
   save_tensors(path, {{{"x", at::ones({2})}}, {}});
   REQUIRE_THROWS_WITH(load_checkpoint(path, run.net, "test"),
                       Catch::Contains("no checkpoint of Mosaic"));
+}
+
+TEST_CASE("learning rates follow their schedule after the warm-up") {
+  const auto task = small_task();
+  const auto rates = [&](const std::string& schedule) {
+    Run run("adamw");
+    run.settings.schedule = schedule;
+    run.settings.warmup = 0.25;
+    std::map<std::int64_t, double> result;  // of the step before
+    run.hooks.report = [&](const TrainProgress& now) { result[now.step] = now.learning_rate; };
+    run.train(*task);
+    return std::pair(result, static_cast<double>(result.rbegin()->first));
+  };
+  const auto [cosine, steps] = rates("cosine");
+  const auto constant = rates("constant").first, root = rates("inverse-sqrt").first;
+  const double warm = std::ceil(0.25 * steps);
+  for (const auto& [step, rate] : constant) {
+    const auto at = static_cast<double>(step);
+    CHECK(rate == Approx(0.002 * std::min(1.0, at / warm)));
+    CHECK(root.at(step) == Approx(0.002 * std::min(at / warm, std::sqrt(warm / at))));
+  }
+  CHECK(cosine.rbegin()->second < 1e-4);
+  CHECK(root.rbegin()->second == Approx(0.002 * std::sqrt(warm / steps)));
 }

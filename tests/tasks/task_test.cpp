@@ -71,8 +71,8 @@ TEST_CASE("task settings out of range are refused with file and line") {
 
 TEST_CASE("an unknown task lists the known ones") {
   CHECK_THAT(refusal([] { tasks::tasks().at("cifar-10"); }),
-             Contains("unknown task 'cifar-10': did you mean 'cifar10'? known: cifar10, "
-                      "fashion-mnist, image-folder"));
+             Contains("unknown task 'cifar-10': did you mean 'cifar10'? known: causal-lm, "
+                      "cifar10, fashion-mnist, image-folder, masked-lm, text-classification"));
 }
 
 TEST_CASE("splits have names") {

@@ -57,7 +57,8 @@ struct FinetuneOptions {
   std::string device = "auto";
   std::int64_t epochs = 0;      ///< 0: 2, and more where the data are few
   std::int64_t batch_size = 0;  ///< 0: 128, and fewer where the data are few
-  double learning_rate = 0.02;
+  double learning_rate = 0;     ///< 0: 0.02 of sgd, 3e-4 of adamw
+  std::string optimizer = {};   ///< "sgd" or "adamw"; empty: adamw for networks with attention
 };
 struct Finetuned {
   std::string metric, unit;      ///< the task's leading one

@@ -28,6 +28,7 @@ struct ConvOptions {
 struct LinearOptions {
   Extent out = 0;
   bool bias = true;
+  Init init = Init::fan_in;
   std::string group = {};
 };
 
@@ -44,6 +45,8 @@ class SpaceBuilder {
   /// UsageError.
   std::int64_t option(const std::string& key, std::int64_t fallback, std::int64_t lo,
                       std::int64_t hi);
+  /// And one of these words; the first one where the job file says nothing.
+  std::string option(const std::string& key, const std::vector<std::string>& words);
 
   // ---- decisions --------------------------------------------------------------------------------
   /// An ordered decision among sizes.

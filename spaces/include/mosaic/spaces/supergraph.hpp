@@ -31,6 +31,8 @@ enum class Init {
            ///< 2015)
   ones,
   zeros,
+  xavier,     ///< normal with variance 2 / (fan-in + fan-out) (Glorot and Bengio 2010)
+  embedding,  ///< normal with variance 1 / features: rows of a table [tokens, features]
 };
 
 /// A named place for weights at its full shape: the largest extent of every axis over all

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "mosaic/core/error.hpp"
 #include "mosaic/spaces/graph.hpp"
 
 namespace mosaic::spaces {
@@ -40,6 +41,12 @@ nlohmann::json to_json(const TaskShape& task);
 /// Throws nlohmann::json::exception on anything malformed.
 TaskShape task_shape_from_json(const nlohmann::json& json);
 
+/// A space is asked for a task that it cannot serve: Space::make() says which ones can.
+class UnfitTask : public core::UsageError {
+ public:
+  using UsageError::UsageError;
+};
+
 /// Image classification: one input "image", and a logit for each class.
 TaskShape image_task(const std::vector<std::int64_t>& channels_height_width = {3, 32, 32},
                      std::int64_t classes = 10);
@@ -49,7 +56,23 @@ struct ImageShape {
   std::int64_t channels = 0, height = 0, width = 0, classes = 0;
   Shape image() const { return {channels, height, width}; }
 };
-/// Of image_task() where there is no task. Throws core::UsageError for a task of another kind.
+/// Of image_task() where there is no task. Throws UnfitTask for a task of another kind.
 ImageShape image_shape(const TaskShape& task);
+
+/// Classification of texts: one input "tokens" [length], numbers below `vocabulary` where 0 is
+/// padding, and a logit for each class.
+TaskShape text_task(std::int64_t vocabulary = 8000, std::int64_t classes = 2,
+                    std::int64_t length = 32);
+/// A logit for each token of the vocabulary at every position: masked or causal language models.
+TaskShape language_task(std::int64_t vocabulary = 8000, std::int64_t length = 128);
+
+/// What spaces over tokens need to know of a task.
+struct TokenShape {
+  Port tokens;
+  std::int64_t classes = 0;     ///< logits
+  bool every_position = false;  ///< at each position, or of the whole text
+};
+/// Of text_task() where there is no task. Throws UnfitTask for a task of another kind.
+TokenShape token_shape(const TaskShape& task);
 
 }  // namespace mosaic::spaces

@@ -29,6 +29,10 @@ struct TaskSettings {
   std::int64_t limit = 0;
   bool augment = true;
   std::int64_t image_size = 32;  ///< image folders only: side to which images are resized
+  // Of text:
+  std::int64_t vocabulary = 8000;  ///< tokens at most, learned from the training split
+  std::string tokenizer = {};      ///< a SentencePiece model instead
+  std::int64_t longest = 128;      ///< tokens of an example; longer ones are cut
 
   /// The keys above but for `seed`, which is the job's.
   void visit(core::Visitor& v);
@@ -84,6 +88,9 @@ class Task {
   /// How an example becomes inputs and what outputs mean, for those who deploy a network; an
   /// object.
   virtual nlohmann::json preprocessing() const;
+  /// Files that networks need where they are deployed (a vocabulary), by name: stored beside each
+  /// extracted one.
+  virtual std::map<std::string, std::string> files() const { return {}; }
 };
 
 /// The task's own metrics, and "loss": the mean of its losses.

@@ -30,7 +30,7 @@ using Heritage = std::map<std::string, Origin>;
 class WeightBank {
  public:
   /// Copies of a slot share a common draw and add a tenth of the variance each on their own,
-  /// scaled so that their even mixture has exactly the intended variance 2 / fan-in: copies would
+  /// scaled so that their even mixture has exactly the intended variance: copies would
   /// leave the sharing without gradient, and averaging independent copies would shrink the weights
   /// by sqrt(m).
   WeightBank(const spaces::SuperGraph& graph, const Sharing& sharing, std::uint64_t seed);

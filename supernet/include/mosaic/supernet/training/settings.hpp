@@ -13,10 +13,14 @@ struct TrainSettings {
   std::int64_t epochs = 4;
   std::int64_t batch_size = 128;
   std::string optimizer = "sgd";  ///< or "adamw"
-  double learning_rate = 0.1;     ///< at batch_size; cosine to 0
-  double momentum = 0.9;          ///< sgd, Nesterov
-  double weight_decay = 5e-4;     ///< convolutions and linear layers only
-  double warmup = 0.05;           ///< share of the steps with linearly rising rate
+  double learning_rate = 0.1;     ///< at batch_size, the highest
+  /// After the warm-up: "cosine" to 0; "inverse-sqrt", as 1 / sqrt(step) (Vaswani et al. 2017);
+  /// "constant".
+  std::string schedule = "cosine";
+  double momentum = 0.9;              ///< sgd, Nesterov
+  double beta1 = 0.9, beta2 = 0.999;  ///< adamw
+  double weight_decay = 5e-4;         ///< convolutions and linear layers only
+  double warmup = 0.05;               ///< share of the steps with linearly rising rate
   double label_smoothing = 0.0;
   double clip = 5.0;               ///< largest global gradient norm; 0: off
   std::string precision = "auto";  ///< "float32", "bfloat16" (GPU); auto: bfloat16 on the GPU

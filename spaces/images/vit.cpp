@@ -1,0 +1,68 @@
+// Vision Transformers in which width, depth, heads and inner widths are elastic: the spaces T, S
+// and B of AutoFormer (Chen et al. 2021, their table 1) without its relative positions, and one for
+// images of about 32 x 32.
+#include "mosaic/spaces/space.hpp"
+#include "mosaic/spaces/transformer.hpp"
+
+namespace mosaic::spaces {
+namespace {
+
+struct Size {
+  std::vector<std::int64_t> width, heads, ratio_percent, depth;
+  std::int64_t head_size, patch;
+};
+
+Size size_of(const std::string& name) {
+  if (name == "tiny") return {{192, 216, 240}, {3, 4}, {350, 400}, {12, 13, 14}, 64, 16};
+  if (name == "small") return {{320, 384, 448}, {5, 6, 7}, {300, 350, 400}, {12, 13, 14}, 64, 16};
+  if (name == "base") return {{528, 576, 624}, {9, 10}, {300, 350, 400}, {14, 15, 16}, 64, 16};
+  return {{96, 128, 160, 192}, {2, 3, 4}, {100, 150, 200}, {4, 5, 6, 7}, 32, 4};
+}
+
+/// Pre-norm, as in the papers.
+Value block(SpaceBuilder& b, Value x, const Size& size, double drop) {
+  const Extent heads = b.choice("heads", size.heads);
+  const Extent ratio = b.choice("mlp_percent", size.ratio_percent);
+  const Extent width = b.shape(x).back();
+  Value y = layer_norm(b, "norm1", x);
+  y = attention(b, "attention", y, y, {.heads = heads, .head_size = size.head_size});
+  x = b.add("add1", {x, dropout(b, "drop1", y, drop)});
+  y = feed_forward(b, "mlp", layer_norm(b, "norm2", x), {.inner = width * ratio / 100});
+  return b.add("add2", {x, dropout(b, "drop2", y, drop)});
+}
+
+void build(SpaceBuilder& b) {
+  Size size = size_of(b.option("size", {"cifar", "tiny", "small", "base"}));
+  size.depth = depths_up_to_option(b, size.depth);
+  const std::int64_t patch = b.option("patch", size.patch, 1, 256);
+  const double drop = static_cast<double>(b.option("dropout_percent", 0, 0, 90)) / 100;
+  const ImageShape task = image_shape(b.task());
+
+  const Value images = b.input("image", task.image());
+  const Extent width = b.choice("width", size.width);
+  const Extent depth = b.choice("depth", size.depth);
+  Value x =
+      b.node("patches", "patch_embedding", {images}, {{"patch", patch}, {"out", width}},
+             {b.weight("weight", "patches.weight", {width, task.channels, patch, patch},
+                       std::vector<Crop>(4, Crop::leading), Init::xavier, "patches"),
+              b.weight("bias", "patches.bias", {width}, {Crop::leading}, Init::zeros, "patches")});
+  x = positions(b, "positions", x, b.shape(x)[0].max());
+  for (std::int64_t layer = 0; layer < size.depth.back(); ++layer) {
+    const auto body = [&] {
+      return b.scope("layer" + std::to_string(layer), [&] { return block(b, x, size, drop); });
+    };
+    x = layer < size.depth.front() ? body() : b.when(depth > Extent(layer), x, body);
+  }
+  x = b.node("mean", "mean_tokens", {layer_norm(b, "norm", x)});
+  b.entry("forward", {images},
+          {b.linear("classifier", x, {.out = task.classes, .init = Init::xavier})});
+}
+
+const core::Registered kEntry{space_types(), "vit",
+                              "Vision Transformer with elastic width, depth, heads and inner "
+                              "widths (AutoFormer's T, S and B, "
+                              "and a size for small images)",
+                              SpaceType{.build = build, .text = {}, .parse = {}}};
+
+}  // namespace
+}  // namespace mosaic::spaces

@@ -1,0 +1,57 @@
+// Between tokens, images and one row of features.
+#include "shapes.hpp"
+
+namespace mosaic::spaces {
+namespace {
+
+Shape mask_shape(const Node&, const std::vector<Shape>& inputs) {
+  require_inputs(inputs, 1);
+  require_axes(inputs[0], 1, "[length]");
+  return inputs[0];
+}
+
+Shape mean_shape(const Node&, const std::vector<Shape>& inputs) {
+  if (inputs.size() != 1 && inputs.size() != 2)
+    throw std::logic_error("needs features, and at most a mask");
+  require_axes(inputs[0], 2, "[length, features]");
+  if (inputs.size() == 2) require_equal({inputs[0][0]}, inputs[1]);
+  return {inputs[0][1]};
+}
+
+Shape first_shape(const Node&, const std::vector<Shape>& inputs) {
+  require_inputs(inputs, 1);
+  require_axes(inputs[0], 2, "[length, features]");
+  return {inputs[0][1]};
+}
+
+Shape patches_shape(const Node& node, const std::vector<Shape>& inputs) {
+  require_inputs(inputs, 1);
+  require_axes(inputs[0], 3, "[channels, height, width]");
+  const Extent& patch = node.attributes.at("patch");
+  for (const std::size_t side : {1, 2})
+    if ((inputs[0][side] % patch).max() != 0)
+      throw std::logic_error("height and width must be multiples of the patch");
+  return {inputs[0][1] / patch * (inputs[0][2] / patch), node.attributes.at("out")};
+}
+
+double patches_flops(const GraphNode& node, const std::vector<Dims>& inputs, const Dims& output) {
+  const auto patch = static_cast<double>(node.attribute("patch"));
+  return elements(output) * static_cast<double>(inputs[0][0]) * patch * patch;
+}
+
+const core::Registered kMaskEntry{
+    ops(), "token_mask", "1 where there is a token, 0 where there is padding (token 0)",
+    OpSpec{.shape = mask_shape, .flops = no_flops, .keeps_zero = false}};
+const core::Registered kMeanEntry{ops(), "mean_tokens",
+                                  "mean over positions, of those that a mask counts: [features]",
+                                  OpSpec{.shape = mean_shape, .flops = no_flops}};
+const core::Registered kFirstEntry{ops(), "first_token", "the first position: [features]",
+                                   OpSpec{.shape = first_shape, .flops = no_flops}};
+const core::Registered kPatchesEntry{
+    ops(), "patch_embedding",
+    "squares of `patch` pixels as tokens (Dosovitskiy et al. 2021); weight [out, channels, patch, "
+    "patch]",
+    OpSpec{.shape = patches_shape, .flops = patches_flops}};
+
+}  // namespace
+}  // namespace mosaic::spaces

@@ -1,0 +1,19 @@
+#include <ATen/ATen.h>
+
+#include "mosaic/supernet/engine/executor.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+const core::Registered kGeluEntry{op_kernels(), "gelu", "at::gelu, exact",
+                                  [](const OpCall& call) { return at::gelu(call.inputs[0]); }};
+const core::Registered kSiluEntry{op_kernels(), "silu", "at::silu",
+                                  [](const OpCall& call) { return at::silu(call.inputs[0]); }};
+const core::Registered kTanhEntry{op_kernels(), "tanh", "at::tanh",
+                                  [](const OpCall& call) { return at::tanh(call.inputs[0]); }};
+const core::Registered kMultiplyEntry{
+    op_kernels(), "multiply", "product, entry by entry",
+    [](const OpCall& call) { return call.inputs[0] * call.inputs[1]; }};
+
+}  // namespace
+}  // namespace mosaic::supernet

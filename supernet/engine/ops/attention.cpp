@@ -1,0 +1,40 @@
+#include <ATen/ATen.h>
+
+#include "mosaic/supernet/engine/executor.hpp"
+
+namespace mosaic::supernet {
+namespace {
+
+/// [networks, batch, length, heads * size] as [networks * batch, heads, length, size].
+at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
+  return x.flatten(0, 1).unflatten(-1, {heads, x.size(-1) / heads}).transpose(1, 2);
+}
+
+/// LibTorch's masks are true where keys count. One that is causal as well is joined here: its
+/// kernels do not take both.
+at::Tensor attention(const OpCall& call) {
+  const auto& attributes = call.node.attributes;
+  const std::int64_t heads = attributes.at("heads");
+  const auto kv = attributes.find("kv_heads");
+  const std::int64_t kv_heads = kv == attributes.end() ? heads : kv->second;
+  const auto causal = attributes.find("causal");
+  bool is_causal = causal != attributes.end() && causal->second != 0;
+  const at::Tensor q = by_head(call.inputs[0], heads), k = by_head(call.inputs[1], kv_heads),
+                   v = by_head(call.inputs[2], kv_heads);
+  std::optional<at::Tensor> mask;
+  if (call.inputs.size() > 3) {
+    mask = call.inputs[3].flatten(0, 1).ne(0).unsqueeze(1).unsqueeze(1);
+    if (is_causal)
+      mask = mask->logical_and(at::ones({q.size(2), k.size(2)}, mask->options()).tril());
+    is_causal = false;
+  }
+  const at::Tensor y =
+      at::scaled_dot_product_attention(q, k, v, mask, 0.0, is_causal, {}, kv_heads != heads);
+  return y.transpose(1, 2).flatten(2).unflatten(0, {call.networks, -1});
+}
+
+const core::Registered kEntry{op_kernels(), "attention", "at::scaled_dot_product_attention",
+                              attention};
+
+}  // namespace
+}  // namespace mosaic::supernet

@@ -1,0 +1,324 @@
+// Labelled sentences, or pairs of them, in tables that a user has.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "classification.hpp"
+#include "device.hpp"
+#include "folders.hpp"
+#include "message.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/random.hpp"
+#include "mosaic/core/text.hpp"
+#include "mosaic/tasks/task.hpp"
+#include "text/text_files.hpp"
+#include "text/token_store.hpp"
+#include "text/tokenizer.hpp"
+
+namespace mosaic::tasks {
+namespace {
+
+const std::string kTokens = "tokens", kLength = "length";
+const std::string kTokenizerFile = "tokenizer.model";  // what `mosaic eval` looks for
+constexpr double kTestShare = 0.1;  // of a data set that comes without a test split
+constexpr std::size_t kMostClasses = 1000;
+constexpr std::int64_t kEpochsPerOrder = 1'000'000;
+
+struct Example {
+  std::string first, second, label;
+};
+
+/// The first of these columns that the table has.
+std::optional<std::size_t> column(const core::CsvTable& table,
+                                  std::initializer_list<const char*> names) {
+  for (const char* name : names)
+    if (const auto found = table.find(name)) return found;
+  return std::nullopt;
+}
+
+std::vector<Example> read_examples(const std::string& path) {
+  const auto table = read_table(path);
+  const auto label = column(table, {"label", "class"});
+  const auto first = column(table, {"sentence", "text", "sentence1"});
+  const auto second = column(table, {"sentence2", "text2"});
+  if (!label || !first)
+    throw core::Error(
+        message("{} has no column '{}'; its columns: {}", path, label ? "sentence" : "label",
+                core::join(table.columns)),
+        "name the columns label (or class), sentence (or text, sentence1), and for pairs "
+        "sentence2 (or text2)");
+  std::vector<Example> examples;
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    const auto& cells = table.rows[row];
+    if (core::trim(cells[*label]).empty())
+      throw core::Error(table.place(row) + "the label is empty", "give every sentence its label");
+    examples.push_back({cells[*first], second ? cells[*second] : std::string(),
+                        std::string(core::trim(cells[*label]))});
+  }
+  return examples;
+}
+
+template <class T>
+std::vector<T> take(std::vector<T>& values, double share) {
+  const auto count =
+      static_cast<std::ptrdiff_t>(std::llround(share * static_cast<double>(values.size())));
+  std::vector<T> taken(values.begin(), values.begin() + count);
+  values.erase(values.begin(), values.begin() + count);
+  return taken;
+}
+
+/// <begin> first [<end> second] <end>, the longer part cut where they are too long.
+std::vector<std::int64_t> sequence(const Tokenizer& tokenizer, const Example& example,
+                                   std::int64_t longest, bool& cut) {
+  auto first = tokenizer.encode(example.first), second = tokenizer.encode(example.second);
+  const auto room = static_cast<std::size_t>(longest) - (second.empty() ? 2 : 3);
+  cut = first.size() + second.size() > room;
+  while (first.size() + second.size() > room)
+    (first.size() > second.size() ? first : second).pop_back();
+  std::vector<std::int64_t> tokens{kBegin};
+  tokens.insert(tokens.end(), first.begin(), first.end());
+  tokens.push_back(kEnd);
+  if (!second.empty()) {
+    tokens.insert(tokens.end(), second.begin(), second.end());
+    tokens.push_back(kEnd);
+  }
+  return tokens;
+}
+
+/// Input "tokens", int64 [batch, length], padded with 0, and target "class", int64 [batch].
+class TextClassification : public Task {
+ public:
+  explicit TextClassification(const TaskSettings& settings);
+
+  const std::string& name() const override { return name_; }
+  const std::string& checksum() const override { return checksum_; }
+  const spaces::TaskShape& shape() const override { return shape_; }
+  std::int64_t size(Split split) const override { return part(split).tokens.count(); }
+  std::string summary() const override { return summary_; }
+
+  void to(const std::string& device) override {
+    const auto where = parse_device(device);
+    for (auto* part : {&train_, &validation_, &test_}) {
+      part->tokens.to(where);
+      part->labels = part->labels.to(where);
+    }
+  }
+  Batch batch(const Selection& selection) const override;
+  at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets,
+                    double label_smoothing) const override {
+    return class_losses(outputs, targets, label_smoothing);
+  }
+  at::Tensor output_gradient_norms(const at::Tensor& outputs,
+                                   const NamedTensors& targets) const override {
+    return class_gradient_norms(outputs, targets);
+  }
+  nlohmann::json preprocessing() const override {
+    return {{kTokens,
+             {{"steps",
+               "SentencePiece (tokenizer.model): <s> sentence </s>, of pairs <s> first </s> second "
+               "</s>; padded with 0"},
+              {"longest", longest_}}},
+            {"output", {{"class_names", class_names_}}}};
+  }
+  std::map<std::string, std::string> files() const override {
+    return {{kTokenizerFile, tokenizer_->model()}};
+  }
+
+ private:
+  struct Part {
+    TokenStore tokens;
+    at::Tensor labels;  ///< int64 [examples], on the device
+    std::vector<std::int64_t> lengths;
+  };
+  const Part& part(Split split) const {
+    return split == Split::train ? train_ : split == Split::validation ? validation_ : test_;
+  }
+  Part encoded(const std::vector<Example>& examples, const std::string& where);
+  Batch gather(const Part& part, const at::Tensor& numbers) const {
+    return {{{kTokens, part.tokens.batch(numbers)}},
+            {{kClass, part.labels.index_select(0, numbers.to(part.labels.device()))}}};
+  }
+  at::Tensor epoch_order(std::int64_t epoch, std::int64_t order, std::int64_t batch_size) const;
+
+  const std::string name_ = "text-classification";
+  std::uint64_t seed_;
+  std::int64_t longest_;
+  std::optional<Tokenizer> tokenizer_;
+  std::vector<std::string> class_names_;
+  std::int64_t cut_ = 0;
+  Part train_, validation_, test_;
+  std::string checksum_, summary_;
+  spaces::TaskShape shape_;
+  mutable std::mutex mutex_;
+  struct Order {
+    std::int64_t epoch = -1, batch_size = 0;
+    at::Tensor numbers;
+  };
+  mutable std::map<std::int64_t, Order> orders_;  ///< by Selection::order
+};
+
+TextClassification::TextClassification(const TaskSettings& settings)
+    : seed_(settings.seed), longest_(settings.longest) {
+  if (settings.path.empty())
+    throw core::UsageError("the task text-classification needs a folder",
+                           "set [task] path to one that holds train.tsv or train.csv");
+  expect_folder(settings.path, "train.tsv or train.csv, with columns label and sentence");
+  const auto find = [&](std::initializer_list<const char*> names) {
+    for (const char* name : names)
+      if (auto path = find_table(settings.path, name); !path.empty()) return path;
+    return std::string();
+  };
+  const auto train_path = find({"train"});
+  if (train_path.empty())
+    throw core::Error(named(settings.path) + " holds no train.tsv, train.csv, or one with .gz",
+                      "put the training sentences there, with columns label and sentence");
+  auto train = read_examples(train_path);
+  auto held_out = find({"dev", "valid", "validation", "val"});
+  auto test_path = find({"test"});
+  if (test_path.empty()) std::swap(test_path, held_out);
+
+  core::Stream(seed_, "validation split").shuffle(train);
+  std::vector<Example> test, validation;
+  if (!test_path.empty())
+    test = read_examples(test_path);
+  else
+    test = take(train, kTestShare);
+  if (settings.limit > 0 && static_cast<std::size_t>(settings.limit) < train.size())
+    train.resize(static_cast<std::size_t>(settings.limit));
+  if (!held_out.empty()) {
+    validation = read_examples(held_out);
+    core::Stream(seed_, "validation order").shuffle(validation);
+  } else {
+    validation = take(train, settings.validation);
+  }
+  if (train.empty() || test.empty() || (validation.empty() && settings.validation > 0))
+    throw core::Error(message("{}: {} sentences to train, {} to validate, {} to test are too few",
+                              named(settings.path), train.size(), validation.size(), test.size()),
+                      "add sentences, raise limit, or change validation (0: none)");
+
+  if (settings.tokenizer.empty()) {
+    std::vector<std::string> lines;
+    for (const auto& example : train)
+      for (const auto* text : {&example.first, &example.second})
+        if (!text->empty()) lines.push_back(*text);
+    tokenizer_ = Tokenizer::learned(lines, settings.vocabulary);
+  } else {
+    tokenizer_ = Tokenizer::from_file(settings.tokenizer);
+  }
+
+  for (const auto& example : train) class_names_.push_back(example.label);
+  std::sort(class_names_.begin(), class_names_.end());
+  class_names_.erase(std::unique(class_names_.begin(), class_names_.end()), class_names_.end());
+  if (class_names_.size() < 2 || class_names_.size() > kMostClasses)
+    throw core::Error(message("{}: the column of labels has {} different values", train_path,
+                              class_names_.size()),
+                      message("give 2 to {} classes", kMostClasses));
+  train_ = encoded(train, train_path);
+  validation_ = encoded(validation, held_out.empty() ? train_path : held_out);
+  test_ = encoded(test, test_path.empty() ? train_path : test_path);
+
+  core::Hasher hasher;
+  hasher.add(tokenizer_->model()).add(longest_);
+  for (const auto& name : class_names_) hasher.add(name);
+  for (const auto* examples : {&train, &validation, &test}) {
+    hasher.add(static_cast<std::int64_t>(examples->size()));
+    for (const auto& example : *examples)
+      hasher.add(example.first).add(example.second).add(example.label);
+  }
+  checksum_ = hasher.hex();
+
+  const double tokens = static_cast<double>(
+      std::accumulate(train_.lengths.begin(), train_.lengths.end(), std::int64_t{0}));
+  const auto mean =
+      static_cast<std::int64_t>(std::ceil(tokens / static_cast<double>(train_.lengths.size())));
+  shape_ = {.inputs = {{kTokens, {{1, {kLength}}}, spaces::DataType::int64, tokenizer_->size()}},
+            .output = {{static_cast<std::int64_t>(class_names_.size()), {}}},
+            .typical = {{kLength, mean}}};
+  summary_ = message(
+      "{} sentences to train, {} to validate, {} to test; {} classes; {} tokens, {} a "
+      "sentence on average",
+      core::with_commas(size(Split::train)), core::with_commas(size(Split::validation)),
+      core::with_commas(size(Split::test)), class_names_.size(),
+      core::with_commas(tokenizer_->size()), mean);
+  if (cut_ > 0) summary_ += message("; {} are cut to {} tokens", core::with_commas(cut_), longest_);
+}
+
+TextClassification::Part TextClassification::encoded(const std::vector<Example>& examples,
+                                                     const std::string& where) {
+  Part part;
+  std::vector<std::int64_t> labels;
+  for (const auto& example : examples) {
+    const auto found = std::lower_bound(class_names_.begin(), class_names_.end(), example.label);
+    if (found == class_names_.end() || *found != example.label)
+      throw core::Error(message("{}: label '{}' does not occur among the training sentences", where,
+                                core::printable(example.label)),
+                        "check the labels: " + core::join(class_names_));
+    labels.push_back(found - class_names_.begin());
+    bool cut = false;
+    const auto tokens = sequence(*tokenizer_, example, longest_, cut);
+    cut_ += cut ? 1 : 0;
+    part.tokens.add(tokens);
+    part.lengths.push_back(static_cast<std::int64_t>(tokens.size()));
+  }
+  part.tokens.to(at::kCPU);
+  part.labels = at::tensor(labels, at::kLong);
+  return part;
+}
+
+at::Tensor TextClassification::epoch_order(std::int64_t epoch, std::int64_t order,
+                                           std::int64_t batch_size) const {
+  const std::lock_guard lock(mutex_);
+  auto& known = orders_[order];
+  if (known.epoch == epoch && known.batch_size == batch_size) return known.numbers;
+  const auto index = static_cast<std::uint64_t>(order * kEpochsPerOrder + epoch);
+  known = {epoch, batch_size,
+           at::tensor(bucketed_order(train_.lengths, batch_size, seed_, index), at::kLong)};
+  return known.numbers;
+}
+
+Batch TextClassification::batch(const Selection& selection) const {
+  if (selection.epoch >= 0) {
+    if (selection.count < 1 || selection.count > size(Split::train))
+      throw core::Error(
+          message("{}: a batch of {} does not fit into a training split of {} sentences", name_,
+                  selection.count, size(Split::train)),
+          "use a smaller batch, or raise [task] limit");
+    if (selection.begin < 0 || selection.begin + selection.count > size(Split::train))
+      throw std::out_of_range("examples outside of an epoch");
+    if (selection.examples.defined()) return gather(train_, selection.examples);
+    return gather(train_, epoch_order(selection.epoch, selection.order, selection.count)
+                              .narrow(0, selection.begin, selection.count));
+  }
+  const Part& wanted = part(selection.split);
+  const std::int64_t count = wanted.tokens.count();
+  if (count == 0)
+    throw core::Error(
+        message("{}: the {} split has no sentences", name_, to_string(selection.split)),
+        "set [task] validation above 0");
+  const std::int64_t begin = std::min(selection.begin, count);
+  return gather(wanted, at::arange(begin, std::min(begin + selection.count, count), at::kLong));
+}
+
+constexpr const char* kExplanation =
+    R"(  path/train.tsv   columns label and sentence, under a header; or train.csv, or either with .gz
+  path/test.tsv    the test split alike, or else dev.tsv (valid, validation, val); where there is
+                   neither, a tenth of train
+  path/dev.tsv     where there is a test split too: the validation split
+Else the validation split, by which the search judges, is drawn from train. Labels are any text; pairs
+of sentences have the columns sentence1 and sentence2. Tokens are SentencePiece's: at most `vocabulary`,
+learned from the training split, or those of the model file `tokenizer`. Sequences longer than `longest`
+are cut.)";
+
+const core::Registered kEntry{tasks(), "text-classification",
+                              "labelled sentences or pairs of them, in TSV or CSV tables",
+                              TaskType{[](const TaskSettings& settings) -> std::unique_ptr<Task> {
+                                         return std::make_unique<TextClassification>(settings);
+                                       },
+                                       sentence_metrics(), kExplanation}};
+
+}  // namespace
+}  // namespace mosaic::tasks

@@ -1,0 +1,24 @@
+/// Text that a user has: lines, and tables of labelled sentences; plain or .gz.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "mosaic/core/csv.hpp"
+
+namespace mosaic::tasks {
+
+/// The lines of a text file, without their ends. Throws core::Error for a missing or empty file,
+/// and with file and line for text that is not UTF-8 and for a line that is too long to be a
+/// sentence.
+std::vector<std::string> read_lines(const std::string& path);
+
+/// A table with a header: .csv as core::read_csv() takes it, .tsv separated by tabs, where quotes
+/// mean nothing. Throws core::Error with file and line.
+core::CsvTable read_table(const std::string& path);
+
+/// The one file of FOLDER that is called so: NAME.tsv, NAME.csv, or either with .gz. Empty: there
+/// is none. Throws core::Error where there are several.
+std::string find_table(const std::string& folder, const std::string& name);
+
+}  // namespace mosaic::tasks

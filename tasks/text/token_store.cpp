@@ -1,0 +1,65 @@
+#include "text/token_store.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "mosaic/core/random.hpp"
+#include "text/tokenizer.hpp"
+
+namespace mosaic::tasks {
+
+void TokenStore::add(std::span<const std::int64_t> tokens) {
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  begins_.push_back(static_cast<std::int64_t>(tokens_.size()));
+}
+
+void TokenStore::to(const at::Device& device) {
+  if (!store_.defined()) {
+    tokens_.push_back(kPadding);
+    store_ = at::tensor(tokens_, at::kLong);
+    device_begins_ = at::tensor(begins_, at::kLong);
+    tokens_ = {};
+  }
+  store_ = store_.to(device);
+  device_begins_ = device_begins_.to(device);
+}
+
+at::Tensor TokenStore::batch(const at::Tensor& sequences) const {
+  std::int64_t longest = 1;
+  const auto numbers = sequences.accessor<std::int64_t, 1>();
+  for (std::int64_t i = 0; i < numbers.size(0); ++i)
+    longest = std::max(longest, length(numbers[i]));
+  const at::Tensor which = sequences.to(store_.device(), /*non_blocking=*/true);
+  const at::Tensor begins = device_begins_.index_select(0, which).unsqueeze(1);
+  const at::Tensor ends = device_begins_.index_select(0, which + 1).unsqueeze(1);
+  const at::Tensor places = begins + at::arange(longest, begins.options());
+  return store_.index_select(0, places.masked_fill(places.ge(ends), store_.numel() - 1).flatten())
+      .view(places.sizes());
+}
+
+std::vector<std::int64_t> bucketed_order(std::span<const std::int64_t> lengths,
+                                         std::int64_t batch_size, std::uint64_t seed,
+                                         std::uint64_t index) {
+  constexpr std::int64_t kBatchesAStretch = 50;
+  core::Stream stream(seed, "epoch order", index);
+  const auto count = static_cast<std::int64_t>(lengths.size());
+  auto order = stream.permutation(count);
+  const auto shorter = [&](std::int64_t a, std::int64_t b) {
+    return lengths[static_cast<std::size_t>(a)] < lengths[static_cast<std::size_t>(b)];
+  };
+  for (std::int64_t begin = 0; begin < count; begin += kBatchesAStretch * batch_size)
+    std::stable_sort(order.begin() + begin,
+                     order.begin() + std::min(count, begin + kBatchesAStretch * batch_size),
+                     shorter);
+  // Whole batches change places; what is left over stays at the end.
+  std::vector<std::int64_t> result;
+  for (const auto batch : stream.permutation(count / batch_size))
+    result.insert(result.end(), order.begin() + batch * batch_size,
+                  order.begin() + (batch + 1) * batch_size);
+  result.insert(result.end(), order.begin() + static_cast<std::ptrdiff_t>(result.size()),
+                order.end());
+  return result;
+}
+
+}  // namespace mosaic::tasks

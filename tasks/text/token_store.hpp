@@ -1,0 +1,40 @@
+/// Sequences of tokens, one after the other on the device, and batches of them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace mosaic::tasks {
+
+class TokenStore {
+ public:
+  void add(std::span<const std::int64_t> tokens);
+  /// Call once, after the last add().
+  void to(const at::Device& device);
+
+  std::int64_t count() const { return static_cast<std::int64_t>(begins_.size()) - 1; }
+  std::int64_t length(std::int64_t sequence) const {
+    const auto at = static_cast<std::size_t>(sequence);
+    return begins_[at + 1] - begins_[at];
+  }
+  /// int64 [batch, longest of them] on the device, padded with kPadding. `sequences`: int64 [batch]
+  /// on the CPU.
+  at::Tensor batch(const at::Tensor& sequences) const;
+
+ private:
+  std::vector<std::int64_t> tokens_;
+  std::vector<std::int64_t> begins_{0};
+  at::Tensor store_;          ///< int64 [tokens + 1]: the last is padding
+  at::Tensor device_begins_;  ///< int64 [sequences + 1]
+};
+
+/// Numbers [0, count) in an order in which neighbours are about equally long: shuffled, sorted by
+/// length in stretches of some batches, the batches shuffled. A function of its arguments.
+std::vector<std::int64_t> bucketed_order(std::span<const std::int64_t> lengths,
+                                         std::int64_t batch_size, std::uint64_t seed,
+                                         std::uint64_t index);
+
+}  // namespace mosaic::tasks

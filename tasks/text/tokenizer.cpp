@@ -1,0 +1,159 @@
+#include "text/tokenizer.hpp"
+
+#include <sentencepiece_processor.h>
+#include <sentencepiece_trainer.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "message.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/files.hpp"
+#include "mosaic/core/hash.hpp"
+#include "mosaic/core/log.hpp"
+#include "mosaic/core/text.hpp"
+
+namespace mosaic::tasks {
+namespace {
+
+class Lines : public sentencepiece::SentenceIterator {
+ public:
+  explicit Lines(std::span<const std::string> lines) : lines_(lines) {}
+  bool done() const override { return at_ == lines_.size(); }
+  void Next() override { ++at_; }
+  const std::string& value() const override { return lines_[at_]; }
+  sentencepiece::util::Status status() const override { return {}; }
+
+ private:
+  std::span<const std::string> lines_;
+  std::size_t at_ = 0;
+};
+
+std::filesystem::path cache_folder() {
+  const auto of = [](const char* name) {
+    const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing sets it
+    return std::filesystem::path(text == nullptr ? "" : text);
+  };
+  if (const auto own = of("MOSAIC_CACHE"); !own.empty()) return own / "tokenizers";
+  if (const auto xdg = of("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "mosaic" / "tokenizers";
+  if (const auto home = of("HOME"); !home.empty()) return home / ".cache" / "mosaic" / "tokenizers";
+  return {};
+}
+
+/// Names the lines and how they are learned from.
+std::string name_of(std::span<const std::string> lines, std::int64_t vocabulary) {
+  core::Hasher hasher;
+  hasher.add("unigram 1").add(vocabulary);
+  for (const auto& line : lines) hasher.add(line);
+  return hasher.hex() + ".tokenizer";
+}
+
+std::string learn(std::span<const std::string> lines, std::int64_t vocabulary) {
+  Lines iterator(lines);
+  std::string model;
+  const auto number = [](std::int64_t value) { return std::to_string(value); };
+  const auto status = sentencepiece::SentencePieceTrainer::Train(
+      {{"model_type", "unigram"},
+       {"vocab_size", number(vocabulary)},
+       {"hard_vocab_limit", "false"},  // text that has fewer pieces has a smaller vocabulary
+       {"pad_id", number(kPadding)},
+       {"unk_id", number(kUnknown)},
+       {"bos_id", number(kBegin)},
+       {"eos_id", number(kEnd)},
+       {"control_symbols", "<mask>"},
+       {"character_coverage", "0.9995"},
+       {"max_sentence_length", "16384"},
+       {"num_threads", "1"},
+       {"minloglevel", "2"}},
+      &iterator, &model);
+  if (!status.ok())
+    throw core::Error(
+        message("no vocabulary of {} tokens can be learned from {} lines: {}", vocabulary,
+                lines.size(), core::printable(status.message())),
+        "give more text, another [task] vocabulary, or a model file ([task] tokenizer)");
+  return model;
+}
+
+/// A kept model begins with its hash: SentencePiece takes half a file for a whole one.
+std::string read_kept(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return {};
+  auto content = core::read_file(path.string());
+  const std::size_t digits = core::hash_hex("").size();
+  if (content.size() <= digits) return {};
+  auto model = content.substr(digits);
+  return content.compare(0, digits, core::hash_hex(model)) == 0 ? model : std::string();
+}
+
+void keep(const std::filesystem::path& path, const std::string& model) {
+  try {
+    std::filesystem::create_directories(path.parent_path());
+    core::write_file_atomic(path.string(), core::hash_hex(model) + model);
+  } catch (const std::exception& error) {
+    core::log_warning(std::string("the vocabulary is not kept for the next time: ") + error.what());
+  }
+}
+
+}  // namespace
+
+struct Tokenizer::Model {
+  std::string bytes;
+  sentencepiece::SentencePieceProcessor processor;
+};
+
+Tokenizer::Tokenizer(std::string bytes, const std::string& origin) {
+  auto model = std::make_shared<Model>();
+  model->bytes = std::move(bytes);
+  const auto status = model->processor.LoadFromSerializedProto(model->bytes);
+  if (!status.ok())
+    throw core::Error(origin + " is no SentencePiece model",
+                      "give the .model file that spm_train wrote");
+  const auto& known = model->processor;
+  if (known.pad_id() != kPadding || known.unk_id() != kUnknown || known.bos_id() != kBegin ||
+      known.eos_id() != kEnd || known.PieceToId("<mask>") != kMask)
+    throw core::Error(
+        message(
+            "{} numbers its special tokens otherwise: padding {}, unknown {}, begin {}, end {}, "
+            "<mask> {}",
+            origin, known.pad_id(), known.unk_id(), known.bos_id(), known.eos_id(),
+            known.PieceToId("<mask>")),
+        "train it with spm_train --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3 "
+        "--control_symbols='<mask>'");
+  model_ = std::move(model);
+}
+
+Tokenizer Tokenizer::learned(std::span<const std::string> lines, std::int64_t vocabulary) {
+  const auto folder = cache_folder();
+  const auto path = folder / name_of(lines, vocabulary);
+  if (auto kept = folder.empty() ? std::string() : read_kept(path); !kept.empty())
+    return Tokenizer(std::move(kept), path.string());
+  auto bytes = learn(lines, vocabulary);
+  if (!folder.empty()) keep(path, bytes);
+  return Tokenizer(std::move(bytes), "the vocabulary");
+}
+
+Tokenizer Tokenizer::from_file(const std::string& path) {
+  return Tokenizer(core::read_file(path), path);
+}
+
+std::int64_t Tokenizer::size() const { return model_->processor.GetPieceSize(); }
+
+std::vector<std::int32_t> Tokenizer::encode(std::string_view line) const {
+  std::vector<int> tokens;
+  const auto status = model_->processor.Encode(line, &tokens);
+  if (!status.ok()) throw core::Error("SentencePiece: " + std::string(status.message()), "");
+  return {tokens.begin(), tokens.end()};
+}
+
+std::string Tokenizer::decode(std::span<const std::int32_t> tokens) const {
+  std::vector<int> kept;
+  for (const auto token : tokens)
+    if (token > kMask || token == kUnknown) kept.push_back(token);
+  std::string text;
+  const auto status = model_->processor.Decode(kept, &text);
+  if (!status.ok()) throw core::Error("SentencePiece: " + std::string(status.message()), "");
+  return text;
+}
+
+const std::string& Tokenizer::model() const { return model_->bytes; }
+
+}  // namespace mosaic::tasks

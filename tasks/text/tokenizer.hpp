@@ -1,0 +1,41 @@
+/// Text to numbers of tokens and back, by SentencePiece (Kudo and Richardson 2018).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mosaic::tasks {
+
+/// Numbers of the tokens that every vocabulary has; networks know padding by its number.
+inline constexpr std::int64_t kPadding = 0, kUnknown = 1, kBegin = 2, kEnd = 3, kMask = 4;
+
+class Tokenizer {
+ public:
+  /// A unigram model of at most `vocabulary` tokens, learned from these lines; the same lines give
+  /// the same model. One that was learned before is taken from the cache
+  /// ($MOSAIC_CACHE/tokenizers, else ~/.cache/mosaic/tokenizers). Throws core::Error where the
+  /// text is too little for any vocabulary.
+  static Tokenizer learned(std::span<const std::string> lines, std::int64_t vocabulary);
+  /// A model file (.model). Throws core::Error for a file that is none, or one whose special
+  /// tokens are numbered otherwise.
+  static Tokenizer from_file(const std::string& path);
+
+  std::int64_t size() const;
+  /// Without special tokens.
+  std::vector<std::int32_t> encode(std::string_view line) const;
+  /// Special tokens are left out.
+  std::string decode(std::span<const std::int32_t> tokens) const;
+  /// The model file's content: what is stored beside a network.
+  const std::string& model() const;
+
+ private:
+  struct Model;
+  explicit Tokenizer(std::string bytes, const std::string& origin);
+  std::shared_ptr<const Model> model_;
+};
+
+}  // namespace mosaic::tasks
