@@ -73,9 +73,13 @@ void describe_space(const spaces::Space& space) {
 
 /// The task that the options describe; none: what the space usually takes.
 spaces::TaskShape shape_of(const SpaceOptions& options) {
-  if (options.vocabulary > 0)
-    return spaces::text_task(options.vocabulary, options.classes > 0 ? options.classes : 2,
-                             options.length);
+  if (options.vocabulary > 0) {
+    const auto usual = spaces::Space::make(options.name, {}, options_of(options.set)).task();
+    return options.classes == 0 && usual.output.size() == 2  // a language model
+               ? spaces::language_task(options.vocabulary, options.length)
+               : spaces::text_task(options.vocabulary, options.classes > 0 ? options.classes : 2,
+                                   options.length);
+  }
   if (options.input.empty() && options.classes == 0) return {};
   return spaces::image_task(
       options.input.empty() ? std::vector<std::int64_t>{3, 32, 32} : options.input,
