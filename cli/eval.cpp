@@ -24,7 +24,8 @@ void print(const jobs::Evaluated& found, const jobs::EvalOptions& options, bool 
   std::string text;
   for (const auto& figure : found.figures)
     text += (text.empty() ? "" : ", ") + figure.metric + " " +
-            value_text(figure.value, figure.unit) + " +- " + value_text(figure.error, figure.unit);
+            value_text(figure.value, figure.unit) +
+            (figure.error > 0 ? " +- " + value_text(figure.error, figure.unit) : "");
   std::printf("%s: %s on %lld %s examples of %s\n", options.folder.c_str(), text.c_str(),
               static_cast<long long>(leading.examples), options.split.c_str(), found.task.c_str());
 }

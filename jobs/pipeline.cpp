@@ -160,7 +160,7 @@ class Pipeline {
                    std::to_string(estimate.batch_size) + " examples: about " +
                    core::human_seconds(estimate.seconds) + " and " +
                    core::human_bytes(estimate.bytes) + " of memory on " + job_.device);
-    if (estimate.steps < kFewSteps)
+    if (estimate.steps > 0 && estimate.steps < kFewSteps)
       core::log_warning(core::with_commas(estimate.steps) +
                         " steps are few for weights that all networks share; " +
                         core::with_commas(supernet::kSupernetSteps) +

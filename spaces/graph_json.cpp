@@ -106,9 +106,12 @@ json to_json(const TaskShape& task) {
                  {"shape", dims_json(port.shape)},
                  {"type", port.type == DataType::int64 ? "int64" : "float32"}};
     if (port.range > 0) made["range"] = port.range;
+    if (port.longest > 0) made["longest"] = port.longest;
     inputs.push_back(std::move(made));
   }
-  return {{"inputs", inputs}, {"output", dims_json(task.output)}, {"lengths", task.typical}};
+  json made = {{"inputs", inputs}, {"output", dims_json(task.output)}, {"lengths", task.typical}};
+  if (task.causal) made["causal"] = true;
+  return made;
 }
 
 TaskShape task_shape_from_json(const json& object) {
@@ -117,9 +120,11 @@ TaskShape task_shape_from_json(const json& object) {
   for (const auto& from : object.at("inputs"))
     task.inputs.push_back({from.at("name"), dims_from(from.at("shape")),
                            from.at("type") == "int64" ? DataType::int64 : DataType::float32,
-                           from.value("range", std::int64_t{0})});
+                           from.value("range", std::int64_t{0}),
+                           from.value("longest", std::int64_t{0})});
   task.output = dims_from(object.at("output"));
   task.typical = object.at("lengths").get<Symbols>();
+  task.causal = object.value("causal", false);
   return task;
 }
 

@@ -27,7 +27,8 @@ std::string text_of(const Symbols& symbols) {
 std::string to_string(const TaskShape& task) {
   std::vector<std::string> inputs;
   for (const auto& port : task.inputs) inputs.push_back(port.name + " " + to_string(port.shape));
-  return core::join(inputs) + " -> " + to_string(task.output);
+  return core::join(inputs) + " -> " + to_string(task.output) +
+         (task.causal ? " of the next position" : "");
 }
 
 TaskShape image_task(const std::vector<std::int64_t>& channels_height_width, std::int64_t classes) {
@@ -58,8 +59,9 @@ TaskShape text_task(std::int64_t vocabulary, std::int64_t classes, std::int64_t 
           .typical = {{"length", length}}};
 }
 
-TaskShape language_task(std::int64_t vocabulary, std::int64_t length) {
+TaskShape language_task(std::int64_t vocabulary, std::int64_t length, bool causal) {
   TaskShape task = text_task(vocabulary, vocabulary, length);
+  task.causal = causal;
   task.output.insert(task.output.begin(), {1, {"length"}});
   return task;
 }

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "mosaic/core/error.hpp"
+
 namespace mosaic::spaces {
 namespace {
 
@@ -18,6 +20,16 @@ std::vector<std::int64_t> depths_up_to_option(SpaceBuilder& b, std::vector<std::
   const auto most = b.option("layers", depths.back(), depths.front(), depths.back());
   std::erase_if(depths, [&](std::int64_t depth) { return depth > most; });
   return depths;
+}
+
+std::int64_t longest_option(SpaceBuilder& b, const Port& tokens) {
+  const auto longest = b.option("longest", tokens.longest > 0 ? tokens.longest : 512, 2, 65536);
+  if (longest < tokens.longest)
+    throw core::UsageError("option 'longest' is " + std::to_string(longest) +
+                               ", and the task has sequences of up to " +
+                               std::to_string(tokens.longest),
+                           "raise it, or lower [task] longest");
+  return longest;
 }
 
 Value embedding(SpaceBuilder& b, const std::string& name, Value tokens, const Extent& out,

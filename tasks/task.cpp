@@ -30,7 +30,7 @@ void TaskSettings::visit(core::Visitor& v) {
   v("image_size", image_size, {1, 4096}, kNotIdentity);  // of the images that the checksum is of
   v("vocabulary", vocabulary, {16, 1'000'000}, kNotIdentity);  // and of the tokens
   v("tokenizer", tokenizer, {}, kNotIdentity);
-  v("longest", longest, {2, 65536}, kNotIdentity);
+  v("longest", longest, {8, 65536}, kNotIdentity);
 }
 
 std::map<std::string, std::string> TaskSettings::meanings() {

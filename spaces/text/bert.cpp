@@ -60,8 +60,10 @@ void build(SpaceBuilder& b) {
   const bool pre_norm = b.option("norm", {"pre", "post"}) == "pre";
   const bool mean = b.option("pool", {"mean", "first"}) == "mean";
   const double drop = static_cast<double>(b.option("dropout_percent", 10, 0, 90)) / 100;
-  const std::int64_t longest = b.option("longest", 512, 2, 65536);
   const TokenShape task = token_shape(b.task());
+  if (b.task().causal)
+    throw UnfitTask("its positions see those after them, and the task has " + to_string(b.task()));
+  const std::int64_t longest = longest_option(b, task.tokens);
 
   const Value tokens = b.input(task.tokens);
   const Value mask = b.node("mask", "token_mask", {tokens});

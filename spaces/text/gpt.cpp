@@ -25,11 +25,12 @@ void build(SpaceBuilder& b) {
   const bool rotary = b.option("positions", {"learned", "rotary"}) == "rotary";
   const auto activation = b.option("activation", {"gelu", "relu", "swiglu"});
   const double drop = static_cast<double>(b.option("dropout_percent", 10, 0, 90)) / 100;
-  const std::int64_t longest = b.option("longest", 512, 2, 65536);
-  const TokenShape task = token_shape(b.task().inputs.empty() ? language_task() : b.task());
-  if (!task.every_position)
-    throw UnfitTask("it gives a logit of every token at each position, and the task has " +
-                    to_string(b.task()));
+  const TaskShape shape = b.task().inputs.empty() ? language_task() : b.task();
+  const TokenShape task = token_shape(shape);
+  if (!task.every_position || !shape.causal)
+    throw UnfitTask("it gives logits of the next token at each position, and the task has " +
+                    to_string(shape));
+  const std::int64_t longest = longest_option(b, task.tokens);
 
   const Value tokens = b.input(task.tokens);
   const Extent width = b.choice("width", size.width);

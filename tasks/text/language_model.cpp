@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -41,25 +42,25 @@ std::pair<at::Tensor, at::Tensor> sums(const at::Tensor& outputs, const at::Tens
   return {each.view(targets.sizes()).sum(1), targets.ne(kNotAsked).sum(1)};
 }
 
-/// exp of the mean loss over all tokens that are guessed.
+/// exp of the mean loss over all tokens that are guessed, with the error of that ratio of sums.
 class Perplexity : public Metric {
  public:
   void add(const at::Tensor& outputs, const NamedTensors& targets) override {
     const at::NoGradGuard guard;
     const auto [loss, count] = sums(outputs, tensor(targets, kToken), 0);
-    const at::Tensor both = at::stack({loss.sum().to(at::kDouble), count.sum().to(at::kDouble)});
-    both_ = both_.defined() ? both_ + both : both;
-    examples_ += outputs.size(0);
+    losses_.push_back(loss.to(at::kDouble));
+    counts_.push_back(count.to(at::kDouble));
   }
   Estimate result() const override {
-    if (!both_.defined()) return {};
-    const at::Tensor both = both_.cpu();
-    return {std::exp(both[0].item<double>() / both[1].item<double>()), 0, examples_};
+    if (losses_.empty()) return {};
+    const at::Tensor loss = at::cat(losses_).cpu(), count = at::cat(counts_).cpu();
+    const double all = count.sum().item<double>(), mean = loss.sum().item<double>() / all;
+    const double error = std::sqrt((loss - mean * count).square().sum().item<double>()) / all;
+    return {std::exp(mean), std::exp(mean) * error, loss.numel()};
   }
 
  private:
-  at::Tensor both_;
-  std::int64_t examples_ = 0;
+  std::vector<at::Tensor> losses_, counts_;  ///< of each batch
 };
 
 std::vector<MetricType> language_metrics() {
@@ -122,7 +123,9 @@ class LanguageModel : public Task {
   }
   /// Stretches of longest + 1 tokens, each of which begins with the last token of the one before.
   at::Tensor stretches(const std::vector<std::string>& lines, const std::string& path) const;
-  Batch made(const at::Tensor& stretches, std::uint64_t draw) const;
+  /// `draws`: of each stretch, what is guessed of it.
+  Batch made(const at::Tensor& stretches,
+             const std::function<std::uint64_t(std::int64_t row)>& draws) const;
 
   bool masked_;
   const std::string name_;
@@ -185,6 +188,7 @@ LanguageModel::LanguageModel(bool masked, const TaskSettings& settings)
     std::swap(all, validation_);
     all = stretches(read_lines(held_out), held_out);
     all = shuffled("validation order");
+    if (settings.limit > 0 && settings.limit < all.size(0)) all = all.narrow(0, 0, settings.limit);
     std::swap(all, validation_);
   }
   train_ = all.contiguous();
@@ -202,7 +206,8 @@ LanguageModel::LanguageModel(bool masked, const TaskSettings& settings)
     hasher.bytes(tokens.const_data_ptr(), tokens.nbytes());
   }
   checksum_ = hasher.hex();
-  shape_ = spaces::language_task(tokenizer_->size(), longest_);
+  shape_ = spaces::language_task(tokenizer_->size(), longest_, /*causal=*/!masked_);
+  shape_.inputs[0].longest = longest_;
 }
 
 at::Tensor LanguageModel::stretches(const std::vector<std::string>& lines,
@@ -223,25 +228,35 @@ at::Tensor LanguageModel::stretches(const std::vector<std::string>& lines,
   return all.unfold(0, longest_ + 1, longest_).contiguous();
 }
 
-Batch LanguageModel::made(const at::Tensor& stretches, std::uint64_t draw) const {
+Batch LanguageModel::made(const at::Tensor& stretches,
+                          const std::function<std::uint64_t(std::int64_t row)>& draws) const {
   if (!masked_) {
     const at::Tensor next = stretches.narrow(1, 1, longest_);
     return {{{kTokens, stretches.narrow(1, 0, longest_).contiguous()}},
             {{kToken, next.masked_fill(next.eq(kPadding), kNotAsked)}}};
   }
   const at::Tensor tokens = stretches.narrow(1, 1, longest_);
-  // Drawn on the CPU, so that every device sees the same batches.
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(draw);
-  const at::Tensor guess = at::rand(tokens.sizes(), generator).to(tokens.device());
-  const at::Tensor how = at::rand(tokens.sizes(), generator).to(tokens.device());
-  const at::Tensor any = at::randint(kMask + 1, std::max(tokenizer_->size(), kMask + 2),
-                                     tokens.sizes(), generator, at::kLong)
-                             .to(tokens.device());
-  const at::Tensor guessed = guess.lt(kGuessed).logical_and_(tokens.gt(kMask));
+  // Drawn on the CPU and stretch by stretch, so that every device and batch size sees the same.
+  at::Tensor guess = at::empty(tokens.sizes(), at::kFloat), how = at::empty_like(guess);
+  at::Tensor any = at::empty(tokens.sizes(), at::kLong);
+  for (std::int64_t row = 0; row < tokens.size(0); ++row) {
+    const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(draws(row));
+    guess[row].uniform_(0, 1, generator);
+    how[row].uniform_(0, 1, generator);
+    any[row].random_(kMask + 1, std::max(tokenizer_->size(), kMask + 2), generator);
+  }
+  guess = guess.to(tokens.device());
+  how = how.to(tokens.device());
+  // One token at least: a stretch of which nothing is guessed has no loss.
+  const at::Tensor words = tokens.gt(kMask);
+  guess = guess.masked_fill(words.logical_not(), 2);
+  const at::Tensor guessed =
+      guess.lt(kGuessed).scatter(1, guess.argmin(1, /*keepdim=*/true), 1).logical_and_(words);
   const at::Tensor replaced = guessed.logical_and(how.lt(kReplaced));
   const at::Tensor changed = guessed.logical_and(how.ge(1 - kAnyToken));
-  return {{{kTokens, at::where(changed, any, tokens.masked_fill(replaced, kMask))}},
-          {{kToken, tokens.masked_fill(guessed.logical_not(), kNotAsked)}}};
+  return {
+      {{kTokens, at::where(changed, any.to(tokens.device()), tokens.masked_fill(replaced, kMask))}},
+      {{kToken, tokens.masked_fill(guessed.logical_not(), kNotAsked)}}};
 }
 
 Batch LanguageModel::batch(const Selection& selection) const {
@@ -252,10 +267,12 @@ Batch LanguageModel::batch(const Selection& selection) const {
                         "set [task] validation above 0");
     const std::int64_t begin = std::min(selection.begin, all.size(0));
     // What is guessed is the same at every evaluation.
-    core::Stream stream(seed_, "guessed " + to_string(selection.split),
-                        static_cast<std::uint64_t>(begin));
-    return made(all.narrow(0, begin, std::min(selection.count, all.size(0) - begin)),
-                stream.next64());
+    const auto stream = "guessed " + to_string(selection.split);
+    return made(
+        all.narrow(0, begin, std::min(selection.count, all.size(0) - begin)),
+        [&](std::int64_t row) {
+          return core::Stream(seed_, stream, static_cast<std::uint64_t>(begin + row)).next64();
+        });
   }
   const std::int64_t count = train_.size(0);
   if (selection.count < 1 || selection.count > count)
@@ -279,8 +296,10 @@ Batch LanguageModel::batch(const Selection& selection) const {
     }
     numbers = order.narrow(0, selection.begin, selection.count);
   }
-  core::Stream stream(seed_, "guessed " + std::to_string(selection.begin), index);
-  return made(train_.index_select(0, numbers.to(train_.device())), stream.next64());
+  const auto stream = "guessed of stretch " + std::to_string(selection.begin) + " + ";
+  return made(train_.index_select(0, numbers.to(train_.device())), [&](std::int64_t row) {
+    return core::Stream(seed_, stream + std::to_string(row), index).next64();
+  });
 }
 
 constexpr const char* kExplanation =

@@ -32,15 +32,27 @@ struct Example {
   std::string first, second, label;
 };
 
-/// The first of these columns that the table has.
+/// The column of one of these names. Throws core::Error where there are several.
 std::optional<std::size_t> column(const core::CsvTable& table,
                                   std::initializer_list<const char*> names) {
-  for (const char* name : names)
-    if (const auto found = table.find(name)) return found;
-  return std::nullopt;
+  std::optional<std::size_t> result;
+  for (const char* name : names) {
+    const auto found = table.find(name);
+    if (found && result)
+      throw core::Error(message("{} has a column '{}' and a column '{}'", table.origin,
+                                table.columns[*result], name),
+                        "rename the one that is not meant");
+    if (found) result = found;
+  }
+  return result;
 }
 
-std::vector<Example> read_examples(const std::string& path) {
+struct Table {
+  std::vector<Example> examples;
+  bool pairs = false;
+};
+
+Table read_examples(const std::string& path) {
   const auto table = read_table(path);
   const auto label = column(table, {"label", "class"});
   const auto first = column(table, {"sentence", "text", "sentence1"});
@@ -59,7 +71,7 @@ std::vector<Example> read_examples(const std::string& path) {
     examples.push_back({cells[*first], second ? cells[*second] : std::string(),
                         std::string(core::trim(cells[*label]))});
   }
-  return examples;
+  return {std::move(examples), second.has_value()};
 }
 
 template <class T>
@@ -176,22 +188,42 @@ TextClassification::TextClassification(const TaskSettings& settings)
   if (train_path.empty())
     throw core::Error(named(settings.path) + " holds no train.tsv, train.csv, or one with .gz",
                       "put the training sentences there, with columns label and sentence");
-  auto train = read_examples(train_path);
+  auto [train, pairs] = read_examples(train_path);
   auto held_out = find({"dev", "valid", "validation", "val"});
   auto test_path = find({"test"});
   if (test_path.empty()) std::swap(test_path, held_out);
 
+  // Of all of the file: a limit, or a draw, leaves the classes as they are.
+  for (const auto& example : train) class_names_.push_back(example.label);
+  std::sort(class_names_.begin(), class_names_.end());
+  class_names_.erase(std::unique(class_names_.begin(), class_names_.end()), class_names_.end());
+  if (class_names_.size() < 2 || class_names_.size() > kMostClasses)
+    throw core::Error(message("{}: the column of labels has {} different value{}", train_path,
+                              class_names_.size(), class_names_.size() == 1 ? "" : "s"),
+                      message("give 2 to {} classes", kMostClasses));
+
+  const auto read_alike = [&, of_pairs = pairs](const std::string& path) {
+    auto table = read_examples(path);
+    if (table.pairs != of_pairs)
+      throw core::Error(message("{} has {}, and {} has {}", train_path,
+                                of_pairs ? "pairs of sentences" : "single sentences", path,
+                                table.pairs ? "pairs" : "single ones"),
+                        "give both the same columns");
+    return std::move(table.examples);
+  };
   core::Stream(seed_, "validation split").shuffle(train);
   std::vector<Example> test, validation;
   if (!test_path.empty())
-    test = read_examples(test_path);
+    test = read_alike(test_path);
   else
     test = take(train, kTestShare);
   if (settings.limit > 0 && static_cast<std::size_t>(settings.limit) < train.size())
     train.resize(static_cast<std::size_t>(settings.limit));
   if (!held_out.empty()) {
-    validation = read_examples(held_out);
+    validation = read_alike(held_out);
     core::Stream(seed_, "validation order").shuffle(validation);
+    if (settings.limit > 0 && static_cast<std::size_t>(settings.limit) < validation.size())
+      validation.resize(static_cast<std::size_t>(settings.limit));
   } else {
     validation = take(train, settings.validation);
   }
@@ -210,13 +242,6 @@ TextClassification::TextClassification(const TaskSettings& settings)
     tokenizer_ = Tokenizer::from_file(settings.tokenizer);
   }
 
-  for (const auto& example : train) class_names_.push_back(example.label);
-  std::sort(class_names_.begin(), class_names_.end());
-  class_names_.erase(std::unique(class_names_.begin(), class_names_.end()), class_names_.end());
-  if (class_names_.size() < 2 || class_names_.size() > kMostClasses)
-    throw core::Error(message("{}: the column of labels has {} different values", train_path,
-                              class_names_.size()),
-                      message("give 2 to {} classes", kMostClasses));
   train_ = encoded(train, train_path);
   validation_ = encoded(validation, held_out.empty() ? train_path : held_out);
   test_ = encoded(test, test_path.empty() ? train_path : test_path);
@@ -235,9 +260,11 @@ TextClassification::TextClassification(const TaskSettings& settings)
       std::accumulate(train_.lengths.begin(), train_.lengths.end(), std::int64_t{0}));
   const auto mean =
       static_cast<std::int64_t>(std::ceil(tokens / static_cast<double>(train_.lengths.size())));
-  shape_ = {.inputs = {{kTokens, {{1, {kLength}}}, spaces::DataType::int64, tokenizer_->size()}},
-            .output = {{static_cast<std::int64_t>(class_names_.size()), {}}},
-            .typical = {{kLength, mean}}};
+  shape_ = {
+      .inputs =
+          {{kTokens, {{1, {kLength}}}, spaces::DataType::int64, tokenizer_->size(), longest_}},
+      .output = {{static_cast<std::int64_t>(class_names_.size()), {}}},
+      .typical = {{kLength, mean}}};
   summary_ = message(
       "{} sentences to train, {} to validate, {} to test; {} classes; {} tokens, {} a "
       "sentence on average",
@@ -256,7 +283,7 @@ TextClassification::Part TextClassification::encoded(const std::vector<Example>&
     if (found == class_names_.end() || *found != example.label)
       throw core::Error(message("{}: label '{}' does not occur among the training sentences", where,
                                 core::printable(example.label)),
-                        "check the labels: " + core::join(class_names_));
+                        "check the labels of both files");
     labels.push_back(found - class_names_.begin());
     bool cut = false;
     const auto tokens = sequence(*tokenizer_, example, longest_, cut);

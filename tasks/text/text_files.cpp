@@ -19,6 +19,9 @@ template <class Take>
 void for_each_line(const std::string& path, const std::string& text, const Take& take) {
   if (text.empty()) throw core::Error(path + " is empty", "give a file with a sentence a line");
   std::string_view rest = text;
+  if (rest.starts_with("\xFF\xFE") || rest.starts_with("\xFE\xFF"))
+    throw core::Error(path + " is UTF-16 (its first bytes say so), and Mosaic reads UTF-8",
+                      "convert it: iconv -f UTF-16 -t UTF-8");
   if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
   for (std::int64_t number = 1; !rest.empty(); ++number) {
     const auto end = std::min(rest.find('\n'), rest.size());
@@ -57,6 +60,10 @@ core::CsvTable read_tsv(const std::string& path) {
     auto cells = cells_of(line);
     if (table.columns.empty()) {
       table.columns = std::move(cells);
+      for (const auto& name : table.columns)
+        if (std::count(table.columns.begin(), table.columns.end(), name) > 1)
+          throw core::Error(message("{}:1: column '{}' appears twice", path, core::printable(name)),
+                            "give every column a name of its own");
       return;
     }
     if (line.empty()) return;

@@ -3,6 +3,7 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -48,7 +49,39 @@ std::string name_of(std::span<const std::string> lines, std::int64_t vocabulary)
   return hasher.hex() + ".tokenizer";
 }
 
+/// Whether anything of a line can be seen: SentencePiece ends the program where there is no such
+/// line.
+bool has_text(std::string_view line) {
+  static const std::vector<std::string> kBlank = {
+      "\u00a0", "\u00ad", "\u1680", "\u180e", "\u2000", "\u2001", "\u2002", "\u2003",
+      "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a", "\u200b",
+      "\u200c", "\u200d", "\u200e", "\u200f", "\u2028", "\u2029", "\u202f", "\u205f",
+      "\u2060", "\u3000", "\ufeff", "\ufe0e", "\ufe0f"};
+  while (!line.empty()) {
+    const auto first = static_cast<unsigned char>(line[0]);
+    if (first <= ' ' || first == 0x7f) {
+      line.remove_prefix(1);
+      continue;
+    }
+    const auto blank = std::find_if(kBlank.begin(), kBlank.end(),
+                                    [&](const auto& text) { return line.starts_with(text); });
+    if (blank == kBlank.end()) return true;
+    line.remove_prefix(blank->size());
+  }
+  return false;
+}
+
+/// What SentencePiece says, without the places in its sources and advice for its own options.
+std::string said(std::string text) {
+  if (const auto place = text.rfind("] "); place != std::string::npos) text.erase(0, place + 2);
+  if (const auto advice = text.find(" Increase vocab_size"); advice != std::string::npos)
+    text.erase(advice);
+  return core::printable(text);
+}
+
 std::string learn(std::span<const std::string> lines, std::int64_t vocabulary) {
+  if (std::none_of(lines.begin(), lines.end(), has_text))
+    throw core::Error("there are no words in the text", "check that it is the right file");
   Lines iterator(lines);
   std::string model;
   const auto number = [](std::int64_t value) { return std::to_string(value); };
@@ -69,8 +102,9 @@ std::string learn(std::span<const std::string> lines, std::int64_t vocabulary) {
   if (!status.ok())
     throw core::Error(
         message("no vocabulary of {} tokens can be learned from {} lines: {}", vocabulary,
-                lines.size(), core::printable(status.message())),
-        "give more text, another [task] vocabulary, or a model file ([task] tokenizer)");
+                lines.size(), said(std::string(status.message()))),
+        "set [task] vocabulary above the number of different characters, or give a model file "
+        "([task] tokenizer)");
   return model;
 }
 

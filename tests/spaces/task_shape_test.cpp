@@ -1,5 +1,6 @@
 // Where tasks and spaces meet: named inputs, types, lengths that are symbols.
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/spaces/space.hpp"
@@ -66,6 +67,18 @@ TEST_CASE("a space for images says what it takes where the task has something el
           "lengthx4: "));
   CHECK_THROWS_WITH(Space::make("vit", text_task(100, 3)),
                     Catch::Contains("the task has tokens length -> 3: spaces that fit: bert"));
+  // bert would see the token that it is to guess.
+  CHECK_THROWS_WITH(Space::make("bert", language_task(100, 8)),
+                    Catch::Contains("of the next position: spaces that fit: gpt"));
+  CHECK_THROWS_WITH(Space::make("gpt", language_task(100, 8, false)),
+                    Catch::Contains("spaces that fit: bert"));
+  auto long_texts = text_task(100, 3);
+  long_texts.inputs[0].longest = 64;
+  CHECK_THROWS_WITH(
+      Space::make("bert", long_texts, {{"longest", "20"}}),
+      Catch::Contains("option 'longest' is 20, and the task has sequences of up to 64"));
+  CHECK(task_shape_from_json(to_json(long_texts)) == long_texts);
+  CHECK(task_shape_from_json(to_json(language_task())) == language_task());
   CHECK_THROWS_WITH(Space::make("bert", image_task()),
                     Catch::Contains("image 3x32x32 -> 10: spaces that fit:") &&
                         Catch::Contains("vit") && !Catch::Contains("bert,"));

@@ -15,7 +15,8 @@ struct Port {
   std::string name;
   std::vector<Dim> shape;
   DataType type = DataType::float32;
-  std::int64_t range = 0;  ///< of integers: they are below it (the size of a vocabulary)
+  std::int64_t range = 0;    ///< of integers: they are below it (the size of a vocabulary)
+  std::int64_t longest = 0;  ///< the most that a length in its shape may be; 0: not known
   bool operator==(const Port&) const = default;
 };
 
@@ -25,6 +26,8 @@ struct TaskShape {
   std::vector<Dim> output;  ///< of one example
   /// Lengths that are usual, of the symbols in those shapes: what costs are counted at.
   Symbols typical;
+  /// What a position gives is of the next one: it must not see those after it.
+  bool causal = false;
   bool operator==(const TaskShape&) const = default;
 };
 
@@ -63,8 +66,10 @@ ImageShape image_shape(const TaskShape& task);
 /// padding, and a logit for each class.
 TaskShape text_task(std::int64_t vocabulary = 8000, std::int64_t classes = 2,
                     std::int64_t length = 32);
-/// A logit for each token of the vocabulary at every position: masked or causal language models.
-TaskShape language_task(std::int64_t vocabulary = 8000, std::int64_t length = 128);
+/// A logit for each token of the vocabulary at every position: of the next token (causal), or of
+/// one that was taken out.
+TaskShape language_task(std::int64_t vocabulary = 8000, std::int64_t length = 128,
+                        bool causal = true);
 
 /// What spaces over tokens need to know of a task.
 struct TokenShape {

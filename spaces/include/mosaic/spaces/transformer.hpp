@@ -13,6 +13,10 @@ namespace mosaic::spaces {
 /// file says nothing.
 std::vector<std::int64_t> depths_up_to_option(SpaceBuilder& b, std::vector<std::int64_t> depths);
 
+/// The option "longest": positions that are learned; as many as the task may have, or 512 where
+/// that is not known. Throws UsageError for fewer than those.
+std::int64_t longest_option(SpaceBuilder& b, const Port& tokens);
+
 /// Features of tokens: [length] -> [length, out]. `tokens`: how many there are. Its table is the
 /// slot "<name>.weight"; tied_logits() uses it again.
 Value embedding(SpaceBuilder& b, const std::string& name, Value tokens, const Extent& out,
