@@ -3,12 +3,7 @@
 namespace mosaic::spaces {
 namespace {
 
-OpSpec spec() {
-  OpSpec result = same_shape_op();
-  result.is_view = true;
-  return result;
-}
-const core::Registered kEntry{ops(), "identity", "its input (a skip connection)", spec()};
+const core::Registered kEntry{ops(), "identity", "its input (a skip connection)", view_op()};
 
 }  // namespace
 }  // namespace mosaic::spaces

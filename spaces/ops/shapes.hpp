@@ -57,6 +57,13 @@ inline OpSpec same_shape_op() {
           .flops = no_flops};
 }
 
+/// Those whose output may be their input.
+inline OpSpec view_op() {
+  OpSpec result = same_shape_op();
+  result.is_view = true;
+  return result;
+}
+
 /// Pooling over square windows: attributes kernel, stride, padding.
 inline OpSpec pooling_op() {
   return {.shape =

@@ -24,7 +24,7 @@
 namespace mosaic::tasks {
 namespace {
 
-const std::string kTokens = "tokens", kToken = "token", kTokenizerFile = "tokenizer.model";
+const std::string kTokens = "tokens", kToken = "token";
 constexpr std::int64_t kNotAsked = -100;  ///< target of a position that is not to be guessed
 constexpr double kTestShare = 0.05;
 constexpr std::uint64_t kEpochsPerOrder = 1'000'000;

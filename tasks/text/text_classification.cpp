@@ -23,7 +23,6 @@ namespace mosaic::tasks {
 namespace {
 
 const std::string kTokens = "tokens", kLength = "length";
-const std::string kTokenizerFile = "tokenizer.model";  // what `mosaic eval` looks for
 constexpr double kTestShare = 0.1;  // of a data set that comes without a test split
 constexpr std::size_t kMostClasses = 1000;
 constexpr std::int64_t kEpochsPerOrder = 1'000'000;
