@@ -25,7 +25,6 @@ pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET GLOBAL sentencepiece)
 add_library(mosaic_base INTERFACE)
 target_compile_options(mosaic_base INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Werror>)
-target_compile_definitions(mosaic_base INTERFACE $<$<BOOL:${MOSAIC_CUDA_ON}>:MOSAIC_CUDA=1>)
 target_link_libraries(mosaic_base INTERFACE
   Threads::Threads fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json tomlplusplus::tomlplusplus)
 
@@ -35,7 +34,6 @@ if(MOSAIC_TORCH)
   if(MOSAIC_CUDA_ON)
     find_package(CUDAToolkit REQUIRED)
     target_link_libraries(mosaic_torch INTERFACE LibTorch::cuda)
-    target_include_directories(mosaic_torch SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
   else()
     target_link_libraries(mosaic_torch INTERFACE LibTorch::torch)
   endif()

@@ -1,10 +1,11 @@
-# mosaic_room(NAME USES <rooms...> LINKS <libraries...> [TORCH])
+# mosaic_room(NAME USES <rooms...> LINKS <libraries...> [TORCH] [CUDA])
 #
 # Makes the object libraries of the room NAME from all sources below its folder:
 #   mosaic_NAME          its .cpp files
 #   mosaic_NAME_torch    those called *_torch.cpp (with TORCH: all), which see torch
 #   mosaic_NAME_cuda     its .cu files, where MOSAIC_CUDA is on
-# *_cuda.cpp files are C++ of builds with MOSAIC_CUDA alone.
+# *_cuda.cpp files are C++ of builds with MOSAIC_CUDA alone. Rooms marked CUDA see its headers there, and
+# MOSAIC_CUDA is defined in them; the others are compiled alike with and without it (ccache has them once).
 # They see the headers of this room and of the rooms in USES, no others. A new file needs no line
 # anywhere. Without MOSAIC_TORCH the *_torch.cpp files, and rooms marked TORCH, are left out.
 
@@ -13,10 +14,10 @@ set_property(GLOBAL PROPERTY MOSAIC_LINKS "")
 set_property(GLOBAL PROPERTY MOSAIC_BUILT_ROOMS "")
 
 function(mosaic_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 room "TORCH" "" "USES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 room "TORCH;CUDA" "" "USES;LINKS")
   if(room_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "mosaic_room(${name}): unknown arguments ${room_UNPARSED_ARGUMENTS}; "
-                        "it takes USES, LINKS and TORCH")
+                        "it takes USES, LINKS, TORCH and CUDA")
   endif()
   if(room_TORCH AND NOT MOSAIC_TORCH)
     return()
@@ -60,6 +61,10 @@ function(mosaic_room name)
     target_link_libraries(${target} PRIVATE mosaic_base ${room_LINKS})
     if(kind STREQUAL "torch")
       mosaic_use_torch(${target})
+    endif()
+    if(room_CUDA AND MOSAIC_CUDA_ON)
+      target_compile_definitions(${target} PRIVATE MOSAIC_CUDA=1)
+      target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
     endif()
     if(name STREQUAL "core" OR name STREQUAL "cli")
       mosaic_use_build_info(${target})

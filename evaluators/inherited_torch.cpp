@@ -4,6 +4,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/settings.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
@@ -51,6 +52,7 @@ class Inherited : public Evaluator {
                                  ", validation images=" + std::to_string(examples) +
                                  ", calibrated on augmented " +
                                  std::to_string(settings.calibration);
+      if (type->of_written) metrics_.back().fidelity += work.task().writing().value().text();
     }
     (void)work.supernet();
   }
@@ -65,9 +67,11 @@ class Inherited : public Evaluator {
  private:
   Row measure(const Candidate& candidate) const {
     supernet::Supernet* const one[] = {&work_.supernet()};
-    const auto score = supernet::score_supernets(
-        one, candidate.genotype, work_.task(),
-        {.examples = settings_.examples, .calibration = settings_.calibration})[0];
+    const auto score =
+        supernet::score_supernets(one, candidate.genotype, work_.task(),
+                                  {.examples = settings_.examples,
+                                   .calibration = settings_.calibration,
+                                   .metrics = core::mapped(metrics_, &MetricInfo::name)})[0];
     Row row;
     for (const auto& metric : metrics_) {
       auto& result = row.emplace_back();

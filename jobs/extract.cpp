@@ -213,8 +213,7 @@ Evaluated eval_subnet(const EvalOptions& options) {
   task->to(device);
   subnet.to(device);
   const core::Stopwatch watch;
-  const auto score = supernet::evaluate([&](const auto& inputs) { return subnet.forward(inputs); },
-                                        *task, split_of(options.split), 0);
+  const auto score = supernet::evaluate(subnet, *task, split_of(options.split));
   if (!options.outputs.empty()) {
     at::NoGradGuard guard;
     const auto inputs = task->batch({.split = split_of(options.split), .count = 8}).inputs;
@@ -257,8 +256,7 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   task->to(device);
   subnet.to(device);
   const auto validate = [&] {
-    return supernet::evaluate([&](const auto& inputs) { return subnet.forward(inputs); }, *task,
-                              tasks::Split::validation, 0);
+    return supernet::evaluate(subnet, *task, tasks::Split::validation, /*written=*/false);
   };
   const auto before = validate();
   supernet::TrainSettings settings;

@@ -186,6 +186,7 @@ RankFile read_rank(core::Section section, const std::string& path) {
   rank.truth_seeds = truth.integer("seeds", rank.truth_seeds, 1, 1000);
   const auto split = truth.one_of("split", "test", {"test", "validation"});
   rank.truth_split = split == "test" ? tasks::Split::test : tasks::Split::validation;
+  rank.truth_metric = truth.string("metric", rank.truth_metric);
   rank.all_examples = truth.flag("all_examples", split == "test");
   if (rank.all_examples && split == "validation")
     truth.fail("all_examples",

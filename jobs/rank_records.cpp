@@ -43,6 +43,17 @@ RankRecords::RankRecords(const Workplace& work, const db::Reader* database, cons
       database_(database),
       job_(job),
       metrics_(tasks::all_metrics(*work.task)) {
+  if (!rank_.truth_metric.empty()) {
+    const auto found = std::find_if(metrics_.begin(), metrics_.end(), [&](const auto& metric) {
+      return metric.name == rank_.truth_metric;
+    });
+    if (found == metrics_.end())
+      throw core::UsageError(
+          work.file.path + ": [rank.truth] metric: the task has no metric '" + rank_.truth_metric +
+              "'",
+          "name one of " + core::join(core::mapped(metrics_, &tasks::MetricType::name)));
+    truth_ = static_cast<std::size_t>(found - metrics_.begin());
+  }
   for (auto& genotype : networks())
     candidates_.push_back(evaluators::make_candidate(*work.space, genotype));
   if (rank_.table && rank_.best > 0) best_ = best_of_table();
@@ -115,7 +126,8 @@ std::optional<core::Measurement> RankRecords::recorded(const Candidate& candidat
 }
 
 supernet::Scoring RankRecords::how_to_score(tasks::Split split, std::int64_t examples) const {
-  return {split, examples, rank_.calibration, rank_.precision == "tf32"};
+  return {split, examples, rank_.calibration, rank_.precision == "tf32",
+          core::mapped(metrics_, &tasks::MetricType::name)};
 }
 
 std::string RankRecords::scoring_text() const {
@@ -123,18 +135,23 @@ std::string RankRecords::scoring_text() const {
          (rank_.precision == "float32" ? "" : ", in " + rank_.precision);
 }
 
-std::string RankRecords::inherited_fidelity(std::uint64_t seed) const {
+std::string RankRecords::written_text(const tasks::MetricType& metric) const {
+  return metric.of_written ? work_.task->writing().value().text() : std::string();
+}
+
+std::string RankRecords::inherited_fidelity(std::uint64_t seed,
+                                            const tasks::MetricType& metric) const {
   const auto all = work_.task->size(tasks::Split::validation);
   const auto examples = rank_.examples > 0 ? std::min(rank_.examples, all) : all;
   return "inherited, checkpoint=" + supernets_identity_.substr(0, 12) +
          ", seed=" + std::to_string(seed) + ", validation images=" + std::to_string(examples) +
-         scoring_text();
+         scoring_text() + written_text(metric);
 }
 
 bool RankRecords::is_scored(const Candidate& candidate) const {
   return std::all_of(seeds_.begin(), seeds_.end(), [&](auto seed) {
     return std::all_of(metrics_.begin(), metrics_.end(), [&](const auto& metric) {
-      return recorded(candidate, metric.name, inherited_fidelity(seed));
+      return recorded(candidate, metric.name, inherited_fidelity(seed, metric));
     });
   });
 }
@@ -157,8 +174,9 @@ std::string RankRecords::former_alone_fidelity(std::uint64_t seed) const {
          scoring_text();
 }
 
-std::string RankRecords::alone_fidelity(std::uint64_t seed) const {
-  return former_alone_fidelity(seed) + further_settings(rank_.truth, *work_.file.task);
+std::string RankRecords::alone_fidelity(std::uint64_t seed, const tasks::MetricType& metric) const {
+  return former_alone_fidelity(seed) + further_settings(rank_.truth, *work_.file.task) +
+         written_text(metric);
 }
 
 /// Jobs whose truths are trained with the same further settings, this one first: earlier versions
@@ -181,9 +199,9 @@ std::vector<std::int64_t> RankRecords::jobs_of_like_truths() const {
 std::optional<core::Measurement> RankRecords::truth(const Candidate& candidate,
                                                     std::uint64_t seed) const {
   for (const auto job : like_truths_)
-    for (const auto& fidelity : {alone_fidelity(seed), former_alone_fidelity(seed)})
+    for (const auto& fidelity : {alone_fidelity(seed, truth_metric()), former_alone_fidelity(seed)})
       if (auto found = database_->find_measurement(job, work_.space->hash(), candidate.hash,
-                                                   truth_metric(), fidelity);
+                                                   alone(truth_metric()), fidelity);
           found && found->ok())
         return found;
   return std::nullopt;

@@ -34,15 +34,17 @@ class RankRecords {
   /// A good measurement, this job's before others'.
   std::optional<core::Measurement> recorded(const Candidate& candidate, const std::string& metric,
                                             const std::string& fidelity) const;
-  std::string inherited_fidelity(std::uint64_t seed) const;
+  std::string inherited_fidelity(std::uint64_t seed, const tasks::MetricType& metric) const;
   /// By every supernet, in every metric?
   bool is_scored(const Candidate& candidate) const;
   /// Candidates and best() that are not.
   std::vector<Candidate> unscored() const;
 
-  /// The task's leading metric, of networks that were trained alone.
-  std::string truth_metric() const { return "standalone_" + metrics_[0].name; }
-  std::string alone_fidelity(std::uint64_t seed) const;
+  /// What networks that were trained alone are judged by, and under which name a metric of theirs
+  /// is recorded.
+  const tasks::MetricType& truth_metric() const { return metrics_[truth_]; }
+  static std::string alone(const tasks::MetricType& metric) { return "standalone_" + metric.name; }
+  std::string alone_fidelity(std::uint64_t seed, const tasks::MetricType& metric) const;
   std::vector<std::uint64_t> truth_seeds() const;
   /// What a network reached alone, in this job or one like it.
   std::optional<core::Measurement> truth(const Candidate& candidate, std::uint64_t seed) const;
@@ -59,6 +61,7 @@ class RankRecords {
   std::vector<spaces::Genotype> networks() const;
   std::vector<Candidate> best_of_table() const;
   std::string scoring_text() const;
+  std::string written_text(const tasks::MetricType& metric) const;
   std::string former_alone_fidelity(std::uint64_t seed) const;
   std::vector<std::int64_t> jobs_of_like_truths() const;
 
@@ -67,6 +70,7 @@ class RankRecords {
   const db::Reader* database_;
   const db::Job& job_;
   std::vector<tasks::MetricType> metrics_;
+  std::size_t truth_ = 0;  ///< of metrics_
   std::vector<Candidate> candidates_;
   std::vector<Candidate> best_;
   std::vector<std::uint64_t> seeds_;

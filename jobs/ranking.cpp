@@ -134,12 +134,13 @@ class Ranking {
                         "validation " + metric.name + " with inherited weights"};
       score.higher_is_better = metric.maximise;
       score.same_scale =
-          metric.name == records_.metrics()[0].name;  // the truth is that metric alone
+          metric.name == records_.truth_metric().name;  // the truth is that metric alone
       for (const auto seed : records_.seeds()) {
         auto& values = score.values.emplace_back();
         for (const auto& candidate : candidates)
           values.push_back(
-              records_.recorded(candidate, metric.name, records_.inherited_fidelity(seed))->value);
+              records_.recorded(candidate, metric.name, records_.inherited_fidelity(seed, metric))
+                  ->value);
       }
       result.push_back(std::move(score));
     }
@@ -189,10 +190,9 @@ class Ranking {
             supernet::score_supernets(members, candidate.genotype, *work_.task, scoring);
         database_.transaction([&] {
           for (std::size_t s = 0; s < records_.seeds().size(); ++s) {
-            const auto fidelity = records_.inherited_fidelity(records_.seeds()[s]);
             for (const auto& metric : records_.metrics())
-              record(candidate, metric.name, metric.unit, scores[s].at(metric.name), fidelity,
-                     records_.seeds()[s]);
+              record(candidate, metric.name, metric.unit, scores[s].at(metric.name),
+                     records_.inherited_fidelity(records_.seeds()[s], metric), records_.seeds()[s]);
           }
         });
       }
@@ -263,9 +263,9 @@ class Ranking {
 
   void trained_truth(RankResult& result) {
     train_missing();
-    result.truth_unit = records_.metrics()[0].unit;
-    result.truth_higher_is_better = records_.metrics()[0].maximise;
-    result.truth = tasks::to_string(rank_.truth_split) + " " + records_.metrics()[0].name +
+    result.truth_unit = records_.truth_metric().unit;
+    result.truth_higher_is_better = records_.truth_metric().maximise;
+    result.truth = tasks::to_string(rank_.truth_split) + " " + records_.truth_metric().name +
                    " after " + std::to_string(rank_.truth.epochs) + " epochs alone, " +
                    std::to_string(rank_.truth_seeds) + " seeds";
     for (const auto& candidate : records_.candidates()) {
@@ -288,7 +288,8 @@ class Ranking {
           supernet::fresh_subnet(*work_.space, records_.candidates()[network].genotype, seed));
       subnets.back().to(work_.device);
       orders.push_back(static_cast<std::int64_t>(seed - work_.file.seed));
-      hasher.add(records_.candidates()[network].hash).add(records_.alone_fidelity(seed));
+      hasher.add(records_.candidates()[network].hash)
+          .add(records_.alone_fidelity(seed, records_.truth_metric()));
     }
     const auto members = core::mapped(subnets, [](auto& subnet) { return &subnet; });
     supernet::TrainHooks hooks;
@@ -308,9 +309,10 @@ class Ranking {
         supernet::score_subnets(members, *work_.task, records_.how_to_score(rank_.truth_split, 0));
     database_.transaction([&] {
       for (std::size_t i = 0; i < chunk.size(); ++i)
-        record(records_.candidates()[chunk[i].network], records_.truth_metric(),
-               records_.metrics()[0].unit, scores[i].at(records_.metrics()[0].name),
-               records_.alone_fidelity(chunk[i].seed), chunk[i].seed);
+        for (const auto& metric : records_.metrics())
+          record(records_.candidates()[chunk[i].network], RankRecords::alone(metric), metric.unit,
+                 scores[i].at(metric.name), records_.alone_fidelity(chunk[i].seed, metric),
+                 chunk[i].seed);
     });
     std::filesystem::remove(hooks.checkpoint);
     core::check_interrupt();

@@ -111,6 +111,7 @@ json to_json(const TaskShape& task) {
   }
   json made = {{"inputs", inputs}, {"output", dims_json(task.output)}, {"lengths", task.typical}};
   if (task.causal) made["causal"] = true;
+  if (!task.written.empty()) made["written"] = task.written;
   return made;
 }
 
@@ -125,6 +126,7 @@ TaskShape task_shape_from_json(const json& object) {
   task.output = dims_from(object.at("output"));
   task.typical = object.at("lengths").get<Symbols>();
   task.causal = object.value("causal", false);
+  task.written = object.value("written", "");
   return task;
 }
 

@@ -81,4 +81,35 @@ TokenShape token_shape(const TaskShape& task) {
   return {port, task.output.back().factor, every};
 }
 
+TaskShape translation_task(std::int64_t vocabulary, std::int64_t source_length,
+                           std::int64_t target_length) {
+  const auto port = [&](const char* name, const char* length) {
+    return Port{name, {{1, {length}}}, DataType::int64, vocabulary};
+  };
+  return {.inputs = {port("source", "source_length"), port("target", "target_length")},
+          .output = {{1, {"target_length"}}, {vocabulary, {}}},
+          .typical = {{"source_length", source_length}, {"target_length", target_length}},
+          .causal = true,
+          .written = "target"};
+}
+
+TranslationShape translation_shape(const TaskShape& task) {
+  if (task.inputs.empty()) return translation_shape(translation_task());
+  const auto tokens = [](const Port& port) {
+    return port.type == DataType::int64 && port.range > 0 && port.shape.size() == 1 &&
+           port.shape[0].symbols.size() == 1;
+  };
+  const auto& inputs = task.inputs;
+  if (inputs.size() != 2 || !tokens(inputs[0]) || !tokens(inputs[1]) ||
+      task.written != inputs[1].name || inputs[0].range != inputs[1].range ||
+      task.output.size() != 2 || task.output[0] != inputs[1].shape[0] ||
+      task.output[1] != Dim{inputs[1].range, {}})
+    throw UnfitTask(
+        "it takes tokens of a source and of a target, of one vocabulary, and gives a logit for "
+        "each "
+        "that may come next, and the task has " +
+        to_string(task));
+  return {inputs[0], inputs[1], inputs[1].range};
+}
+
 }  // namespace mosaic::spaces

@@ -31,6 +31,10 @@ void TaskSettings::visit(core::Visitor& v) {
   v("vocabulary", vocabulary, {16, 1'000'000}, kNotIdentity);  // and of the tokens
   v("tokenizer", tokenizer, {}, kNotIdentity);
   v("longest", longest, {8, 65536}, kNotIdentity);
+  v("source", source, {}, kNotIdentity);
+  v("target", target, {}, kNotIdentity);
+  v("beam", beam, {1, 64}, kNotIdentity);  // fidelities name both
+  v("length_penalty", length_penalty, {0, 10}, kNotIdentity);
 }
 
 std::map<std::string, std::string> TaskSettings::meanings() {
@@ -42,7 +46,11 @@ std::map<std::string, std::string> TaskSettings::meanings() {
           {"image_size", "image-folder: side to which images are resized, in pixels"},
           {"vocabulary", "text: tokens at most, learned from the training split"},
           {"tokenizer", "text: a SentencePiece model file instead of a vocabulary learned here"},
-          {"longest", "text: tokens of an example at most; longer ones are cut"}};
+          {"longest", "text: tokens of an example at most; longer ones are cut"},
+          {"source", "translation: ending of the files to translate from, such as en"},
+          {"target", "translation: ending of the files to translate to, such as de"},
+          {"beam", "translation: hypotheses kept while a network writes"},
+          {"length_penalty", "translation: how much longer hypotheses gain; 0: short ones win"}};
 }
 
 TaskSettings TaskSettings::read(core::Section section, std::uint64_t seed) {
@@ -50,6 +58,11 @@ TaskSettings TaskSettings::read(core::Section section, std::uint64_t seed) {
   settings.seed = seed;
   core::read(section, settings);
   return settings;
+}
+
+std::string Writing::text() const {
+  return ", beam=" + std::to_string(beam) +
+         ", length penalty=" + core::format_double(length_penalty);
 }
 
 std::vector<MetricType> Task::metrics() const { return tasks().at(name()).metrics; }

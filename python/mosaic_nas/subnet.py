@@ -34,6 +34,14 @@ class Subnet(torch.nn.Module):
     def tensor(self, name: str) -> Tensor:
         return getattr(self, name.replace(".", "/"))
 
+    def weight(self, use: dict[str, Any]) -> Tensor:
+        """What a node reads of a tensor that others may read more of."""
+        weight = self.tensor(use["slot"])
+        for axis, (full, active, crop) in enumerate(zip(use["full"], use["active"], use["crops"])):
+            if active < full:
+                weight = weight.narrow(axis, (full - active) // 2 if crop == "centred" else 0, active)
+        return weight
+
     def inputs(self) -> list[str]:
         """Names, in the order in which forward() takes them."""
         entry = next(e for e in self.graph["entries"] if e["name"] == "forward")
@@ -59,7 +67,7 @@ class Subnet(torch.nn.Module):
 
     def run(self, node: dict[str, Any], inputs: list[Tensor], fed: tuple[Tensor, ...]) -> Tensor:
         op, a, x = node["op"], node.get("attributes", {}), inputs[0] if inputs else None
-        w = {use["role"]: self.tensor(use["slot"]) for use in node.get("weights", [])}
+        w = {use["role"]: self.weight(use) for use in node.get("weights", [])}
         r = node.get("reals", {})
         if op == "conv2d":
             return F.conv2d(x, w["weight"], w.get("bias"), a["stride"], a["kernel"] // 2)
@@ -94,7 +102,8 @@ class Subnet(torch.nn.Module):
         if op == "patch_embedding":
             return F.conv2d(x, w["weight"], w.get("bias"), a["patch"]).flatten(2).transpose(1, 2)
         if op == "embedding":
-            return F.embedding(x, w["weight"])
+            rows = F.embedding(x, w["weight"])
+            return rows * math.sqrt(rows.shape[-1]) if a.get("scaled") else rows
         if op == "token_mask":
             return (x != 0).float()
         if op == "mean_tokens":
@@ -102,6 +111,8 @@ class Subnet(torch.nn.Module):
                 return x.mean(1)
             mask = inputs[1].unsqueeze(-1)
             return (x * mask).sum(1) / mask.sum(1).clamp_min(1)
+        if op in ("concatenate_length", "append_length"):
+            return torch.cat(inputs[: a.get("count", 2)], 1)
         if op == "first_token":
             return x[:, 0]
         if op == "positions":

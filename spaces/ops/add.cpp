@@ -9,9 +9,11 @@ Shape add_shape(const Node&, const std::vector<Shape>& inputs) {
   return inputs[0];
 }
 
-const core::Registered kEntry{
-    ops(), "add", "sum of its inputs",
-    OpSpec{.shape = add_shape, .flops = no_flops, .drops_dead_inputs = true}};
+const core::Registered kEntry{ops(), "add", "sum of its inputs",
+                              OpSpec{.shape = add_shape,
+                                     .flops = no_flops,
+                                     .drops_dead_inputs = true,
+                                     .position = OpSpec::Position::alone}};
 
 }  // namespace
 }  // namespace mosaic::spaces

@@ -15,25 +15,29 @@ Shape embedding_shape(const Node& node, const std::vector<Shape>& inputs) {
 OpSpec position_op() {
   return {.shape =
               [](const Node&, const std::vector<Shape>& inputs) {
-                require_inputs(inputs, 1);
-                require_axes(inputs[0], 2, "[length, features]");
+                require_numbers(inputs, "[length, features]");
                 return inputs[0];
               },
           .flops = no_flops,
-          .keeps_zero = false};
+          .keeps_zero = false,
+          .position = OpSpec::Position::numbered};
 }
 
 Shape rotary_shape(const Node& node, const std::vector<Shape>& inputs) {
-  require_inputs(inputs, 1);
-  require_axes(inputs[0], 2, "[length, heads * head size]");
+  require_numbers(inputs, "[length, heads * head size]");
   if ((inputs[0][1] % (node.attributes.at("heads") * Extent(2))).max() != 0)
     throw std::logic_error("its features must be heads times an even head size");
   return inputs[0];
 }
 
-const core::Registered kEmbeddingEntry{
-    ops(), "embedding", "a row of a table for each token; weight [tokens, out]",
-    OpSpec{.shape = embedding_shape, .flops = no_flops, .keeps_zero = false}};
+const core::Registered kEmbeddingEntry{ops(), "embedding",
+                                       "a row of a table for each token; weight [tokens, out]; "
+                                       "with `scaled` = 1 times the square root "
+                                       "of out (Vaswani et al. 2017)",
+                                       OpSpec{.shape = embedding_shape,
+                                              .flops = no_flops,
+                                              .keeps_zero = false,
+                                              .position = OpSpec::Position::alone}};
 const core::Registered kPositionsEntry{
     ops(), "positions", "adds a learned row for each position; weight [longest, features]",
     position_op()};
@@ -46,7 +50,7 @@ const core::Registered kRotaryEntry{
     ops(), "rotary",
     "turns pairs of features of each head by angles that grow with the position, base `base` (Su "
     "et al. 2021); pairs are half a head apart",
-    OpSpec{.shape = rotary_shape, .flops = no_flops}};
+    OpSpec{.shape = rotary_shape, .flops = no_flops, .position = OpSpec::Position::numbered}};
 
 }  // namespace
 }  // namespace mosaic::spaces

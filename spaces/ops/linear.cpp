@@ -15,8 +15,9 @@ double linear_flops(const GraphNode&, const std::vector<Dims>& inputs, const Dim
   return elements(output) * static_cast<double>(inputs[0].back());
 }
 
-const core::Registered kEntry{ops(), "linear", "x W^T + b over the last axis; weight [out, in]",
-                              OpSpec{.shape = linear_shape, .flops = linear_flops}};
+const core::Registered kEntry{
+    ops(), "linear", "x W^T + b over the last axis; weight [out, in]",
+    OpSpec{.shape = linear_shape, .flops = linear_flops, .position = OpSpec::Position::alone}};
 
 }  // namespace
 }  // namespace mosaic::spaces

@@ -9,8 +9,9 @@ Shape multiply_shape(const Node&, const std::vector<Shape>& inputs) {
   return inputs[0];
 }
 
-const core::Registered kEntry{ops(), "multiply", "product of two inputs, entry by entry",
-                              OpSpec{.shape = multiply_shape, .flops = no_flops}};
+const core::Registered kEntry{
+    ops(), "multiply", "product of two inputs, entry by entry",
+    OpSpec{.shape = multiply_shape, .flops = no_flops, .position = OpSpec::Position::alone}};
 
 }  // namespace
 }  // namespace mosaic::spaces

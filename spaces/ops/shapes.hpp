@@ -54,7 +54,8 @@ inline OpSpec same_shape_op() {
                 require_inputs(inputs, 1);
                 return inputs[0];
               },
-          .flops = no_flops};
+          .flops = no_flops,
+          .position = OpSpec::Position::alone};
 }
 
 /// Those whose output may be their input.
@@ -62,6 +63,14 @@ inline OpSpec view_op() {
   OpSpec result = same_shape_op();
   result.is_view = true;
   return result;
+}
+
+/// Checks what may be the last of the inputs of an op whose result depends on the position.
+inline void require_numbers(const std::vector<Shape>& inputs, const char* layout) {
+  if (inputs.size() != 1 && inputs.size() != 2)
+    throw std::logic_error("needs one input, and at most the numbers of its positions");
+  require_axes(inputs[0], 2, layout);
+  if (inputs.size() == 2) require_equal({inputs[0][0]}, inputs[1]);
 }
 
 /// Pooling over square windows: attributes kernel, stride, padding.

@@ -39,6 +39,29 @@ double patches_flops(const GraphNode& node, const std::vector<Dims>& inputs, con
   return elements(output) * static_cast<double>(inputs[0][0]) * patch * patch;
 }
 
+/// The first `count` inputs, all of one shape.
+Shape joined_shape(const Node& node, const std::vector<Shape>& inputs) {
+  if (inputs.empty()) throw std::logic_error("needs at least one input");
+  for (const auto& other : inputs) require_equal(inputs[0], other);
+  const Extent& count = node.attributes.at("count");
+  if (count.min() < 1 || count.max() > static_cast<std::int64_t>(inputs.size()))
+    throw std::logic_error("its count leaves the range of its inputs");
+  Shape result = inputs[0];
+  result[0] = result[0] * count;
+  return result;
+}
+
+/// [seen, ...] and [length, ...]. Where lengths are symbols, the sum is known when it runs.
+Shape appended_shape(const Node&, const std::vector<Shape>& inputs) {
+  require_inputs(inputs, 2);
+  if (inputs[0].size() != inputs[1].size())
+    throw std::logic_error("its inputs differ in their number of axes");
+  Shape result = inputs[0];
+  if (result[0].symbols().empty() && inputs[1][0].symbols().empty())
+    result[0] = result[0] + inputs[1][0];
+  return result;
+}
+
 const core::Registered kMaskEntry{
     ops(), "token_mask", "1 where there is a token, 0 where there is padding (token 0)",
     OpSpec{.shape = mask_shape, .flops = no_flops, .keeps_zero = false}};
@@ -47,6 +70,14 @@ const core::Registered kMeanEntry{ops(), "mean_tokens",
                                   OpSpec{.shape = mean_shape, .flops = no_flops}};
 const core::Registered kFirstEntry{ops(), "first_token", "the first position: [features]",
                                    OpSpec{.shape = first_shape, .flops = no_flops}};
+const core::Registered kJoinedEntry{
+    ops(), "concatenate_length",
+    "the first `count` of its inputs, one after the other along their length",
+    OpSpec{.shape = joined_shape, .flops = no_flops}};
+const core::Registered kAppendedEntry{
+    ops(), "append_length",
+    "a state [seen, ...], and behind it what is new [length, ...]: the state of the next call",
+    OpSpec{.shape = appended_shape, .flops = no_flops}};
 const core::Registered kPatchesEntry{
     ops(), "patch_embedding",
     "squares of `patch` pixels as tokens (Dosovitskiy et al. 2021); weight [out, channels, patch, "

@@ -56,6 +56,8 @@ void set_threads(int threads) {
   at::globalContext().setBenchmarkCuDNN(false);
   // "float32" means float32: TF32 would change scores in the third digit.
   at::globalContext().setAllowTF32CuDNN(false);
+  // Its attention plans anew for every shape, and shapes are what architectures differ in.
+  at::globalContext().setSDPUseCuDNN(false);
 }
 
 int threads() { return at::get_num_threads(); }

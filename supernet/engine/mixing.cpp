@@ -15,9 +15,6 @@
 #endif
 
 namespace mosaic::supernet {
-namespace {
-
-/// The active part of a slot, whose axes begin at `first`.
 at::Tensor active_part(at::Tensor part, std::int64_t first, const spaces::WeightRef& ref) {
   for (std::size_t axis = 0; axis < ref.full.size(); ++axis) {
     const std::int64_t gap = ref.full[axis] - ref.active[axis];
@@ -27,6 +24,8 @@ at::Tensor active_part(at::Tensor part, std::int64_t first, const spaces::Weight
   }
   return part;
 }
+
+namespace {
 
 at::Tensor pad_copies(const at::Tensor& mix, std::int64_t copies) {
   const std::int64_t missing = copies - mix.size(-1);

@@ -9,6 +9,9 @@
 
 namespace mosaic::supernet {
 
+/// The active part of a slot, whose axes begin at `first`: a view.
+at::Tensor active_part(at::Tensor slot, std::int64_t first, const spaces::WeightRef& ref);
+
 /// A slot's copies in one or several networks, and what mixes them.
 struct SlotCopies {
   at::Tensor copies;  ///< [networks, m, ...full]

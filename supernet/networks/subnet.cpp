@@ -2,10 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "engine/mixing.hpp"
 #include "engine/random_tensor.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
@@ -67,6 +69,18 @@ SubnetInfo info_from(const json& object) {
 
 }  // namespace
 
+void own_slots(spaces::Graph& graph) {
+  std::map<std::string, std::vector<std::int64_t>> sizes;
+  for (const auto& node : graph.nodes)
+    for (const auto& ref : node.weights) {
+      auto& size = sizes.try_emplace(ref.slot, ref.active).first->second;
+      for (std::size_t axis = 0; axis < size.size(); ++axis)
+        size[axis] = std::max(size[axis], ref.active[axis]);
+    }
+  for (auto& node : graph.nodes)
+    for (auto& ref : node.weights) ref.full = sizes.at(ref.slot);
+}
+
 Subnet::Subnet(spaces::Graph graph, std::map<std::string, at::Tensor> weights, NormStats stats,
                SubnetInfo info)
     : graph_(std::move(graph)),
@@ -78,11 +92,15 @@ Subnet::Subnet(spaces::Graph graph, std::map<std::string, at::Tensor> weights, N
       const auto found = weights_.find(ref.slot);
       if (found == weights_.end())
         throw core::Error("weight '" + ref.slot + "' is missing", "extract the network again");
-      if (found->second.sizes() != at::IntArrayRef(ref.active))
+      if (found->second.sizes() != at::IntArrayRef(ref.full))
         throw core::Error(
             "weight '" + ref.slot + "' does not have the shape that the network states",
             "config.json and model.safetensors belong to different networks: extract it again");
     }
+}
+
+at::Tensor Subnet::weight(const spaces::WeightRef& ref) const {
+  return active_part(weights_.at(ref.slot), 0, ref);
 }
 
 at::Tensor Subnet::forward(const Inputs& inputs, NormMode mode, NormStats* stats) const {
@@ -94,8 +112,8 @@ at::Tensor Subnet::forward(const Inputs& inputs, NormMode mode, NormStats* stats
         std::make_shared<const Program>(Program::compile(one, "forward", /*training=*/false));
   }
   return execute(
-      *program_, inputs, [this](const spaces::WeightRef& ref) { return weights_.at(ref.slot); },
-      mode, used)[0];
+      *program_, inputs, [this](const spaces::WeightRef& ref) { return weight(ref); }, mode,
+      used)[0];
 }
 
 void Subnet::to(const std::string& device) {
@@ -169,14 +187,14 @@ Subnet Subnet::load(const std::string& folder) {
 
 Subnet random_subnet(const spaces::Graph& graph, std::uint64_t seed) {
   spaces::Graph own = graph;
+  own_slots(own);
   std::map<std::string, at::Tensor> weights;
   NormStats stats;
-  for (auto& node : own.nodes) {
-    for (auto& ref : node.weights) {
-      ref.full = ref.active;
+  for (const auto& node : own.nodes) {
+    for (const auto& ref : node.weights) {
       std::int64_t inputs = 1;
-      for (std::size_t axis = 1; axis < ref.active.size(); ++axis) inputs *= ref.active[axis];
-      weights[ref.slot] = normal_tensor(ref.active, std::sqrt(2.0 / static_cast<double>(inputs)),
+      for (std::size_t axis = 1; axis < ref.full.size(); ++axis) inputs *= ref.full[axis];
+      weights[ref.slot] = normal_tensor(ref.full, std::sqrt(2.0 / static_cast<double>(inputs)),
                                         core::Stream(seed, ref.slot));
     }
     if (node.op == "batch_norm") {

@@ -168,14 +168,19 @@ at::Tensor Supernet::forward(const spaces::Graph& graph, const spaces::Genotype&
 Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stats) const {
   at::NoGradGuard guard;
   spaces::Graph graph = space_.bind(genotype);
-  const auto source = weights(genotype, graph);
+  // Of each slot all that its nodes read together, as one reference.
+  spaces::Graph owned = graph, whole = graph;
+  own_slots(owned);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    for (std::size_t w = 0; w < graph.nodes[i].weights.size(); ++w)
+      whole.nodes[i].weights[w].active = owned.nodes[i].weights[w].full;
+  const auto source = weights(genotype, whole);
   std::map<std::string, at::Tensor> own;
   NormStats kept;
-  for (auto& node : graph.nodes) {
-    for (auto& ref : node.weights) {
-      own[ref.slot] = source(ref).contiguous().clone();
-      ref.full = ref.active;  // from here on the slot is the network's own
-    }
+  for (const auto& node : whole.nodes) {
+    for (const auto& ref : node.weights)
+      if (auto& weight = own[ref.slot]; !weight.defined())
+        weight = source(ref).contiguous().clone();
     if (const auto found = stats.entries().find(node.name); found != stats.entries().end())
       kept.set(node.name,
                {found->second.mean.clone(), found->second.variance.clone(), found->second.batches});
@@ -186,7 +191,7 @@ Subnet Supernet::extract(const spaces::Genotype& genotype, const NormStats& stat
   info.arch = space_.text(genotype);
   info.hash = space_.hash(genotype);
   info.shape = space_.task();
-  Subnet subnet(std::move(graph), std::move(own), std::move(kept), std::move(info));
+  Subnet subnet(std::move(owned), std::move(own), std::move(kept), std::move(info));
   subnet.to(device_);
   return subnet;
 }

@@ -8,6 +8,7 @@
 
 #include "engine/channels.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/supernet/scoring/generation.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -17,30 +18,61 @@ bool is_normalised(const spaces::Graph& graph) {
                      [](const auto& node) { return node.op == "batch_norm"; });
 }
 
-/// Of several networks whose outputs are [networks, batch, ...].
-std::vector<Score> evaluate_all(const std::function<at::Tensor(const NamedTensors&)>& forward,
-                                std::size_t networks, const tasks::Task& task, tasks::Split split,
-                                std::int64_t examples, std::int64_t batch_size) {
+/// Networks to be judged side by side.
+struct Judged {
+  std::size_t count = 1;
+  /// Outputs [networks, batch, ...].
+  std::function<at::Tensor(const NamedTensors&)> forward;
+  /// Makes one of them ready to write.
+  std::function<StepwiseNetwork(std::size_t, const std::string& written)> stepwise = {};
+};
+
+/// Of the task's metrics those that are asked for (Scoring::metrics).
+std::vector<tasks::MetricType> asked_for(const tasks::Task& task,
+                                         const std::vector<std::string>& names) {
+  auto types = tasks::all_metrics(task);
+  std::erase_if(types, [&](const auto& type) {
+    return names.empty() ? type.of_written
+                         : std::find(names.begin(), names.end(), type.name) == names.end();
+  });
+  return types;
+}
+
+std::vector<Score> evaluate_all(const Judged& networks, const tasks::Task& task, tasks::Split split,
+                                std::int64_t examples, std::int64_t batch_size,
+                                const std::vector<std::string>& names) {
   at::NoGradGuard guard;
   const std::int64_t size = task.size(split);
   const std::int64_t count = examples > 0 ? std::min(examples, size) : size;
   if (count == 0)
     throw core::Error("task '" + task.name() + "' has no " + tasks::to_string(split) + " examples",
                       "give the task a folder with that split, or another share for validation");
-  const auto types = tasks::all_metrics(task);
-  std::vector<std::vector<std::unique_ptr<tasks::Metric>>> metrics(networks);
+  const auto types = asked_for(task, names);
+  const auto written =
+      std::count_if(types.begin(), types.end(), [](const auto& type) { return type.of_written; });
+  const bool outputs_needed = static_cast<std::size_t>(written) < types.size();
+  const auto how = task.writing();
+  std::vector<StepwiseNetwork> writers;
+  if (written > 0)
+    for (std::size_t i = 0; i < networks.count; ++i)
+      writers.push_back(networks.stepwise(i, how.value().input));
+  std::vector<std::vector<std::unique_ptr<tasks::Metric>>> metrics(networks.count);
   for (auto& of_network : metrics)
     for (const auto& type : types) of_network.push_back(type.make());
   for (std::int64_t begin = 0; begin < count; begin += batch_size) {
     const auto batch =
         task.batch({.split = split, .begin = begin, .count = std::min(batch_size, count - begin)});
-    const at::Tensor outputs = forward(batch.inputs).to(at::kFloat);
-    for (std::size_t i = 0; i < networks; ++i)
-      for (auto& metric : metrics[i])
-        metric->add(outputs[static_cast<std::int64_t>(i)], batch.targets);
+    const at::Tensor outputs =
+        outputs_needed ? networks.forward(batch.inputs).to(at::kFloat) : at::Tensor();
+    for (std::size_t i = 0; i < networks.count; ++i) {
+      const at::Tensor answer = written > 0 ? write(writers[i], batch.inputs, *how) : at::Tensor();
+      for (std::size_t m = 0; m < types.size(); ++m)
+        metrics[i][m]->add(types[m].of_written ? answer : outputs[static_cast<std::int64_t>(i)],
+                           batch.targets);
+    }
   }
-  std::vector<Score> result(networks);
-  for (std::size_t i = 0; i < networks; ++i)
+  std::vector<Score> result(networks.count);
+  for (std::size_t i = 0; i < networks.count; ++i)
     for (std::size_t m = 0; m < types.size(); ++m)
       result[i][types[m].name] = metrics[i][m]->result();
   return result;
@@ -50,7 +82,9 @@ std::vector<Score> evaluate_all(const std::function<at::Tensor(const NamedTensor
 class Fixed {
  public:
   Fixed(const std::vector<const spaces::Graph*>& graphs, const std::vector<WeightSource>& sources)
-      : graph_(*graphs.at(0)), program_(Program::compile(graphs, "forward", /*training=*/false)) {
+      : graphs_(graphs),
+        sources_(sources),
+        program_(Program::compile(graphs, "forward", /*training=*/false)) {
     for (const auto& weight : program_.weights()) {
       std::vector<at::Tensor> rows;
       for (const int network : weight.networks)
@@ -65,10 +99,14 @@ class Fixed {
         .values[0];
   }
   std::size_t size() const { return static_cast<std::size_t>(program_.networks()); }
-  const spaces::Graph& graph() const { return graph_; }
+  const spaces::Graph& graph() const { return *graphs_[0]; }
+  StepwiseNetwork stepwise(std::size_t network, const std::string& written) const {
+    return {*graphs_[network], written, sources_[network]};
+  }
 
  private:
-  const spaces::Graph& graph_;  ///< of the first
+  std::vector<const spaces::Graph*> graphs_;
+  std::vector<WeightSource> sources_;
   Program program_;
   std::vector<at::Tensor> weights_;  ///< parallel to program_.weights()
 };
@@ -91,8 +129,10 @@ std::vector<Score> score(const Fixed& networks, const std::string& device, const
                                : count == 1    ? 2 * kBatch
                                                : std::max(kBatch, kExamplesOnGpu / count);
   return evaluate_all(
-      [&](const NamedTensors& inputs) { return networks(inputs, NormMode::stored, &stats); },
-      networks.size(), task, scoring.split, scoring.examples, at_once);
+      {networks.size(),
+       [&](const NamedTensors& inputs) { return networks(inputs, NormMode::stored, &stats); },
+       [&](std::size_t i, const std::string& written) { return networks.stepwise(i, written); }},
+      task, scoring.split, scoring.examples, at_once, scoring.metrics);
 }
 
 }  // namespace
@@ -115,8 +155,22 @@ NormStats calibrate(const std::function<void(const NamedTensors&, NormStats*)>& 
 Score evaluate(const std::function<at::Tensor(const NamedTensors&)>& forward,
                const tasks::Task& task, tasks::Split split, std::int64_t examples,
                std::int64_t batch_size) {
-  return evaluate_all([&](const NamedTensors& inputs) { return forward(inputs).unsqueeze(0); }, 1,
-                      task, split, examples, batch_size)[0];
+  return evaluate_all({1, [&](const NamedTensors& inputs) { return forward(inputs).unsqueeze(0); }},
+                      task, split, examples, batch_size, {})[0];
+}
+
+Score evaluate(const Subnet& subnet, const tasks::Task& task, tasks::Split split, bool written) {
+  std::vector<std::string> names;
+  for (const auto& type : tasks::all_metrics(task))
+    if (written || !type.of_written) names.push_back(type.name);
+  const auto stepwise = [&](std::size_t, const std::string& input) {
+    return StepwiseNetwork(subnet.graph(), input,
+                           [&](const spaces::WeightRef& ref) { return subnet.weight(ref); });
+  };
+  return evaluate_all(
+      {1, [&](const NamedTensors& inputs) { return subnet.forward(inputs).unsqueeze(0); },
+       stepwise},
+      task, split, 0, 500, names)[0];
 }
 
 std::vector<Score> score_supernets(std::span<Supernet* const> supernets,
@@ -136,8 +190,7 @@ std::vector<Score> score_subnets(std::span<Subnet* const> subnets, const tasks::
   std::vector<WeightSource> sources;
   for (const auto* subnet : subnets) {
     graphs.push_back(&subnet->graph());
-    sources.emplace_back(
-        [subnet](const spaces::WeightRef& ref) { return subnet->weights().at(ref.slot); });
+    sources.emplace_back([subnet](const spaces::WeightRef& ref) { return subnet->weight(ref); });
   }
   return score({graphs, sources}, subnets[0]->device(), task, scoring);
 }

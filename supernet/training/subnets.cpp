@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/mixing.hpp"
 #include "mosaic/supernet/training/trainee.hpp"
 #include "training/stack.hpp"
 
@@ -60,8 +61,10 @@ class Subnets : public Trainee {
     std::map<std::size_t, Rows> rows;
     std::vector<at::Tensor> weights;
     for (const auto& weight : program->weights()) {
-      const std::size_t place = of_slot_.at({weight.ref.slot, weight.ref.active});
-      weights.push_back(rows.try_emplace(place, parameters_[place]).first->second(weight.networks));
+      const std::size_t place = of_slot_.at({weight.ref.slot, weight.ref.full});
+      weights.push_back(
+          active_part(rows.try_emplace(place, parameters_[place]).first->second(weight.networks), 1,
+                      weight.ref));
     }
     return run(*program, inputs, weights, mode);
   }

@@ -68,6 +68,7 @@ class Training {
         hooks_(hooks),
         gradients_settings_(gradient_settings(settings, trainee.device())),
         metrics_(task.metrics()) {
+    std::erase_if(metrics_, [](const auto& metric) { return metric.of_written; });
     if (gradients_settings_.bfloat16 && trainee.device() == "cpu")
       throw core::UsageError("precision = \"bfloat16\" needs a GPU",
                              "use precision = \"auto\" or \"float32\"");

@@ -1,7 +1,6 @@
 // Running text: to guess the next token (causal-lm), or tokens that were taken out (masked-lm).
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,64 +18,19 @@
 #include "mosaic/core/text.hpp"
 #include "mosaic/tasks/task.hpp"
 #include "text/text_files.hpp"
+#include "text/token_metrics.hpp"
 #include "text/tokenizer.hpp"
 
 namespace mosaic::tasks {
 namespace {
 
-const std::string kTokens = "tokens", kToken = "token";
-constexpr std::int64_t kNotAsked = -100;  ///< target of a position that is not to be guessed
+const std::string kTokens = "tokens";
 constexpr double kTestShare = 0.05;
 constexpr std::uint64_t kEpochsPerOrder = 1'000'000;
 
 // Devlin et al. 2019: of the tokens this share is guessed; of those most are replaced by <mask>, a
 // tenth by any token, a tenth not at all.
 constexpr double kGuessed = 0.15, kReplaced = 0.8, kAnyToken = 0.1;
-
-/// Sum of the losses of what is guessed, and how many there are: float32 and int64 [batch].
-std::pair<at::Tensor, at::Tensor> sums(const at::Tensor& outputs, const at::Tensor& targets,
-                                       double label_smoothing) {
-  const at::Tensor each =
-      at::cross_entropy_loss(outputs.to(at::kFloat).flatten(0, 1), targets.flatten(), {},
-                             at::Reduction::None, kNotAsked, label_smoothing);
-  return {each.view(targets.sizes()).sum(1), targets.ne(kNotAsked).sum(1)};
-}
-
-/// exp of the mean loss over all tokens that are guessed, with the error of that ratio of sums.
-class Perplexity : public Metric {
- public:
-  void add(const at::Tensor& outputs, const NamedTensors& targets) override {
-    const at::NoGradGuard guard;
-    const auto [loss, count] = sums(outputs, tensor(targets, kToken), 0);
-    losses_.push_back(loss.to(at::kDouble));
-    counts_.push_back(count.to(at::kDouble));
-  }
-  Estimate result() const override {
-    if (losses_.empty()) return {};
-    const at::Tensor loss = at::cat(losses_).cpu(), count = at::cat(counts_).cpu();
-    const double all = count.sum().item<double>(), mean = loss.sum().item<double>() / all;
-    const double error = std::sqrt((loss - mean * count).square().sum().item<double>()) / all;
-    return {std::exp(mean), std::exp(mean) * error, loss.numel()};
-  }
-
- private:
-  std::vector<at::Tensor> losses_, counts_;  ///< of each batch
-};
-
-std::vector<MetricType> language_metrics() {
-  return {{"perplexity", "", false, [] { return std::make_unique<Perplexity>(); }},
-          {"token_accuracy", "%", true,
-           [] {
-             return mean_metric(
-                 [](const at::Tensor& outputs, const NamedTensors& targets) {
-                   const at::Tensor& wanted = tensor(targets, kToken);
-                   const at::Tensor right = outputs.argmax(2).eq(wanted).sum(1).to(at::kDouble);
-                   return right / wanted.ne(kNotAsked).sum(1).clamp_min(1);
-                 },
-                 100);
-           },
-           "accuracy of tokens"}};
-}
 
 /// Input "tokens", int64 [batch, longest]; target "token", int64 [batch, longest], kNotAsked where
 /// nothing is guessed. Output [batch, longest, vocabulary].
@@ -101,7 +55,7 @@ class LanguageModel : public Task {
   Batch batch(const Selection& selection) const override;
   at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets,
                     double label_smoothing) const override {
-    const auto [loss, count] = sums(outputs, tensor(targets, kToken), label_smoothing);
+    const auto [loss, count] = token_losses(outputs, tensor(targets, kToken), label_smoothing);
     return loss / count.clamp_min(1);
   }
   LossName loss_name() const override { return {"cross-entropy of a token", "nats"}; }
@@ -317,10 +271,10 @@ std::unique_ptr<Task> make(const TaskSettings& settings) {
 }
 
 const core::Registered kCausal{tasks(), "causal-lm", "running text: guess the next token",
-                               TaskType{make<false>, language_metrics(), kExplanation}};
+                               TaskType{make<false>, token_metrics(), kExplanation}};
 const core::Registered kMasked{tasks(), "masked-lm",
                                "running text: guess tokens that were taken out, from both sides",
-                               TaskType{make<true>, language_metrics(), kExplanation}};
+                               TaskType{make<true>, token_metrics(), kExplanation}};
 
 }  // namespace
 }  // namespace mosaic::tasks

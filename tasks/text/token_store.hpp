@@ -21,8 +21,9 @@ class TokenStore {
     return begins_[at + 1] - begins_[at];
   }
   /// int64 [batch, longest of them] on the device, padded with kPadding. `sequences`: int64 [batch]
-  /// on the CPU.
-  at::Tensor batch(const at::Tensor& sequences) const;
+  /// on the CPU. On a GPU the length but for `extra` tokens is rounded up to a multiple of 8: few
+  /// different shapes, whose kernels can be recorded, and rows that its kernels can load aligned.
+  at::Tensor batch(const at::Tensor& sequences, std::int64_t extra = 0) const;
 
  private:
   std::vector<std::int64_t> tokens_;

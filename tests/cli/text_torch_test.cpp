@@ -105,3 +105,97 @@ TEST_CASE("labelled sentences: run, extract, eval, finetune, and the network in 
                               "/examples/load_subnet.py tuned xy.safetensors";
   CHECK(std::system(command.c_str()) == 0);
 }
+
+namespace {
+
+/// Sentences, and word by word their translation.
+std::pair<std::string, std::string> parallel(int rows, std::uint64_t seed) {
+  static const std::vector<std::pair<std::string, std::string>> words = {
+      {"ship", "Schiff"}, {"home", "heim"}, {"gull", "Vogel"}, {"tide", "Flut"}, {"low", "tief"}};
+  core::Stream stream(seed, "parallel");
+  std::string source, target;
+  for (int i = 0; i < rows; ++i) {
+    for (auto left = 2 + stream.below(4); left > 0; --left) {
+      const auto& [from, to] = words[stream.below(words.size())];
+      source += from + (left > 1 ? " " : "\n");
+      target += to + (left > 1 ? " " : "\n");
+    }
+  }
+  return {source, target};
+}
+
+const std::string kTranslation = R"(
+[job]
+name = "translate"
+threads = 1
+[space]
+name = "hat-translation"
+encoder_layers = 1
+decoder_layers = 2
+dropout_percent = 0
+[task]
+name = "translation"
+path = "data"
+source = "en"
+target = "de"
+vocabulary = 60
+longest = 16
+[supernet]
+optimizer = "adamw"
+learning_rate = 2e-3
+epochs = 6
+batch_size = 32
+[[objective]]
+metric = "bleu"
+examples = 20
+[[objective]]
+metric = "latency_ms"
+warmup = 1
+repeats = 5
+samples = 4
+predictor = "none"
+beam = 2
+[search]
+algorithm = "random"
+evaluations = 4
+population = 4
+)";
+
+}  // namespace
+
+TEST_CASE("a job over parallel text ends with networks that translate", "[slow]") {
+  const Folder folder("translation");
+  std::filesystem::create_directories(folder / "data");
+  for (const auto& [stem, rows] : {std::pair{"train", 800}, {"val", 40}, {"test", 40}}) {
+    const auto [source, target] = parallel(rows, static_cast<std::uint64_t>(rows) + stem[0]);
+    folder.write(std::string("data/") + stem + ".en", source);
+    folder.write(std::string("data/") + stem + ".de", target);
+  }
+  folder.write("job.toml", kTranslation);
+  const auto run = folder.run({"run", "job.toml", "--db", "r.db"});
+  INFO(run.errors);
+  REQUIRE(run.status == 0);
+  CHECK_THAT(run.errors, Contains("800 pairs of sentences to train, 40 to validate, 40 to test"));
+  const auto front = json::parse(folder.run({"front", "--db", "r.db", "--json"}).output);
+  REQUIRE_FALSE(front.empty());
+  const auto extract = folder.run({"extract", "--db", "r.db", "--best", "bleu", "--out", "net"});
+  INFO(extract.errors);
+  REQUIRE(extract.status == 0);
+  REQUIRE(std::filesystem::exists(folder / "net/tokenizer.model"));
+  const auto eval =
+      folder.run({"eval", "net", "--split", "test", "--json", "--outputs", "xy.safetensors"});
+  INFO(eval.errors);
+  REQUIRE(eval.status == 0);
+  const auto found = json::parse(eval.output);
+  CHECK(found.at("examples") == 40);
+  CHECK(found.at("bleu").get<double>() > 50);
+  CHECK(found.at("perplexity").get<double>() < 3);
+
+  need(std::system("python3 -c 'import torch, safetensors' 2>/dev/null") == 0, Need::kOther,
+       "no Python with torch and safetensors");
+  const std::string source = std::getenv("MOSAIC_SOURCE_DIR");
+  const std::string command = "cd " + (folder / "").string() + " && PYTHONPATH=" + source +
+                              "/python python3 " + source +
+                              "/examples/load_subnet.py net xy.safetensors";
+  CHECK(std::system(command.c_str()) == 0);
+}

@@ -104,7 +104,16 @@ const std::map<std::string, std::function<Value(SpaceBuilder&, const Given&)>>& 
              "y", "mean_tokens",
              {embedding(b, "e", in.tokens, 4, 7), b.node("mask", "token_mask", {in.tokens})});
        }},
-      {"first_token", of_patches("first_token")}};
+      {"first_token", of_patches("first_token")},
+      {"concatenate_length",
+       [](SpaceBuilder& b, const Given& in) {
+         const Value x = in.patches(b), y = b.node("t", "tanh", {x});
+         return b.node("y", "concatenate_length", {x, y, y}, {{"count", 2}});
+       }},
+      {"append_length", [](SpaceBuilder& b, const Given& in) {
+         const Value x = in.patches(b);
+         return b.node("y", "append_length", {x, b.node("t", "tanh", {x})});
+       }}};
   return table;
 }
 

@@ -12,15 +12,17 @@ namespace mosaic::conformance {
 /// it is.
 inline spaces::Space small_space(const std::string& name, spaces::TaskShape task = {}) {
   if (task.inputs.empty())
-    task = name == "bert"  ? spaces::text_task(50, 3, 6)
-           : name == "gpt" ? spaces::language_task(50, 6)
-                           : spaces::image_task({1, 28, 28}, 10);
+    task = name == "bert"              ? spaces::text_task(50, 3, 6)
+           : name == "gpt"             ? spaces::language_task(50, 6)
+           : name == "hat-translation" ? spaces::translation_task(50, 6, 5)
+                                       : spaces::image_task({1, 28, 28}, 10);
   static const std::map<std::string, std::map<std::string, std::string>> options = {
       {"resnet-elastic", {{"width", "8"}, {"blocks", "2"}}},
       {"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "2"}}},
       {"vit", {{"patch", "7"}, {"layers", "5"}}},
       {"bert", {{"layers", "3"}}},
       {"gpt", {{"layers", "3"}}},
+      {"hat-translation", {{"encoder_layers", "2"}, {"decoder_layers", "2"}}},
       {"nasbench201", {{"channels", "4"}, {"cells", "1"}}}};
   const auto found = options.find(name);
   return spaces::Space::make(

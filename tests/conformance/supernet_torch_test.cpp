@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "mosaic/supernet/networks/supernet.hpp"
+#include "mosaic/supernet/scoring/generation.hpp"
 #include "needs.hpp"
 #include "random_growth.hpp"
 #include "samples.hpp"
@@ -61,7 +62,7 @@ void check_extraction(const spaces::Space& space, const std::string& sharing,
                                    : space.random(stream);
     INFO(sharing << " " << space.name() << " " << space.text(genotype));
     const auto graph = space.bind(genotype);
-    const at::Tensor x = random_inputs(graph, "forward", 5, 3, device, space.symbols())[0].second;
+    const NamedTensors x = random_inputs(graph, "forward", 5, 3, device, space.symbols());
     NormStats stats;
     net.forward(graph, genotype, x, NormMode::calibrate, &stats);
     const at::Tensor expected = net.forward(graph, genotype, x, NormMode::stored, &stats);
@@ -79,6 +80,14 @@ void check_extraction(const spaces::Space& space, const std::string& sharing,
     copy.to(device);
     REQUIRE(at::equal(copy.forward(x), subnet.forward(x)));
     std::filesystem::remove_all(folder);
+    if (space.task().written.empty()) continue;
+    StepwiseNetwork steps(copy.graph(), space.task().written,
+                          [&](const spaces::WeightRef& ref) { return copy.weight(ref); });
+    steps.begin(x);
+    const at::Tensor& written = tasks::tensor(x, space.task().written);
+    for (std::int64_t at = 0; at < written.size(1); ++at)
+      REQUIRE(relative_difference(expected.select(1, at), steps.step(written.select(1, at))) <
+              1e-5);
   }
 }
 

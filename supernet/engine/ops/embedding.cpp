@@ -16,13 +16,27 @@ at::Tensor embedding(const OpCall& call) {
     shape[0] = call.networks;
     tokens = tokens + at::arange(call.networks, tokens.options()).mul_(table.size(1)).view(shape);
   }
-  return at::embedding(table.flatten(0, 1), tokens);
+  const at::Tensor rows = at::embedding(table.flatten(0, 1), tokens);
+  const auto scaled = call.node.attributes.find("scaled");
+  if (scaled == call.node.attributes.end() || scaled->second == 0) return rows;
+  return rows * std::sqrt(static_cast<double>(rows.size(-1)));
+}
+
+/// Numbers of the positions of the first input: int64 [networks, batch, length], or [length] where
+/// they are the same everywhere.
+at::Tensor numbers_of(const OpCall& call) {
+  if (call.inputs.size() > 1) return call.inputs[1];
+  return at::arange(call.inputs[0].size(2), call.inputs[0].options().dtype(at::kLong));
 }
 
 /// Input [networks, batch, length, features] plus a learned table [networks, longest, features].
 at::Tensor positions(const OpCall& call) {
   const at::Tensor& x = call.inputs[0];
   const at::Tensor table = call.weight("weight");
+  if (call.inputs.size() > 1) {
+    const at::Tensor which = call.inputs[1].flatten(1).unsqueeze(-1);
+    return x + table.gather(1, which.expand({-1, -1, table.size(2)})).view(x.sizes());
+  }
   if (x.size(2) > table.size(1))
     throw core::Error("'" + call.node.name + "' knows " + std::to_string(table.size(1)) +
                           " positions, and a sequence has " + std::to_string(x.size(2)),
@@ -39,10 +53,11 @@ at::Tensor sinusoid(const OpCall& call) {
           .mul_(-std::log(1e4) / static_cast<double>(std::max<std::int64_t>(1, half - 1)))
           .exp_();
   const at::Tensor angle =
-      at::arange(x.size(2), options).add_(call.node.attribute("first")).unsqueeze(1) * rate;
-  at::Tensor table = at::cat({angle.sin(), angle.cos()}, 1);
-  if (table.size(1) < x.size(3)) table = at::constant_pad_nd(table, {0, x.size(3) - table.size(1)});
-  return x + table.narrow(1, 0, x.size(3)).to(x.scalar_type());
+      (numbers_of(call) + call.node.attribute("first")).to(at::kFloat).unsqueeze(-1) * rate;
+  at::Tensor table = at::cat({angle.sin(), angle.cos()}, -1);
+  if (table.size(-1) < x.size(3))
+    table = at::constant_pad_nd(table, {0, x.size(3) - table.size(-1)});
+  return x + table.narrow(-1, 0, x.size(3)).to(x.scalar_type());
 }
 
 at::Tensor rotary(const OpCall& call) {
@@ -53,8 +68,8 @@ at::Tensor rotary(const OpCall& call) {
       at::arange(size / 2, options)
           .mul_(-2 * std::log(call.node.reals.at("base")) / static_cast<double>(size))
           .exp_();
-  // [length, 1, size / 2], for all heads
-  const at::Tensor angle = (at::arange(x.size(2), options).unsqueeze(1) * rate).unsqueeze(1);
+  // [..., length, 1, size / 2], for all heads
+  const at::Tensor angle = (numbers_of(call).to(at::kFloat).unsqueeze(-1) * rate).unsqueeze(-2);
   const at::Tensor cosine = angle.cos().to(x.scalar_type()), sine = angle.sin().to(x.scalar_type());
   const auto halves = x.unflatten(3, {heads, size}).chunk(2, -1);
   return at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine}, -1)

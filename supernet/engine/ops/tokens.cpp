@@ -29,6 +29,16 @@ at::Tensor patch_embedding(const OpCall& call) {
   return y.view({x.size(0), x.size(1), rows * columns, weight.size(1)});
 }
 
+at::Tensor concatenate_length(const OpCall& call) {
+  return at::cat(call.inputs.first(static_cast<std::size_t>(call.node.attribute("count"))), 2);
+}
+
+const core::Registered kJoinedEntry{op_kernels(), "concatenate_length", "at::cat",
+                                    concatenate_length};
+const core::Registered kAppendedEntry{op_kernels(), "append_length", "at::cat",
+                                      [](const OpCall& call) {
+                                        return at::cat({call.inputs[0], call.inputs[1]}, 2);
+                                      }};
 const core::Registered kMaskEntry{op_kernels(), "token_mask", "tokens that are not 0", token_mask};
 const core::Registered kMeanEntry{op_kernels(), "mean_tokens", "mean over positions", mean_tokens};
 const core::Registered kFirstEntry{op_kernels(), "first_token", "the first position",

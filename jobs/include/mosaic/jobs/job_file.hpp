@@ -51,7 +51,8 @@ struct RankFile {
   // ... or networks trained alone.
   std::int64_t truth_seeds = 3;
   tasks::Split truth_split = tasks::Split::test;
-  bool all_examples = true;  ///< train them on the training and the validation examples
+  std::string truth_metric = {};  ///< of the task, or "loss"; empty: the task's leading one
+  bool all_examples = true;       ///< train them on the training and the validation examples
   supernet::TrainSettings truth;
 
   void visit(core::Visitor& v);  ///< the keys of [rank] itself

@@ -29,6 +29,11 @@ struct OpSpec {
   bool is_view = false;
   /// Inputs commute, and dead inputs are dropped rather than filled with zeros (sums).
   bool drops_dead_inputs = false;
+  /// What it makes of sequences [length, ...], a position at a time: does its result there depend
+  /// on its inputs there alone (`alone`), on which position it is as well (`numbered`: it takes the
+  /// numbers as a last input, int64 [length], where they are not 0, 1, ...), or on other positions?
+  enum class Position { others, alone, numbered };
+  Position position = Position::others;
 };
 
 /// `const core::Registered kEntry{ops(), "relu", "max(x, 0)", OpSpec{...}};`

@@ -28,6 +28,9 @@ struct TaskShape {
   Symbols typical;
   /// What a position gives is of the next one: it must not see those after it.
   bool causal = false;
+  /// The input that a network writes itself where it is used, token by token: the output at a
+  /// position is the next token of it. Empty: none.
+  std::string written = {};
   bool operator==(const TaskShape&) const = default;
 };
 
@@ -79,5 +82,19 @@ struct TokenShape {
 };
 /// Of text_task() where there is no task. Throws UnfitTask for a task of another kind.
 TokenShape token_shape(const TaskShape& task);
+
+/// Translation: inputs "source" [source_length] and "target" [target_length], tokens of one
+/// vocabulary where 0 is padding, and a logit for each token that may be the next one of the
+/// target.
+TaskShape translation_task(std::int64_t vocabulary = 8000, std::int64_t source_length = 30,
+                           std::int64_t target_length = 30);
+
+/// What spaces of encoders and decoders need to know of a task.
+struct TranslationShape {
+  Port source, target;
+  std::int64_t vocabulary = 0;
+};
+/// Of translation_task() where there is no task. Throws UnfitTask for a task of another kind.
+TranslationShape translation_shape(const TaskShape& task);
 
 }  // namespace mosaic::spaces

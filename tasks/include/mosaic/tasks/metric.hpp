@@ -36,6 +36,9 @@ struct MetricType {
   bool maximise = false;
   std::function<std::unique_ptr<Metric>()> make;
   std::string title = {};  ///< as people call it, where that is not the name
+  /// Of what the network writes (Task::writing()): add() is given that, int64 [batch, length]
+  /// padded with 0, instead of outputs. Costs many passes, so it is asked for by name.
+  bool of_written = false;
 };
 
 /// The mean of a number an example, times `scale`, with its standard error.

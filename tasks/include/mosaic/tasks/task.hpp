@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,10 @@ struct TaskSettings {
   std::int64_t vocabulary = 8000;  ///< tokens at most, learned from the training split
   std::string tokenizer = {};      ///< a SentencePiece model instead
   std::int64_t longest = 128;      ///< tokens of an example; longer ones are cut
+  // Of translation:
+  std::string source = {}, target = {};  ///< endings of the files: "en", "de"
+  std::int64_t beam = 4;                 ///< hypotheses kept while a translation is written
+  double length_penalty = 1;             ///< 0: short translations win
 
   /// The keys above but for `seed`, which is the job's.
   void visit(core::Visitor& v);
@@ -40,6 +45,22 @@ struct TaskSettings {
   static std::map<std::string, std::string> meanings();
   /// Throws core::UsageError for an unknown name or a value out of range.
   static TaskSettings read(core::Section section, std::uint64_t seed);
+};
+
+/// How a network writes one of its inputs, token by token, by beam search.
+struct Writing {
+  std::string input;  ///< what is written; the others are given
+  std::int64_t begin = 2, end = 3;
+  std::int64_t beam = 4;
+  /// Of finished hypotheses that one wins whose sum of log-probabilities over length ^ penalty (the
+  /// end counts) is greatest.
+  double length_penalty = 1;
+  /// At most so many tokens: per token of the other input that is no padding, and beside.
+  double longest_ratio = 1.2;
+  std::int64_t longest_more = 10;
+
+  /// ", beam=4, length penalty=1": what figures of what was written depend on.
+  std::string text() const;
 };
 
 /// Registered tasks are made by name; data is loaded once, checked, and kept on the device.
@@ -85,6 +106,8 @@ class Task {
   /// What it judges networks by, the one that counts most first; beside the loss. By default those
   /// that it is registered with.
   virtual std::vector<MetricType> metrics() const;
+  /// Where networks write their answers: how; what its metrics `of_written` are computed from.
+  virtual std::optional<Writing> writing() const { return {}; }
   /// How an example becomes inputs and what outputs mean, for those who deploy a network; an
   /// object.
   virtual nlohmann::json preprocessing() const;

@@ -29,7 +29,11 @@ struct SubnetInfo {
   std::string provenance;  ///< version, revision, seed, device as JSON text
 };
 
-/// Graph, weights (each slot's active part only) and normalisation statistics.
+/// Makes the slots of a graph its own: each as large as what the graph's nodes read of it together
+/// (nodes that share one may read more or less of it).
+void own_slots(spaces::Graph& graph);
+
+/// Graph, weights (of each slot what own_slots() leaves) and normalisation statistics.
 class Subnet {
  public:
   Subnet(spaces::Graph graph, std::map<std::string, at::Tensor> weights, NormStats stats,
@@ -42,6 +46,8 @@ class Subnet {
 
   const spaces::Graph& graph() const { return graph_; }
   const std::map<std::string, at::Tensor>& weights() const { return weights_; }
+  /// What a node of the graph reads of them: a view of its active part.
+  at::Tensor weight(const spaces::WeightRef& ref) const;
   const NormStats& stats() const { return stats_; }
   NormStats& stats() { return stats_; }
   SubnetInfo& info() { return info_; }

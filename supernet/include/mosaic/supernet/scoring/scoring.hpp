@@ -26,11 +26,14 @@ NormStats calibrate(const std::function<void(const NamedTensors&, NormStats*)>& 
 /// tasks::all_metrics() by name.
 using Score = std::map<std::string, tasks::Estimate>;
 
-/// Over the first `examples` of a split (0: all); `forward` gives outputs [batch, ...]. Throws
-/// core::Error where the split has none.
+/// Over the first `examples` of a split (0: all); `forward` gives outputs [batch, ...]. Metrics of
+/// what a network writes are left out. Throws core::Error where the split has none.
 Score evaluate(const std::function<at::Tensor(const NamedTensors&)>& forward,
                const tasks::Task& task, tasks::Split split, std::int64_t examples,
                std::int64_t batch_size = 500);
+/// With the statistics that it has, by all metrics, or but for those of what it writes.
+Score evaluate(const Subnet& subnet, const tasks::Task& task, tasks::Split split,
+               bool written = true);
 
 /// What to score networks on.
 struct Scoring {
@@ -40,6 +43,9 @@ struct Scoring {
   /// A GPU may round what convolutions multiply to 10 bits of mantissa: narrow networks are scored
   /// several times as fast, and scores differ in the third digit.
   bool tf32 = false;
+  /// Metrics that are asked for; those of what a network writes are computed for none else. Empty:
+  /// all but those.
+  std::vector<std::string> metrics = {};
 };
 
 /// Calibrates and scores several networks side by side, each as calibrate() and evaluate() would.

@@ -1,0 +1,58 @@
+#include "text/token_metrics.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+
+#include "text/tokenizer.hpp"
+
+namespace mosaic::tasks {
+namespace {
+
+/// exp of the mean loss over all tokens that are guessed, with the error of that ratio of sums.
+class Perplexity : public Metric {
+ public:
+  void add(const at::Tensor& outputs, const NamedTensors& targets) override {
+    const at::NoGradGuard guard;
+    const auto [loss, count] = token_losses(outputs, tensor(targets, kToken), 0);
+    losses_.push_back(loss.to(at::kDouble));
+    counts_.push_back(count.to(at::kDouble));
+  }
+  Estimate result() const override {
+    if (losses_.empty()) return {};
+    const at::Tensor loss = at::cat(losses_).cpu(), count = at::cat(counts_).cpu();
+    const double all = count.sum().item<double>(), mean = loss.sum().item<double>() / all;
+    const double error = std::sqrt((loss - mean * count).square().sum().item<double>()) / all;
+    return {std::exp(mean), std::exp(mean) * error, loss.numel()};
+  }
+
+ private:
+  std::vector<at::Tensor> losses_, counts_;  ///< of each batch
+};
+
+at::Tensor share_right(const at::Tensor& outputs, const NamedTensors& targets) {
+  const at::Tensor& wanted = tensor(targets, kToken);
+  const at::Tensor asked = wanted.gt(kPadding);
+  const at::Tensor right = outputs.argmax(2).eq(wanted).logical_and(asked).sum(1);
+  return right.to(at::kDouble) / asked.sum(1).clamp_min(1);
+}
+
+}  // namespace
+
+std::pair<at::Tensor, at::Tensor> token_losses(const at::Tensor& outputs, const at::Tensor& targets,
+                                               double label_smoothing) {
+  const at::Tensor wanted = targets.masked_fill(targets.eq(kPadding), kNotAsked);
+  const at::Tensor each =
+      at::cross_entropy_loss(outputs.to(at::kFloat).flatten(0, 1), wanted.flatten(), {},
+                             at::Reduction::None, kNotAsked, label_smoothing);
+  return {each.view(targets.sizes()).sum(1), wanted.ne(kNotAsked).sum(1)};
+}
+
+std::vector<MetricType> token_metrics() {
+  return {{"perplexity", "", false, [] { return std::make_unique<Perplexity>(); }},
+          {"token_accuracy", "%", true, [] { return mean_metric(share_right, 100); },
+           "accuracy of tokens"}};
+}
+
+}  // namespace mosaic::tasks
