@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "command.hpp"
+#include "mosaic/core/config.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/tasks/task.hpp"
 #include "numbers.hpp"
@@ -12,6 +13,7 @@ namespace {
 
 struct Options {
   tasks::TaskSettings task;
+  std::vector<std::string> set;
   OutputOptions output;
 };
 
@@ -48,6 +50,20 @@ void describe(const tasks::TaskSettings& settings) {
   print_table(table, {});
 }
 
+/// With the keys of [task] that were given.
+tasks::TaskSettings settings_of(const Options& options) {
+  const auto& task = options.task;
+  std::vector<std::string> assignments{"task.name=" + task.name};
+  if (!task.path.empty()) assignments.push_back("task.path=" + task.path);
+  if (task.image_size != tasks::TaskSettings().image_size)
+    assignments.push_back("task.image_size=" + std::to_string(task.image_size));
+  for (const auto& one : options.set) assignments.push_back("task." + one);
+  auto config = core::Config::from_text("[task]\n", "--set", {}, assignments);
+  auto settings = tasks::TaskSettings::read(config.root().section("task"), 1);
+  config.finish();
+  return settings;
+}
+
 void setup(App& app) {
   auto options = std::make_shared<Options>();
   options->task.name.clear();
@@ -56,10 +72,11 @@ void setup(App& app) {
   app.add_option("--image-size", options->task.image_size, "as [task] image_size")
       ->capture_default_str()
       ->check(whole_number(1, 4096));
+  app.add_option("--set", options->set, "KEY=VALUE of [task], such as source=en; may be repeated");
   add_output_options(app, options->output);
   app.footer("Example: mosaic tasks image-folder --path pictures");
   app.callback([options] {
-    if (!options->task.name.empty()) return describe(options->task);
+    if (!options->task.name.empty()) return describe(settings_of(*options));
     db::Table table{{"name", "what it is"}, {}};
     for (const auto& name : tasks::tasks().names())
       table.rows.push_back({text_cell(name), text_cell(tasks::tasks().summary(name))});
