@@ -32,6 +32,19 @@ void follow_data(JobFile& file, const tasks::Task& task) {
   file.epochs_by_data = file.batch_size_by_data = false;
 }
 
+/// Runs a check; what is wrong is reported at the line of a key of the job file.
+template <class Check>
+void at_key(const JobFile& file, const std::string& section, const std::string& key,
+            const Check& check) {
+  try {
+    check();
+  } catch (const core::UsageError& error) {
+    auto root = core::Config::from_text(file.text, file.path, former_keys()).root();
+    throw core::UsageError(root.section(section).where(key) + ": " + error.message(),
+                           error.advice());
+  }
+}
+
 }  // namespace
 
 Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
@@ -47,18 +60,16 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
     work.task->to(work.device);
     follow_data(work.file, *work.task);
   }
-  try {
+  at_key(work.file, "space", "name", [&] {
     work.space = std::make_unique<spaces::Space>(
         spaces::Space::make(work.file.space, shape, work.file.space_options));
-  } catch (const core::UsageError& error) {
-    auto root = core::Config::from_text(work.file.text, work.file.path, former_keys()).root();
-    throw core::UsageError(root.section("space").where("name") + ": " + error.message(),
-                           error.advice());
-  }
-  if (const auto& sharing =
-          work.file.sharing)  // a split that the space does not have is refused now
+  });
+  if (const auto& sharing = work.file.sharing) {  // what the space does not have is refused now
+    at_key(work.file, "supernet", "routed",
+           [&] { (void)supernet::routed_slots(work.space->graph(), sharing->routed); });
     (void)supernet::sharing_kinds().at(sharing->kind)(work.space->graph(), 0, *sharing,
                                                       work.file.seed);
+  }
   const auto scored = [](const auto& objective) {
     return objective.measuring.evaluator == "inherited";
   };
