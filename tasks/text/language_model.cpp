@@ -18,6 +18,7 @@
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/tasks/task.hpp"
+#include "soft_losses.hpp"
 #include "text/text_files.hpp"
 #include "text/tokenizer.hpp"
 
@@ -25,7 +26,6 @@ namespace mosaic::tasks {
 namespace {
 
 const std::string kTokens = "tokens", kToken = "token";
-constexpr std::int64_t kNotAsked = -100;  ///< target of a position that is not to be guessed
 constexpr double kTestShare = 0.05;
 constexpr std::uint64_t kEpochsPerOrder = 1'000'000;
 
@@ -103,6 +103,10 @@ class LanguageModel : public Task {
                     double label_smoothing) const override {
     const auto [loss, count] = sums(outputs, tensor(targets, kToken), label_smoothing);
     return loss / count.clamp_min(1);
+  }
+  at::Tensor distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
+                                 const NamedTensors& targets, double temperature) const override {
+    return soft_losses(outputs, teacher, tensor(targets, kToken), temperature);
   }
   LossName loss_name() const override { return {"cross-entropy of a token", "nats"}; }
   nlohmann::json preprocessing() const override {
