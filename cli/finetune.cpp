@@ -20,11 +20,25 @@ void setup(App& app) {
                  "examples a step (default: 128, fewer where the data are few)")
       ->check(whole_number(2, 1 << 20));
   app.add_option("--optimizer", options->optimizer,
-                 "sgd or adamw (default: adamw for networks with attention, else sgd)")
-      ->check(one_of({"sgd", "adamw"}));
+                 "sgd, adamw or adam (default: adamw for networks with attention, else sgd)")
+      ->check(one_of({"sgd", "adamw", "adam"}));
   app.add_option("--learning-rate", options->learning_rate,
-                 "at the start; cosine to 0 (default: 0.02 of sgd, 0.0003 of adamw)")
+                 "at the start; cosine to 0 (default: 0.02 of sgd, 0.0003 of adamw and adam)")
       ->check(number(1e-9, 100));
+  app.add_option("--ema", options->ema,
+                 "end with a moving average of the weights of this decay, such as 0.999")
+      ->check(number(0, 0.999999));
+  const auto teacher =
+      app.add_option("--teacher", options->teacher, "folder of an extracted network to learn from");
+  app.add_option("--distill", options->distill, "share of the teacher in the loss")
+      ->capture_default_str()
+      ->check(number(1e-9, 1))
+      ->needs(teacher);
+  app.add_option("--distill-temperature", options->distill_temperature,
+                 "of both networks' probabilities")
+      ->capture_default_str()
+      ->check(number(0.01, 100))
+      ->needs(teacher);
   app.add_option("--path", options->path,
                  "where the data lies, if elsewhere than when the network was made");
   app.add_option("--device", options->device, "auto, cpu or cuda")

@@ -21,6 +21,7 @@
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
+#include "teacher.hpp"
 
 namespace mosaic::jobs {
 namespace {
@@ -98,13 +99,16 @@ supernet::NormStats calibrated(const supernet::Supernet& net,
 
 /// Of the weights before, and of how they are trained.
 std::string finetune_identity(const supernet::Subnet& subnet,
-                              const supernet::TrainSettings& settings) {
+                              const supernet::TrainSettings& settings,
+                              const std::string& teacher_hash) {
   core::Hasher hasher;
   hasher.add(subnet.info().hash).add(settings.epochs).add(settings.batch_size);
   hasher.add(core::format_double(settings.learning_rate)).add(subnet.device());
   if (settings.optimizer != "sgd") hasher.add(settings.optimizer);
   for (const auto& [name, weight] : subnet.weights())
     hasher.add(name).add(core::format_double(weight.to(at::kDouble).sum().item<double>()));
+  core::add_changed(hasher, settings);
+  if (!teacher_hash.empty()) hasher.add("teacher").add(teacher_hash);
   return hasher.hex();
 }
 
@@ -270,23 +274,33 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   const bool attends = std::any_of(nodes.begin(), nodes.end(),
                                    [](const auto& node) { return node.op == "attention"; });
   settings.optimizer = !options.optimizer.empty() ? options.optimizer : attends ? "adamw" : "sgd";
-  settings.learning_rate = options.learning_rate > 0       ? options.learning_rate
-                           : settings.optimizer == "adamw" ? 3e-4
-                                                           : 0.02;
+  settings.learning_rate = options.learning_rate > 0     ? options.learning_rate
+                           : settings.optimizer == "sgd" ? 0.02
+                                                         : 3e-4;
+  settings.ema = options.ema;
+  Teacher teacher;
+  if (!options.teacher.empty()) {
+    teacher = load_teacher(options.teacher, *task, device);
+    settings.teacher = options.teacher;
+    settings.distill = options.distill;
+    settings.distill_temperature = options.distill_temperature;
+  }
   core::log_info("fine-tuning " + std::to_string(settings.epochs) + " epochs, " +
                  core::with_commas(examples / settings.batch_size * settings.epochs) +
                  " steps of " + std::to_string(settings.batch_size) + " examples, " +
                  settings.optimizer + " at " + core::format_double(settings.learning_rate));
   supernet::TrainHooks hooks;
   hooks.label = "finetune";
-  hooks.identity = finetune_identity(subnet, settings);
+  hooks.identity = finetune_identity(subnet, settings, teacher.hash);
   hooks.checkpoint = options.out + "/finetune-" + hooks.identity.substr(0, 12) + ".safetensors";
   hooks.resumed = [](std::int64_t step) {
     core::log_info("fine-tuning goes on from the checkpoint at step " + std::to_string(step));
   };
   std::filesystem::create_directories(options.out);
+  const auto trainee = supernet::subnet_trainee(subnet);
+  trainee->learn_from(teacher.network);
   try {
-    supernet::train(*supernet::subnet_trainee(subnet), *task, settings, hooks);
+    supernet::train(*trainee, *task, settings, hooks);
   } catch (const core::Interrupted&) {
     throw core::Interrupted("stopped while fine-tuning",
                             "the same command goes on from the checkpoint in " + options.out);
@@ -303,7 +317,8 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
                       "lower --learning-rate (now " + core::format_double(settings.learning_rate) +
                           "); no network was written");
   subnet.info().passes +=
-      ", finetune(" + std::to_string(settings.epochs) + " epochs), calibrate(2048 examples)";
+      ", finetune(" + std::to_string(settings.epochs) + " epochs" + core::changed_text(settings) +
+      (teacher.network ? ", with a teacher" : "") + "), calibrate(2048 examples)";
   save(subnet, *task, options.out);
   std::filesystem::remove(hooks.checkpoint);
   const auto leading = task->metrics().at(0);

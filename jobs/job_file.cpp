@@ -193,6 +193,9 @@ RankFile read_rank(core::Section section, const std::string& path) {
                "networks trained on the validation examples cannot be judged by them",
                "set split = \"test\", or all_examples = false");
   rank.truth = supernet::TrainSettings::read(truth);
+  for (const auto* key : {"teacher", "distill"})
+    if (truth.has(key))
+      truth.fail(key, "networks that are trained alone learn from the task", "remove the key");
   return rank;
 }
 
@@ -242,7 +245,8 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
     core::Section section = root.section("supernet");
     job.sharing = supernet::SharingSettings::read(section);
     job.train = supernet::TrainSettings::read(section);
-    job.epochs_by_data = fresh && !section.has("epochs");
+    job.train.teacher = find_beside(job.train.teacher, path);
+    job.epochs_by_data = fresh && !section.has("epochs") && job.train.steps == 0;
     job.batch_size_by_data = fresh && !section.has("batch_size");
     checked(section, "sampler",
             [&] { supernet::samplers().at(core::parse_call(job.train.sampler).name); });

@@ -135,6 +135,7 @@ class Pipeline {
       throw core::Error("cannot make folder " + job_.folder + ": " + error.message(),
                         "set [job] folder to one you may write");
     const auto trainee = supernet::supernet_trainee(*supernet_, settings, work_.file.seed);
+    trainee->learn_from(work_.teacher());
     if (!std::filesystem::exists(checkpoint)) announce(*trainee);
     supernet::TrainHooks hooks;
     hooks.label = "train supernet";
@@ -163,15 +164,19 @@ class Pipeline {
     if (estimate.steps > 0 && estimate.steps < kFewSteps)
       core::log_warning(core::with_commas(estimate.steps) +
                         " steps are few for weights that all networks share; " +
-                        core::with_commas(supernet::kSupernetSteps) +
-                        " would be: [supernet] epochs = " +
-                        std::to_string(supernet::epochs_for(supernet::kSupernetSteps,
-                                                            work_.task->size(tasks::Split::train),
-                                                            estimate.batch_size)));
+                        core::with_commas(supernet::kSupernetSteps) + " would be: [supernet] " +
+                        as_many_as(supernet::kSupernetSteps, estimate));
     if (work_.device == "cpu" && estimate.bytes > core::available_memory())
       core::log_warning("only " + core::human_bytes(core::available_memory()) +
                         " of memory are free: a batch may be "
                         "taken in pieces; a smaller batch_size avoids that");
+  }
+
+  /// The key that makes so many steps.
+  std::string as_many_as(std::int64_t steps, const supernet::TrainEstimate& estimate) const {
+    if (work_.file.train.steps > 0) return "steps = " + std::to_string(steps);
+    const auto examples = work_.task->size(tasks::Split::train);
+    return "epochs = " + std::to_string(supernet::epochs_for(steps, examples, estimate.batch_size));
   }
 
   // ---- measure

@@ -138,6 +138,7 @@ class Plan {
     }
     const auto trainee =
         supernet::supernet_trainee(*supernet_, work_->file.train, work_->file.seed);
+    trainee->learn_from(work_->teacher());
     add_training("training", *trainee, *work_->task, work_->file.train, 1,
                  supernet::trained_steps(checkpoint, work_->training_identity()));
   }
@@ -334,12 +335,14 @@ void plan_scores(Plan& plan, const RankRecords& records) {
   }
   const auto path = supernets_path(plan.job().folder);
   const auto steps = supernet::trained_steps(path, records.supernets_identity());
-  if (supernet::training_complete(path))
+  if (supernet::training_complete(path)) {
     plan.add("supernets", "done: " + path);
-  else
-    plan.add_training("supernets",
-                      *supernet::supernet_trainee(members, work.file.train, work.file.seed, orders),
-                      *work.task, work.file.train, 1, steps);
+  } else {
+    const auto trainee =
+        supernet::supernet_trainee(members, work.file.train, work.file.seed, orders);
+    trainee->learn_from(work.teacher());
+    plan.add_training("supernets", *trainee, *work.task, work.file.train, 1, steps);
+  }
   const auto scoring = records.how_to_score(tasks::Split::validation, work.file.rank->examples);
   plan.add_timed(
       "scoring",

@@ -160,6 +160,7 @@ class Ranking {
     }
     const auto trainee =
         supernet::supernet_trainee(members, work_.file.train, work_.file.seed, orders);
+    trainee->learn_from(work_.teacher());
     supernet::TrainHooks hooks;
     hooks.label = std::to_string(members.size()) + " supernets";
     hooks.checkpoint = supernets_path(job_.folder);
@@ -266,8 +267,10 @@ class Ranking {
     result.truth_unit = records_.truth_metric().unit;
     result.truth_higher_is_better = records_.truth_metric().maximise;
     result.truth = tasks::to_string(rank_.truth_split) + " " + records_.truth_metric().name +
-                   " after " + std::to_string(rank_.truth.epochs) + " epochs alone, " +
-                   std::to_string(rank_.truth_seeds) + " seeds";
+                   " after " +
+                   (rank_.truth.steps > 0 ? std::to_string(rank_.truth.steps) + " steps"
+                                          : std::to_string(rank_.truth.epochs) + " epochs") +
+                   " alone, " + std::to_string(rank_.truth_seeds) + " seeds";
     for (const auto& candidate : records_.candidates()) {
       std::vector<double> values;
       for (const auto seed : records_.truth_seeds())

@@ -11,7 +11,9 @@
 #include "mosaic/core/plugin.hpp"
 #include "mosaic/search/search.hpp"
 #include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/training/sampler.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
+#include "teacher.hpp"
 
 namespace mosaic::jobs {
 
@@ -32,6 +34,37 @@ void follow_data(JobFile& file, const tasks::Task& task) {
   file.epochs_by_data = file.batch_size_by_data = false;
 }
 
+/// Runs a check; what is wrong is reported at the line of a key of the job file.
+template <class Check>
+void at_key(const JobFile& file, const std::string& section, const std::string& key,
+            const Check& check) {
+  try {
+    check();
+  } catch (const core::UsageError& error) {
+    auto root = core::Config::from_text(file.text, file.path, former_keys()).root();
+    throw core::UsageError(root.section(section).where(key) + ": " + error.message(),
+                           error.advice());
+  }
+}
+
+/// Finds out who teaches, if the supernet is to learn from someone.
+void settle_teacher(JobFile& file, const spaces::Space& space, const tasks::Task& task,
+                    const std::string& device) {
+  const auto& train = file.train;
+  if (train.distill == 0) return;
+  if (train.teacher.empty()) {
+    at_key(file, "supernet", "distill", [&] {
+      if (!supernet::make_sampler(train.sampler, space)->largest_first())
+        throw core::UsageError("the steps of sampler = \"" + train.sampler +
+                                   "\" have no largest network, from which the others learn",
+                               "use sampler = \"sandwich(random=2)\", or give a teacher");
+    });
+  } else if (file.teacher_hash.empty()) {
+    at_key(file, "supernet", "teacher",
+           [&] { file.teacher_hash = load_teacher(train.teacher, task, device).hash; });
+  }
+}
+
 }  // namespace
 
 Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
@@ -47,18 +80,17 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
     work.task->to(work.device);
     follow_data(work.file, *work.task);
   }
-  try {
+  at_key(work.file, "space", "name", [&] {
     work.space = std::make_unique<spaces::Space>(
         spaces::Space::make(work.file.space, shape, work.file.space_options));
-  } catch (const core::UsageError& error) {
-    auto root = core::Config::from_text(work.file.text, work.file.path, former_keys()).root();
-    throw core::UsageError(root.section("space").where("name") + ": " + error.message(),
-                           error.advice());
-  }
-  if (const auto& sharing =
-          work.file.sharing)  // a split that the space does not have is refused now
+  });
+  if (const auto& sharing = work.file.sharing) {  // what the space does not have is refused now
+    at_key(work.file, "supernet", "routed",
+           [&] { (void)supernet::routed_slots(work.space->graph(), sharing->routed); });
     (void)supernet::sharing_kinds().at(sharing->kind)(work.space->graph(), 0, *sharing,
                                                       work.file.seed);
+    settle_teacher(work.file, *work.space, *work.task, work.device);
+  }
   const auto scored = [](const auto& objective) {
     return objective.measuring.evaluator == "inherited";
   };
@@ -92,13 +124,14 @@ JobFile begun_file(const db::Reader& database, const db::Job& job) {
   const auto begun = nlohmann::json::parse(*kept);
   begun.at("epochs").get_to(file.train.epochs);
   begun.at("batch_size").get_to(file.train.batch_size);
+  file.teacher_hash = begun.value("teacher", "");
   return file;
 }
 
 void keep_begun(db::Database& database, const db::Job& job, const JobFile& file) {
   if (!file.sharing) return;
-  const nlohmann::json begun = {{"epochs", file.train.epochs},
-                                {"batch_size", file.train.batch_size}};
+  nlohmann::json begun = {{"epochs", file.train.epochs}, {"batch_size", file.train.batch_size}};
+  if (!file.teacher_hash.empty()) begun["teacher"] = file.teacher_hash;
   database.save_state(job.id, kBegun, begun.dump());
 }
 
@@ -118,7 +151,18 @@ std::string Workplace::training_identity() const {
   if (trained_device == "cpu") hasher.add(supernet::threads());
   core::add_changed(hasher, file.train);
   if (file.task) core::add_changed(hasher, *file.task);
+  if (!file.teacher_hash.empty()) hasher.add("teacher").add(file.teacher_hash);
   return hasher.hex();
+}
+
+std::shared_ptr<const supernet::Subnet> Workplace::teacher() const {
+  if (file.train.teacher.empty()) return nullptr;
+  auto found = load_teacher(file.train.teacher, *task, device);
+  if (found.hash != file.teacher_hash)
+    throw core::Error(
+        "the teacher in " + file.train.teacher + " is not the network that the job began with",
+        "restore that network, or begin a new job");
+  return std::move(found.network);
 }
 
 std::unique_ptr<supernet::Supernet> Workplace::make_supernet() const {

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "soft_losses.hpp"
+
 namespace mosaic::tasks {
 namespace {
 
@@ -65,7 +67,12 @@ at::Tensor class_losses(const at::Tensor& outputs, const NamedTensors& targets,
   const auto type = outputs.scalar_type();
   const bool narrow = type == at::kHalf || type == at::kBFloat16;
   return at::cross_entropy_loss(narrow ? outputs.to(at::kFloat) : outputs, tensor(targets, kClass),
-                                {}, at::Reduction::None, -100, label_smoothing);
+                                {}, at::Reduction::None, kNotAsked, label_smoothing);
+}
+
+at::Tensor class_distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
+                                     const NamedTensors& targets, double temperature) {
+  return soft_losses(outputs, teacher, tensor(targets, kClass), temperature);
 }
 
 at::Tensor class_gradient_norms(const at::Tensor& outputs, const NamedTensors& targets) {

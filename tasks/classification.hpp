@@ -13,6 +13,9 @@ inline const char* const kClass = "class";
 /// Cross-entropy of each example, float32 [batch].
 at::Tensor class_losses(const at::Tensor& outputs, const NamedTensors& targets,
                         double label_smoothing);
+/// Task::distillation_losses() of such tasks.
+at::Tensor class_distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
+                                     const NamedTensors& targets, double temperature);
 /// ||softmax(z) - onehot(y)|| of each example, float32 [batch].
 at::Tensor class_gradient_norms(const at::Tensor& outputs, const NamedTensors& targets);
 

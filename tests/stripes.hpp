@@ -69,6 +69,12 @@ class Stripes : public tasks::Task {
     return at::cross_entropy_loss(outputs, tasks::tensor(targets, "class"), {}, at::Reduction::None,
                                   -100, label_smoothing);
   }
+  at::Tensor distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
+                                 const tasks::NamedTensors&, double temperature) const override {
+    return (at::softmax(teacher / temperature, 1) * at::log_softmax(outputs / temperature, 1))
+               .sum(1) *
+           (-temperature * temperature);
+  }
   std::vector<tasks::MetricType> metrics() const override { return type_metrics(); }
 
   /// "accuracy".

@@ -186,11 +186,18 @@ Groups with_share(const spaces::SuperGraph& graph, Groups groups, double share,
   return kept;
 }
 
+/// Slots without a group are a node's own where they are named.
+std::string node_of(const spaces::Slot& slot) { return slot.name.substr(0, slot.name.rfind('.')); }
+
 std::unique_ptr<Sharing> make_layer_wise(const spaces::SuperGraph& graph, std::size_t features,
                                          const SharingSettings& settings, std::uint64_t seed) {
   Groups groups;
-  for (const auto& slot : graph.slots)
-    groups.of_slot.push_back(slot.group.empty() ? -1 : groups.add(slot.group));
+  const auto routed = routed_slots(graph, settings.routed);
+  for (std::size_t i = 0; i < graph.slots.size(); ++i) {
+    const auto& slot = graph.slots[i];
+    groups.of_slot.push_back(routed[i] ? groups.add(slot.group.empty() ? node_of(slot) : slot.group)
+                                       : -1);
+  }
   return std::make_unique<LayerWise>(with_share(graph, std::move(groups), settings.share, seed),
                                      static_cast<std::int64_t>(features), settings, seed);
 }
@@ -199,14 +206,9 @@ std::unique_ptr<Sharing> make_neuron_wise(const spaces::SuperGraph& graph, std::
                                           const SharingSettings& settings, std::uint64_t seed) {
   Groups groups;
   std::vector<std::int64_t> outputs;
-  for (const auto& slot : graph.slots) {
-    if (slot.group.empty()) {
-      groups.of_slot.push_back(-1);
-      continue;
-    }
-    const int group = groups.add(slot.name.substr(0, slot.name.rfind('.')));
-    groups.of_slot.push_back(group);
-  }
+  const auto routed = routed_slots(graph, settings.routed);
+  for (std::size_t i = 0; i < graph.slots.size(); ++i)
+    groups.of_slot.push_back(routed[i] ? groups.add(node_of(graph.slots[i])) : -1);
   groups = with_share(graph, std::move(groups), settings.share, seed);
   outputs.resize(groups.names.size());
   for (std::size_t slot = 0; slot < graph.slots.size(); ++slot)

@@ -2,6 +2,7 @@
 #include <functional>
 #include <utility>
 
+#include "mosaic/core/error.hpp"
 #include "mosaic/supernet/sharing/sharing.hpp"
 
 namespace mosaic::supernet {
@@ -46,6 +47,21 @@ void read_partition(core::Section& section, SharingSettings& settings) {
   settings.split_by = std::exchange(split, "");
 }
 
+/// A text, or a list of texts, as one.
+std::string read_routed(core::Section& section) {
+  std::string names;
+  try {
+    names = section.string("routed", "all");
+  } catch (const core::UsageError&) {
+    names = core::join(section.strings("routed", {}));
+  }
+  if (core::trim(names).empty())
+    section.fail("routed", "no slot is named",
+                 "use \"all\", \"ffn\", or names such as \"layer*.ffn.*\"; without mixing: "
+                 "sharing = \"plain\"");
+  return names;
+}
+
 }  // namespace
 
 void GrowthSettings::visit(core::Visitor& v) {
@@ -79,10 +95,12 @@ SharingSettings SharingSettings::read(core::Section section) {
     for (const auto& setting : core::listed(GrowthSettings())) keys.push_back(setting.key);
     refuse(section, keys, "grown");
   }
-  if (mixture)
+  if (mixture) {
     read("mixed_share", settings.share, {0, 1});
-  else
-    refuse(section, {"mixed_share"}, "layer-wise");
+    settings.routed = read_routed(section);
+  } else {
+    refuse(section, {"mixed_share", "routed"}, "layer-wise");
+  }
   if (kind == "plain" || kind == "grown") settings.copies = 1;
   read("copies", settings.copies, {1, 64});
   read("hidden", settings.hidden, {1, 65536});
@@ -99,6 +117,7 @@ void SharingSettings::add_first(core::Hasher& hasher) const {
 void SharingSettings::add_changed(core::Hasher& hasher) const {
   if (!split.empty()) hasher.add("split").add(split);
   if (share != 1) hasher.add("share").add(core::format_double(share));
+  if (routed != "all") hasher.add("routed").add(routed);
   if (split_at.empty()) return;
   hasher.add("turns").add(split_by).add(split_repeats).add(restart ? 1 : 0);
   for (const double at : split_at) hasher.add(core::format_double(at));

@@ -70,7 +70,8 @@ CheckpointHeader load_checkpoint(const std::string& path, const NamedTensors& pa
   expect(header, path, identity);
   at::NoGradGuard guard;
   for (const auto& [name, tensor] : parameters) {
-    const auto found = file.tensors.find(name);
+    auto found = optimizer ? file.tensors.end() : file.tensors.find(average_name(name));
+    if (found == file.tensors.end()) found = file.tensors.find(name);
     if (found == file.tensors.end() || !copy_stored(found->second, tensor))
       throw core::Error(path + " lacks the tensor '" + name + "' in the expected shape",
                         "train again");

@@ -25,8 +25,8 @@ CheckpointHeader read_header(const std::string& path);
 
 void save_checkpoint(const std::string& path, const NamedTensors& parameters,
                      const Optimizer& optimizer, const CheckpointHeader& header);
-/// Reads parameters (and the optimiser's state, where one is given). Throws core::Error for a
-/// damaged or foreign file or one of another identity.
+/// Reads parameters and the optimiser's state; without one, the averages of parameters where there
+/// are any. Throws core::Error for a damaged or foreign file or one of another identity.
 CheckpointHeader load_checkpoint(const std::string& path, const NamedTensors& parameters,
                                  Optimizer* optimizer, const std::string& identity);
 

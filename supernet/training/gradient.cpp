@@ -99,16 +99,20 @@ void PassResult::give(const std::vector<Parameter>& parameters) const {
 /// A pass that was recorded, with the tensors it reads and writes.
 class RecordedPass {
  public:
+  /// `taught`: a tensor that stays, and that other passes may write to between replays.
   template <class Compute>
-  RecordedPass(std::shared_ptr<const void> held, const tasks::Batch& batch, Recording::Pool pool,
-               const at::Generator& random, const Compute& compute)
+  RecordedPass(std::shared_ptr<const void> held, const tasks::Batch& batch,
+               const at::Tensor& taught, Recording::Pool pool, const at::Generator& random,
+               const Compute& compute)
       : held_(std::move(held)),
         batch_{cloned(batch.inputs), cloned(batch.targets)},
-        recording_([&] { result_ = compute(batch_); }, pool, random) {}
+        taught_(taught),
+        recording_([&] { result_ = compute(batch_, taught_); }, pool, random) {}
 
-  PassResult replay(const tasks::Batch& batch) {
+  PassResult replay(const tasks::Batch& batch, const at::Tensor& taught) {
     copy(batch.inputs, batch_.inputs);
     copy(batch.targets, batch_.targets);
+    if (taught_.defined()) taught_.copy_(taught);
     recording_.replay();
     return result_;
   }
@@ -125,6 +129,7 @@ class RecordedPass {
 
   std::shared_ptr<const void> held_;
   tasks::Batch batch_;
+  at::Tensor taught_;  ///< undefined: nobody teaches
   PassResult result_;
   Recording recording_;
 };
@@ -134,7 +139,11 @@ bool uses_bfloat16(const TrainSettings& settings, const std::string& device) {
 }
 
 GradientSettings gradient_settings(const TrainSettings& settings, const std::string& device) {
-  return {settings.label_smoothing, uses_bfloat16(settings, device), settings.replay};
+  return {.label_smoothing = settings.label_smoothing,
+          .bfloat16 = uses_bfloat16(settings, device),
+          .replay = settings.replay,
+          .distill = settings.distill,
+          .temperature = settings.distill_temperature};
 }
 
 Gradients::Gradients(Trainee& trainee, const tasks::Task& task, const GradientSettings& settings)
@@ -152,6 +161,7 @@ void Gradients::seed(std::int64_t step) {
 void Gradients::forget() {
   const bool any = !recorded_.empty();
   recorded_.clear();
+  taught_.clear();
   seen_.clear();
   if (any) release_unused_memory(trainee_.device());
 }
@@ -163,28 +173,72 @@ bool Gradients::stop_recording() {
   return any;
 }
 
-PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& batch,
-                          double share) {
+PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
+                          const at::Tensor& taught) {
   constexpr std::size_t kMostRecorded = 128;
-  if (!settings_.replay || !can_record(trainee_.device())) return compute(genotype, batch, share);
+  if (!settings_.replay || !can_record(trainee_.device()))
+    return compute(genotype, batch, share, taught);
   std::string key = trainee_.key(genotype) + " x " + std::to_string(share);
+  if (taught.defined()) key += " taught";
   for (const auto* tensors : {&batch.inputs, &batch.targets})
     for (const auto& [name, tensor] : *tensors)
       for (const auto size : tensor.sizes()) key += " " + std::to_string(size);
   if (const auto found = recorded_.find(key); found != recorded_.end())
-    return found->second->replay(batch);
+    return found->second->replay(batch, taught);
   if (recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
-    return compute(genotype, batch, share);
+    return compute(genotype, batch, share, taught);
   if (recorded_.empty()) pool_ = Recording::make_pool();
+  at::Tensor
+      shared;  // by all recordings: a copy for each of logits of tokens would fill the memory
+  if (taught.defined()) {
+    shared = taught_[taught.sizes().vec()];
+    if (!shared.defined()) shared = taught_[taught.sizes().vec()] = at::empty_like(taught);
+    shared.copy_(taught);
+  }
   auto& made = recorded_[key];
   made = std::make_unique<RecordedPass>(
-      trainee_.hold(genotype), batch, pool_, random_,
-      [&](const tasks::Batch& fixed) { return compute(genotype, fixed, share); });
-  return made->replay(batch);
+      trainee_.hold(genotype), batch, shared, pool_, random_,
+      [&](const tasks::Batch& fixed, const at::Tensor& fixed_taught) {
+        return compute(genotype, fixed, share, fixed_taught);
+      });
+  return made->replay(batch, taught);
+}
+
+void Gradients::run_all(const std::vector<spaces::Genotype>& architectures,
+                        const tasks::Batch& batch, double share,
+                        const std::function<void(const spaces::Genotype&)>& before,
+                        const std::function<void(const PassResult&)>& after) {
+  at::Tensor taught;
+  const bool distills = settings_.distill > 0;
+  if (distills && trainee_.teacher()) taught = teach(*trainee_.teacher(), batch);
+  for (const auto& genotype : architectures) {
+    before(genotype);
+    const auto pass = run(genotype, batch, share, taught);
+    // A copy: what a replayed pass returned is overwritten by the passes after it.
+    if (distills && !taught.defined()) taught = pass.outputs.clone();
+    after(pass);
+  }
+}
+
+at::Tensor Gradients::teach(const Subnet& teacher, const tasks::Batch& batch) const {
+  const at::NoGradGuard guard;
+  const auto in_bfloat16 = autocast(settings_.bfloat16);
+  const auto& orders = trainee_.orders();
+  // Networks that see the same batches learn the same.
+  const bool alike = std::all_of(orders.begin(), orders.end(),
+                                 [&](std::int64_t order) { return order == orders[0]; });
+  NamedTensors inputs;
+  for (const auto& [name, tensor] : batch.inputs)
+    inputs.emplace_back(name, alike ? tensor.select(0, 0) : tensor.flatten(0, 1));
+  const at::Tensor outputs = teacher.forward(inputs).to(at::kFloat);
+  if (!alike || orders.size() == 1) return outputs;
+  auto sizes = outputs.sizes().vec();
+  sizes.insert(sizes.begin(), static_cast<std::int64_t>(orders.size()));
+  return outputs.unsqueeze(0).expand(sizes).flatten(0, 1);
 }
 
 PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Batch& batch,
-                              double share) {
+                              double share, const at::Tensor& taught) {
   PassResult result;
   at::Tensor loss;
   {
@@ -197,8 +251,16 @@ PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Bat
     const auto targets = flattened(batch.targets);
     // The mean over a network's examples, summed over networks: each has the gradient of its own
     // loss.
-    loss = task_.losses(all, targets, settings_.label_smoothing).sum() *
-           (share / static_cast<double>(values.size(1)));
+    at::Tensor each = task_.losses(all, targets, settings_.label_smoothing);
+    if (taught.defined()) {
+      const at::Tensor soft =
+          task_.distillation_losses(all, taught, targets, settings_.temperature);
+      if (!soft.defined())
+        throw core::UsageError("task '" + task_.name() + "' does not offer distillation",
+                               "train without distill");
+      each = (1 - settings_.distill) * each + settings_.distill * soft;
+    }
+    loss = each.sum() * (share / static_cast<double>(values.size(1)));
     for (const auto& own : outputs.losses)
       loss = loss + own.value.to(at::kFloat).flatten(1).mean(1).sum() * (share * own.weight);
     result.outputs = all.detach();

@@ -1,6 +1,7 @@
 /// Loss and gradients of one pass of a training step.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +31,8 @@ struct GradientSettings {
   double label_smoothing = 0;
   bool bfloat16 = false;  ///< forward passes in bfloat16 (GPU); weights and gradients are float32
   bool replay = true;
+  double distill = 0;  ///< TrainSettings::distill, of passes that are given a teacher's outputs
+  double temperature = 1;
 };
 
 /// Do forward passes run in bfloat16 on this device?
@@ -51,15 +54,25 @@ class Gradients {
   void seed(std::int64_t step);
   /// Gradients of `share` times the loss: the mean over a network's examples, and its auxiliary
   /// losses, summed over networks. `batch`: see training_batch(). What a replayed pass returned is
-  /// overwritten by its next run.
-  PassResult run(const spaces::Genotype& genotype, const tasks::Batch& batch, double share);
+  /// overwritten by its next run. `taught`: a teacher's outputs, float32 [networks * batch, ...],
+  /// where there is one.
+  PassResult run(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
+                 const at::Tensor& taught = {});
+  /// The passes of a step, one after the other; each is given the outputs of its teacher: the
+  /// trainee's, or the pass of the largest network, which comes first.
+  void run_all(const std::vector<spaces::Genotype>& architectures, const tasks::Batch& batch,
+               double share, const std::function<void(const spaces::Genotype&)>& before,
+               const std::function<void(const PassResult&)>& after);
   /// Forgets what was recorded, and gives its memory back.
   void forget();
   /// The same, and records nothing from now on. Returns false where nothing was recorded.
   bool stop_recording();
 
  private:
-  PassResult compute(const spaces::Genotype& genotype, const tasks::Batch& batch, double share);
+  PassResult compute(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
+                     const at::Tensor& taught);
+  /// Outputs of the trainee's teacher, as run() takes them.
+  at::Tensor teach(const Subnet& teacher, const tasks::Batch& batch) const;
 
   Trainee& trainee_;
   const tasks::Task& task_;
@@ -68,6 +81,7 @@ class Gradients {
   at::Generator random_;
   std::map<std::string, int> seen_;
   std::map<std::string, std::unique_ptr<RecordedPass>> recorded_;
+  std::map<std::vector<std::int64_t>, at::Tensor> taught_;  ///< what recorded passes read, by shape
   Recording::Pool pool_{};
 };
 

@@ -15,12 +15,16 @@ constexpr double kEpsilon = 1e-8;
 
 }  // namespace
 
+std::string average_name(const std::string& tensor) { return "average." + tensor; }
+
 Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
     : networks_(trainee.networks()),
-      adam_(settings.optimizer == "adamw"),
+      adam_(settings.optimizer != "sgd"),
+      coupled_(settings.optimizer == "adam"),
       momentum_(settings.momentum),
       beta1_(settings.beta1),
-      beta2_(settings.beta2) {
+      beta2_(settings.beta2),
+      ema_(settings.ema) {
   for (const auto& parameter : trainee.parameters()) {
     Entry entry{parameter, parameter.label(networks_),
                 parameter.decays ? settings.weight_decay : 0.0, at::zeros_like(parameter.value)};
@@ -28,6 +32,7 @@ Optimizer::Optimizer(const Trainee& trainee, const TrainSettings& settings)
       entry.second = at::zeros_like(parameter.value);
       entry.steps = at::zeros({}, parameter.value.options().dtype(at::kFloat));
     }
+    if (ema_ > 0) entry.average = parameter.value.detach().clone();
     entries_.push_back(std::move(entry));
   }
 }
@@ -56,6 +61,7 @@ void Optimizer::inherit(const Optimizer& former, const std::vector<Heritage>& he
       }
     };
     take(&Entry::first);
+    if (ema_ > 0) take(&Entry::average);
     if (!adam_) continue;
     take(&Entry::second);
     const int network = entry.parameter.networks[0];
@@ -112,9 +118,13 @@ void Optimizer::step(double learning_rate, const at::Tensor& trained) {
     }
     if (adam_) {
       at::_foreach_add_(steps, 1);
-      at::_fused_adamw_(parameters, gradients, first, second, {}, steps, rate, beta1_, beta2_,
-                        decay, kEpsilon,
-                        /*amsgrad=*/false, /*maximize=*/false);
+      constexpr bool kAmsgrad = false, kMaximize = false;
+      if (coupled_)
+        at::_fused_adam_(parameters, gradients, first, second, {}, steps, rate, beta1_, beta2_,
+                         decay, kEpsilon, kAmsgrad, kMaximize);
+      else
+        at::_fused_adamw_(parameters, gradients, first, second, {}, steps, rate, beta1_, beta2_,
+                          decay, kEpsilon, kAmsgrad, kMaximize);
     } else {
       at::_fused_sgd_(parameters, gradients, first, decay, momentum_, rate,
                       /*dampening=*/0.0,
@@ -128,6 +138,25 @@ void Optimizer::step(double learning_rate, const at::Tensor& trained) {
   }
 }
 
+void Optimizer::average(std::int64_t step) {
+  if (ema_ == 0) return;
+  at::NoGradGuard guard;
+  const auto before = static_cast<double>(step);
+  const double decay = std::min(ema_, (1 + before) / (10 + before));
+  std::vector<at::Tensor> averages, weights;
+  for (const auto& entry : entries_) {
+    averages.push_back(entry.average);
+    weights.push_back(entry.parameter.value);
+  }
+  at::_foreach_lerp_(averages, weights, 1 - decay);
+}
+
+void Optimizer::take_average() {
+  if (ema_ == 0) return;
+  at::NoGradGuard guard;
+  for (auto& entry : entries_) entry.parameter.value.copy_(entry.average);
+}
+
 void Optimizer::zero_grad() {
   for (auto& entry : entries_) entry.parameter.value.mutable_grad().reset();
 }
@@ -136,6 +165,7 @@ std::map<std::string, at::Tensor> Optimizer::state() const {
   std::map<std::string, at::Tensor> result;
   for (const auto& entry : entries_) {
     result["momentum." + entry.label] = entry.first;
+    if (ema_ > 0) result[average_name(entry.label)] = entry.average;
     if (!adam_) continue;
     result["square." + entry.label] = entry.second;
     result["steps." + entry.label] = entry.steps;

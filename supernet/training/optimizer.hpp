@@ -1,5 +1,5 @@
-/// SGD and AdamW over LibTorch's fused kernels, with state that can be written to a checkpoint by
-/// name.
+/// SGD, AdamW and Adam over LibTorch's fused kernels, and the moving average of what they train,
+/// with state that can be written to a checkpoint by name.
 #pragma once
 
 #include <map>
@@ -9,6 +9,9 @@
 #include "mosaic/supernet/training/trainee.hpp"
 
 namespace mosaic::supernet {
+
+/// What the average of a tensor is called in checkpoints.
+std::string average_name(const std::string& tensor);
 
 class Optimizer {
  public:
@@ -24,6 +27,11 @@ class Optimizer {
   /// One update of every parameter that has a gradient; the others keep weights and state. So do
   /// copies outside of the mask `trained` (Observer::trained), where there is one.
   void step(double learning_rate, const at::Tensor& trained = {});
+  /// Takes the weights into their average, after step `step` (from 0); all of them, also those that
+  /// the step did not train.
+  void average(std::int64_t step);
+  /// Makes the averages the weights. Both do nothing where none are kept.
+  void take_average();
   /// Drops the gradients, so that slots an architecture does not use are not touched.
   void zero_grad();
 
@@ -37,14 +45,16 @@ class Optimizer {
     Parameter parameter;
     std::string label;
     double weight_decay;
-    at::Tensor first;        ///< momentum, or Adam's first moment
-    at::Tensor second = {};  ///< Adam's second moment
-    at::Tensor steps = {};   ///< Adam's step count
+    at::Tensor first;         ///< momentum, or Adam's first moment
+    at::Tensor second = {};   ///< Adam's second moment
+    at::Tensor steps = {};    ///< Adam's step count
+    at::Tensor average = {};  ///< of the weights
   };
   std::vector<Entry> entries_;
   std::size_t networks_;  ///< trained side by side
   bool adam_;
-  double momentum_, beta1_, beta2_;
+  bool coupled_;  ///< Adam: does decay go through its moments?
+  double momentum_, beta1_, beta2_, ema_;
 };
 
 }  // namespace mosaic::supernet

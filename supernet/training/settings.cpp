@@ -8,7 +8,7 @@ void TrainSettings::visit(core::Visitor& v) {
   using core::kFirst, core::kNotIdentity;
   v("epochs", epochs, {1, 100'000}, kFirst);
   v("batch_size", batch_size, {2, 1 << 20}, kFirst);
-  v("optimizer", optimizer, {"sgd", "adamw"}, kFirst);
+  v("optimizer", optimizer, {"sgd", "adamw", "adam"}, kFirst);
   v("precision", precision, {"auto", "float32", "bfloat16"}, kFirst);
   v("sampler", sampler, {}, kFirst);
   v("learning_rate", learning_rate, {0, 100}, kFirst);
@@ -20,6 +20,12 @@ void TrainSettings::visit(core::Visitor& v) {
   v("schedule", schedule, {"cosine", "inverse-sqrt", "constant"});
   v("beta1", beta1, {0, 0.9999});
   v("beta2", beta2, {0, 0.99999});
+  v("steps", steps, {1, 1'000'000'000});
+  v("warmup_steps", warmup_steps, {1, 1'000'000'000});
+  v("ema", ema, {0, 0.999999});
+  v("distill", distill, {0, 1});
+  v("distill_temperature", distill_temperature, {0.01, 100});
+  v("teacher", teacher, {}, kNotIdentity);  // its content is in the identity, wherever it lies
   v("autotune", autotune, kNotIdentity);
   v("replay", replay, kNotIdentity);
   v("checkpoint_minutes", checkpoint_minutes, {0, 1e6}, kNotIdentity);
@@ -27,8 +33,20 @@ void TrainSettings::visit(core::Visitor& v) {
 
 TrainSettings TrainSettings::read(core::Section section) {
   TrainSettings settings;
-  if (section.string("optimizer", settings.optimizer) == "adamw") settings.learning_rate = 2e-3;
+  if (section.string("optimizer", settings.optimizer) != "sgd") settings.learning_rate = 2e-3;
+  if (section.has("teacher")) settings.distill = 0.5;
   core::read(section, settings);
+  for (const auto& [steps, share] :
+       {std::pair("steps", "epochs"), std::pair("warmup_steps", "warmup")})
+    if (section.has(steps) && section.has(share))
+      section.fail(steps, std::string(steps) + " and " + share + " say the same thing twice",
+                   std::string("remove ") + steps + " or " + share);
+  if (!settings.teacher.empty() && settings.distill == 0)
+    section.fail("teacher", "with distill = 0 nothing is learned from a teacher",
+                 "remove one of them");
+  if (section.has("distill_temperature") && settings.distill == 0)
+    section.fail("distill_temperature", "only a training with distill has this key",
+                 "set distill to the share of the teacher in the loss, such as 0.5");
   return settings;
 }
 

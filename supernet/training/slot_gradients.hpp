@@ -20,7 +20,7 @@ class SlotGradients {
   /// Gradients of the loss of each member on a batch with respect to the weights that it computes
   /// this architecture with (merged, if they are mixed), by slot: float32 [members, entries of the
   /// full slot], 0 outside of the slice; undefined where the architecture lacks the slot. The loss
-  /// is that of training.
+  /// is that of training without a teacher.
   std::vector<at::Tensor> operator()(const spaces::Genotype& genotype, const tasks::Batch& batch);
 
  private:

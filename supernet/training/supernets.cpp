@@ -33,6 +33,8 @@ class Supernets : public Trainee {
     return sampler_->draw(stream);
   }
 
+  bool largest_first() const override { return sampler_->largest_first(); }
+
   Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                   const Mode& mode) override {
     const auto program = programs_.at(genotype, mode.training, [&](const auto& compile) {

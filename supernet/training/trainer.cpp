@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <limits>
 #include <numbers>
+#include <stdexcept>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
@@ -34,7 +35,9 @@ bool is_out_of_memory(const std::exception& error) {
 /// A linear warm-up, then what the schedule says.
 double learning_rate_at(std::int64_t step, std::int64_t steps, const TrainSettings& settings) {
   const auto warm =
-      static_cast<std::int64_t>(std::ceil(settings.warmup * static_cast<double>(steps)));
+      settings.warmup_steps > 0
+          ? settings.warmup_steps
+          : static_cast<std::int64_t>(std::ceil(settings.warmup * static_cast<double>(steps)));
   if (step < warm)
     return settings.learning_rate * static_cast<double>(step + 1) / static_cast<double>(warm);
   if (settings.schedule == "constant") return settings.learning_rate;
@@ -50,6 +53,31 @@ double cost_of_restructuring(const Trainee& trainee) {
   double cost = 0;
   for (const auto& observer : trainee.observers()) cost += observer->cost_of_restructuring();
   return cost;
+}
+
+/// Steps of a training: what changes of structure cost is taken off.
+std::int64_t steps_of(const Trainee& trainee, const tasks::Task& task,
+                      const TrainSettings& settings, std::int64_t batch_size) {
+  const std::int64_t all = settings.steps > 0
+                               ? settings.steps
+                               : task.size(tasks::Split::train) / batch_size * settings.epochs;
+  return all - static_cast<std::int64_t>(cost_of_restructuring(trainee) /
+                                         static_cast<double>(batch_size));
+}
+
+/// Throws where settings contradict what is trained, and for how many steps.
+void check(const Trainee& trainee, const TrainSettings& settings, std::int64_t steps) {
+  if (settings.warmup_steps > steps)
+    throw core::UsageError("warmup_steps = " + std::to_string(settings.warmup_steps) +
+                               " are more than the " + std::to_string(steps) +
+                               " steps of the training",
+                           "lower warmup_steps, or train longer");
+  if (!settings.teacher.empty() && !trainee.teacher())
+    throw std::logic_error("who trains with a teacher gives it to the trainee");
+  if (settings.distill > 0 && !trainee.teacher() && !trainee.largest_first())
+    throw core::UsageError("distill needs a network to learn from, and the steps of sampler = \"" +
+                               settings.sampler + "\" have no largest network",
+                           "use sampler = \"sandwich(random=2)\", or give a teacher");
 }
 
 /// Lets cuDNN choose its algorithms by time, or not.
@@ -77,20 +105,24 @@ class Training {
       throw core::UsageError("training needs at least two examples a batch",
                              "raise batch_size or the task's limit");
     per_epoch_ = task.size(tasks::Split::train) / batch_size_;
-    steps_ = per_epoch_ * settings.epochs;
-    steps_ -= static_cast<std::int64_t>(cost_of_restructuring(trainee) /
-                                        static_cast<double>(batch_size_));
+    steps_ = steps_of(trainee, task, settings, batch_size_);
     for (const auto& observer : trainee.observers())
       if (!observer->restructures_at().empty()) restructuring_ = observer.get();
     if (steps_ < 1)
       throw core::UsageError("choosing where to share costs more examples than the training has",
                              "train for more epochs");
+    check(trainee, settings, steps_);
     begin();
   }
 
   void run() {
     resume();
-    if (step_ >= steps_) return;
+    if (step_ < steps_) go_on();
+    optimizer_->take_average();
+  }
+
+ private:
+  void go_on() {
     reset_window();
     if (settings_.autotune) set_autotune(true);
     const auto reset = c10::make_scope_exit([this] {
@@ -115,7 +147,6 @@ class Training {
     progress.finish();
   }
 
- private:
   void begin() {
     for (const auto& observer : trainee_.observers())
       for (auto& named : observer->begin(task_)) state_.push_back(std::move(named));
@@ -217,6 +248,7 @@ class Training {
     for (const auto& observer : trainee_.observers())
       if (const at::Tensor mask = observer->trained(); mask.defined()) trained = mask;
     optimizer_->step(learning_rate(step_), trained);
+    optimizer_->average(step_);
     optimizer_->zero_grad();
     for (const auto& observer : trainee_.observers())
       observer->after_step(trainee_, moment(step_ + 1), architectures);
@@ -235,12 +267,15 @@ class Training {
                            static_cast<double>(batch_size_) /
                            static_cast<double>(architectures.size());
       const auto targets = flattened(piece.targets);
-      for (const auto& genotype : architectures) {
-        for (const auto& observer : trainee_.observers()) observer->before_pass(now, genotype);
-        const auto pass = gradients_->run(genotype, piece, share);
-        for (const auto& metric : window_metrics_) metric->add(pass.outputs, targets);
-        sum.add(pass, pieces.size() * architectures.size() > 1);
-      }
+      gradients_->run_all(
+          architectures, piece, share,
+          [&](const spaces::Genotype& genotype) {
+            for (const auto& observer : trainee_.observers()) observer->before_pass(now, genotype);
+          },
+          [&](const PassResult& pass) {
+            for (const auto& metric : window_metrics_) metric->add(pass.outputs, targets);
+            sum.add(pass, pieces.size() * architectures.size() > 1);
+          });
       if (sum.norms.defined()) norms.push_back(sum.norms.clone());
     }
     sum.give(trainee_.parameters());
@@ -361,10 +396,12 @@ double mean_step_seconds(Trainee& trainee, const tasks::Task& task, const TrainS
   for (std::int64_t run = 0; run < 2 * kSteps; ++run) {
     const core::Stopwatch watch;
     const Moment now{run / 2, kSteps, kSteps, batch_size, task, settings};
-    for (const auto& genotype : trainee.draw(now.step)) {
-      for (const auto& observer : trainee.observers()) observer->before_pass(now, genotype);
-      (void)gradients.run(genotype, batch, 1).loss.item<double>();
-    }
+    gradients.run_all(
+        trainee.draw(now.step), batch, 1,
+        [&](const spaces::Genotype& genotype) {
+          for (const auto& observer : trainee.observers()) observer->before_pass(now, genotype);
+        },
+        [](const PassResult& pass) { (void)pass.loss.item<double>(); });
     if (run % 2 == 1) seconds += watch.seconds();
   }
   return seconds / static_cast<double>(kSteps);
@@ -382,13 +419,12 @@ TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSet
   TrainEstimate result;
   result.batch_size = std::min(settings.batch_size, task.size(tasks::Split::train));
   if (result.batch_size < 1) return result;
-  result.steps = task.size(tasks::Split::train) / result.batch_size * settings.epochs -
-                 static_cast<std::int64_t>(cost_of_restructuring(trainee) /
-                                           static_cast<double>(result.batch_size));
+  result.steps = steps_of(trainee, task, settings, result.batch_size);
+  check(trainee, settings, result.steps);
   double parameters = 0;
   for (const auto& parameter : trainee.parameters())
     parameters += static_cast<double>(parameter.value.nbytes());
-  const double copies = settings.optimizer == "adamw" ? 4 : 3;
+  const double copies = (settings.optimizer == "sgd" ? 3 : 4) + (settings.ema > 0 ? 1 : 0);
   result.disk = 2 * (copies - 1) * parameters;  // no gradients
   // Activations of every layer are kept for the backward pass: about the sum over nodes, not the
   // peak.

@@ -346,6 +346,13 @@ at::Tensor ImageClassification::output_gradient_norms(const at::Tensor& outputs,
   return class_gradient_norms(outputs, targets);
 }
 
+at::Tensor ImageClassification::distillation_losses(const at::Tensor& outputs,
+                                                    const at::Tensor& teacher,
+                                                    const NamedTensors& targets,
+                                                    double temperature) const {
+  return class_distillation_losses(outputs, teacher, targets, temperature);
+}
+
 nlohmann::json ImageClassification::preprocessing() const {
   return {{"image",
            {{"steps", preparation_},

@@ -57,6 +57,8 @@ class ImageClassification : public Task {
   /// ||softmax(z) - onehot(y)||.
   at::Tensor output_gradient_norms(const at::Tensor& outputs,
                                    const NamedTensors& targets) const override;
+  at::Tensor distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
+                                 const NamedTensors& targets, double temperature) const override;
 
  private:
   /// uint8 [count * height * width + 1, channels] (the last row is the black pixel outside of an

@@ -17,6 +17,7 @@
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/tasks/task.hpp"
+#include "soft_losses.hpp"
 #include "text/text_files.hpp"
 #include "text/token_metrics.hpp"
 #include "text/tokenizer.hpp"
@@ -57,6 +58,10 @@ class LanguageModel : public Task {
                     double label_smoothing) const override {
     const auto [loss, count] = token_losses(outputs, tensor(targets, kToken), label_smoothing);
     return loss / count.clamp_min(1);
+  }
+  at::Tensor distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
+                                 const NamedTensors& targets, double temperature) const override {
+    return soft_losses(outputs, teacher, tensor(targets, kToken), temperature);
   }
   LossName loss_name() const override { return {"cross-entropy of a token", "nats"}; }
   nlohmann::json preprocessing() const override {

@@ -127,6 +127,10 @@ class TextClassification : public Task {
                                    const NamedTensors& targets) const override {
     return class_gradient_norms(outputs, targets);
   }
+  at::Tensor distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
+                                 const NamedTensors& targets, double temperature) const override {
+    return class_distillation_losses(outputs, teacher, targets, temperature);
+  }
   nlohmann::json preprocessing() const override {
     return {{kTokens,
              {{"steps",

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "soft_losses.hpp"
 #include "text/tokenizer.hpp"
 
 namespace mosaic::tasks {
@@ -33,16 +34,20 @@ class Perplexity : public Metric {
 
 at::Tensor share_right(const at::Tensor& outputs, const NamedTensors& targets) {
   const at::Tensor& wanted = tensor(targets, kToken);
-  const at::Tensor asked = wanted.gt(kPadding);
-  const at::Tensor right = outputs.argmax(2).eq(wanted).logical_and(asked).sum(1);
-  return right.to(at::kDouble) / asked.sum(1).clamp_min(1);
+  const at::Tensor counts = wanted.gt(kPadding);
+  const at::Tensor right = outputs.argmax(2).eq(wanted).logical_and(counts).sum(1);
+  return right.to(at::kDouble) / counts.sum(1).clamp_min(1);
 }
 
 }  // namespace
 
+at::Tensor asked(const at::Tensor& targets) {
+  return targets.masked_fill(targets.eq(kPadding), kNotAsked);
+}
+
 std::pair<at::Tensor, at::Tensor> token_losses(const at::Tensor& outputs, const at::Tensor& targets,
                                                double label_smoothing) {
-  const at::Tensor wanted = targets.masked_fill(targets.eq(kPadding), kNotAsked);
+  const at::Tensor wanted = asked(targets);
   const at::Tensor each =
       at::cross_entropy_loss(outputs.to(at::kFloat).flatten(0, 1), wanted.flatten(), {},
                              at::Reduction::None, kNotAsked, label_smoothing);

@@ -11,8 +11,8 @@ namespace mosaic::tasks {
 
 /// The target of such tasks: int64 [batch, length], the token to be guessed.
 inline const char* const kToken = "token";
-/// Where nothing is guessed; padding is not guessed either.
-inline constexpr std::int64_t kNotAsked = -100;
+/// Targets with kNotAsked (soft_losses.hpp) in the place of padding, which is not guessed either.
+at::Tensor asked(const at::Tensor& targets);
 
 /// Sum of the cross-entropies of what is guessed, and how many there are: float32 and int64
 /// [batch], of logits [batch, length, vocabulary] and targets [batch, length].

@@ -18,6 +18,7 @@
 #include "mosaic/core/random.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/tasks/task.hpp"
+#include "soft_losses.hpp"
 #include "text/bleu.hpp"
 #include "text/text_files.hpp"
 #include "text/token_metrics.hpp"
@@ -139,6 +140,12 @@ class Translation : public Task {
   at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets,
                     double label_smoothing) const override {
     return token_losses(outputs, tensor(targets, kToken), label_smoothing).first / mean_tokens_;
+  }
+  at::Tensor distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
+                                 const NamedTensors& targets, double temperature) const override {
+    const at::Tensor wanted = asked(tensor(targets, kToken));
+    return soft_losses(outputs, teacher, wanted, temperature) * wanted.ne(kNotAsked).sum(1) /
+           mean_tokens_;
   }
   LossName loss_name() const override { return {"cross-entropy of a token", "nats"}; }
   std::vector<MetricType> metrics() const override {

@@ -38,6 +38,7 @@ class Wrapped : public Trainee {
     return inner_->observers();
   }
   std::vector<spaces::Genotype> draw(std::int64_t step) override { return inner_->draw(step); }
+  bool largest_first() const override { return inner_->largest_first(); }
   Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                   const Mode& mode) override {
     return inner_->forward(genotype, inputs, mode);

@@ -16,6 +16,7 @@ class Sandwich : public Sampler {
     return result;
   }
   std::size_t per_step() const override { return 2 + random_; }
+  bool largest_first() const override { return true; }
 
  private:
   const spaces::Space& space_;

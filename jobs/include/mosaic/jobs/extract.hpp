@@ -57,8 +57,13 @@ struct FinetuneOptions {
   std::string device = "auto";
   std::int64_t epochs = 0;      ///< 0: 2, and more where the data are few
   std::int64_t batch_size = 0;  ///< 0: 128, and fewer where the data are few
-  double learning_rate = 0;     ///< 0: 0.02 of sgd, 3e-4 of adamw
-  std::string optimizer = {};   ///< "sgd" or "adamw"; empty: adamw for networks with attention
+  double learning_rate = 0;     ///< 0: 0.02 of sgd, 3e-4 of adamw and adam
+  std::string optimizer =
+      {};          ///< "sgd", "adamw" or "adam"; empty: adamw for networks with attention
+  double ema = 0;  ///< these four: see supernet::TrainSettings
+  std::string teacher = {};
+  double distill = 0.5;  ///< where there is a teacher
+  double distill_temperature = 1;
 };
 struct Finetuned {
   std::string metric, unit;      ///< the task's leading one

@@ -73,6 +73,8 @@ struct JobFile {
   std::optional<tasks::TaskSettings> task;
   std::optional<supernet::SharingSettings> sharing;  ///< set if there is a [supernet]
   supernet::TrainSettings train;
+  /// Of the content of train.teacher: Workplace::open() sets it, and a job that goes on keeps it.
+  std::string teacher_hash;
   /// Keys of `train` that a new job leaves to the size of its data: Workplace::open() sets them.
   bool epochs_by_data = false, batch_size_by_data = false;
   std::vector<ObjectiveFile> objectives;

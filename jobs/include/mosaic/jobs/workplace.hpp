@@ -31,10 +31,13 @@ struct Workplace {
   /// Identity of the training: space, data, sharing, settings, seed, device kind and threads.
   std::string training_identity() const;
   std::unique_ptr<supernet::Supernet> make_supernet() const;
+  /// The network that a training learns from; null where there is none. Throws core::Error where it
+  /// is not the one that the job began with.
+  std::shared_ptr<const supernet::Subnet> teacher() const;
 };
 
 /// The file of a job as it began: with epochs and batch size as they were then, if it left them
-/// out.
+/// out, and the hash of its teacher.
 JobFile begun_file(const db::Reader& database, const db::Job& job);
 /// Keeps those of a new job.
 void keep_begun(db::Database& database, const db::Job& job, const JobFile& file);

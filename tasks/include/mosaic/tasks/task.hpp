@@ -103,6 +103,16 @@ class Task {
                                            const NamedTensors& /*targets*/) const {
     return {};
   }
+  /// How far outputs are from a teacher's, both [batch, ...], at a temperature T: T^2 times the
+  /// cross-entropy of softmax(outputs / T) to softmax(teacher / T) (Hinton et al. 2015), of what
+  /// the losses count; float32 [batch], differentiable in the outputs. Undefined: this task does
+  /// not offer it.
+  virtual at::Tensor distillation_losses(const at::Tensor& /*outputs*/,
+                                         const at::Tensor& /*teacher*/,
+                                         const NamedTensors& /*targets*/,
+                                         double /*temperature*/) const {
+    return {};
+  }
   /// What it judges networks by, the one that counts most first; beside the loss. By default those
   /// that it is registered with.
   virtual std::vector<MetricType> metrics() const;

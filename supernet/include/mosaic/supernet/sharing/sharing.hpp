@@ -120,6 +120,8 @@ struct SharingSettings {
   std::int64_t hidden = 128;
   /// Of the mixtures: share of the weights that may be mixed at all; layers are drawn at random.
   double share = 1;
+  /// Of the mixtures: the slots that are mixed at all, see routed_slots().
+  std::string routed = "all";
   /// Of `partition`: "random" (into `copies` parts; also if empty), "gene=NAME" (a part
   /// for each option of a decision), or the parts as options by number, "NAME:0,1|2,3,4", those of
   /// several decisions joined by ';' (their parts multiply). Only "random" reads `copies`.
@@ -143,6 +145,13 @@ struct SharingSettings {
   void add_first(core::Hasher& hasher) const;
   void add_changed(core::Hasher& hasher) const;
 };
+
+/// Which slots a mixture mixes, by SharingSettings::routed: "all" (those of a group), "ffn" (the
+/// linear maps of feed-forwards, as Jawahar et al. 2023 route: nodes in, gate and out of "ffn" or
+/// "mlp"), or names with wildcards,
+/// separated by commas, of slots ("layer*.ffn.in.weight"), nodes ("layer*.ffn.in") or groups
+/// ("layer0"). Throws core::UsageError for a name that fits no slot.
+std::vector<bool> routed_slots(const spaces::SuperGraph& graph, const std::string& routed);
 
 using SharingFactory =
     std::function<std::unique_ptr<Sharing>(const spaces::SuperGraph& graph, std::size_t features,

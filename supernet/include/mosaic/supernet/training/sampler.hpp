@@ -23,6 +23,8 @@ class Sampler {
   /// what has been learned.
   virtual std::vector<spaces::Genotype> draw(core::Stream& stream) const = 0;
   virtual std::size_t per_step() const = 0;
+  /// Is the first of each step the largest network of the space? It can teach the others.
+  virtual bool largest_first() const { return false; }
 
   /// Does it learn from training?
   virtual bool learns() const { return false; }

@@ -11,16 +11,19 @@ namespace mosaic::supernet {
 /// The training keys of [supernet] (or of `mosaic finetune`).
 struct TrainSettings {
   std::int64_t epochs = 4;
+  std::int64_t steps = 0;  ///< instead of `epochs`; 0: as many as these have
   std::int64_t batch_size = 128;
-  std::string optimizer = "sgd";  ///< or "adamw"
-  double learning_rate = 0.1;     ///< at batch_size, the highest
+  /// Or "adamw" (decay of the weights by themselves), "adam" (decay added to the gradients).
+  std::string optimizer = "sgd";
+  double learning_rate = 0.1;  ///< at batch_size, the highest
   /// After the warm-up: "cosine" to 0; "inverse-sqrt", as 1 / sqrt(step) (Vaswani et al. 2017);
   /// "constant".
   std::string schedule = "cosine";
   double momentum = 0.9;              ///< sgd, Nesterov
-  double beta1 = 0.9, beta2 = 0.999;  ///< adamw
+  double beta1 = 0.9, beta2 = 0.999;  ///< adamw, adam
   double weight_decay = 5e-4;         ///< convolutions and linear layers only
   double warmup = 0.05;               ///< share of the steps with linearly rising rate
+  std::int64_t warmup_steps = 0;      ///< instead of that share: so many steps; 0: the share
   double label_smoothing = 0.0;
   double clip = 5.0;               ///< largest global gradient norm; 0: off
   std::string precision = "auto";  ///< "float32", "bfloat16" (GPU); auto: bfloat16 on the GPU
@@ -28,10 +31,20 @@ struct TrainSettings {
   /// GPU: time cuDNN's algorithms and take the fastest. Results may then differ from run to run.
   bool autotune = false;
   std::string sampler = "uniform";
+  /// Decay of the exponential moving average of the weights, which is what training ends with;
+  /// before step t it is min(ema, (1 + t) / (10 + t)) at most. 0: off.
+  double ema = 0;
+  /// Share of a teacher in the loss: (1 - a) times the task's and a times
+  /// tasks::Task::distillation_losses(). The teacher is Trainee::teacher(); without one, the
+  /// largest network of each step (Yu et al. 2020, "BigNAS"), which learns from the task alone.
+  double distill = 0;
+  double distill_temperature = 1;
+  std::string teacher = {};       ///< folder of an extracted network; who trains loads it
   double checkpoint_minutes = 2;  ///< time between checkpoints (one at each epoch's end too)
 
   void visit(core::Visitor& v);
-  /// Reads its keys of the section. The default rate of adamw is another one.
+  /// Reads its keys of the section. The default rate of adamw and adam is another one, and
+  /// with a teacher the default of `distill` is a half.
   static TrainSettings read(core::Section section);
 };
 

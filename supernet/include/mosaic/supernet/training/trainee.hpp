@@ -108,9 +108,14 @@ class Trainee {
   }
   /// Of what ops draw.
   std::uint64_t seed() const { return seed_; }
+  /// A network that all learn from (TrainSettings::distill), on the same device; null: none.
+  const Subnet* teacher() const { return teacher_.get(); }
+  void learn_from(std::shared_ptr<const Subnet> teacher) { teacher_ = std::move(teacher); }
 
   /// Architectures of a step; its gradient is the mean over them. A fixed network has one.
   virtual std::vector<spaces::Genotype> draw(std::int64_t /*step*/) { return {{}}; }
+  /// Sampler::largest_first() of what is drawn.
+  virtual bool largest_first() const { return false; }
   /// Inputs [networks, batch, ...] of the entry point "forward".
   virtual Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                           const Mode& mode) = 0;
@@ -136,6 +141,9 @@ class Trainee {
   std::uint64_t seed_;
   std::vector<Parameter> parameters_;
   std::vector<std::unique_ptr<Observer>> observers_;
+
+ private:
+  std::shared_ptr<const Subnet> teacher_;
 };
 
 /// Supernets of one space and one way of sharing, on one device, which all train the same

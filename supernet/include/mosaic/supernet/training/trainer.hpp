@@ -33,11 +33,12 @@ struct TrainHooks {
 /// of an unbroken run on the same device and number of threads. A batch that does not fit in memory
 /// is halved and accumulated, with a notice. Ctrl-C writes a checkpoint, then core::Interrupted
 /// passes through. A loss that is not finite is a core::Error with advice. The last checkpoint
-/// stays.
+/// stays. Throws core::UsageError for distillation without anyone who teaches.
 void train(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
            const TrainHooks& hooks);
 
-/// What a training will cost, before it begins.
+/// What a training will cost, before it begins. Throws what train() would for settings that
+/// contradict each other.
 struct TrainEstimate {
   std::int64_t steps = 0;
   std::int64_t batch_size = 0;
