@@ -119,15 +119,18 @@ Value SpaceBuilder::conv(const std::string& name, Value x, const ConvOptions& op
   if (in.size() != 3)
     throw std::logic_error("convolution '" + full_name(name) + "' needs [channels, height, width]");
   const std::string group = group_or(options.group, name);
+  Extent in_group = in[0] / options.groups;
+  if (in_group.min() == in_group.max()) in_group = in_group.min();  // depthwise, at every width
   std::vector<WeightUse> weights{
-      weight("weight", name + ".weight", {options.out, in[0], options.kernel, options.kernel},
+      weight("weight", name + ".weight", {options.out, in_group, options.kernel, options.kernel},
              {Crop::leading, Crop::leading, Crop::centred, Crop::centred}, Init::fan_in, group)};
   if (options.bias)
     weights.push_back(
         weight("bias", name + ".bias", {options.out}, {Crop::leading}, Init::zeros, group));
-  return node(name, "conv2d", {x},
-              {{"out", options.out}, {"kernel", options.kernel}, {"stride", options.stride}},
-              std::move(weights));
+  std::map<std::string, Extent> attributes{
+      {"out", options.out}, {"kernel", options.kernel}, {"stride", options.stride}};
+  if (!identical(options.groups, 1)) attributes["groups"] = options.groups;
+  return node(name, "conv2d", {x}, std::move(attributes), std::move(weights));
 }
 
 Value SpaceBuilder::linear(const std::string& name, Value x, const LinearOptions& options) {

@@ -70,7 +70,8 @@ class Subnet(torch.nn.Module):
         w = {use["role"]: self.weight(use) for use in node.get("weights", [])}
         r = node.get("reals", {})
         if op == "conv2d":
-            return F.conv2d(x, w["weight"], w.get("bias"), a["stride"], a["kernel"] // 2)
+            return F.conv2d(x, w["weight"], w.get("bias"), a["stride"], a["kernel"] // 2,
+                            groups=a.get("groups", 1))
         if op == "linear":
             return F.linear(x, w["weight"], w.get("bias"))
         if op == "batch_norm":
@@ -89,6 +90,8 @@ class Subnet(torch.nn.Module):
             return sum(inputs[1:], x)
         if op == "multiply":
             return x * inputs[1]
+        if op == "scale":
+            return x * inputs[1][:, :, None, None]
         if op == "identity":
             return x
         if op == "zeros":
@@ -126,7 +129,8 @@ class Subnet(torch.nn.Module):
         raise NotImplementedError(f"op {op!r}: add it to mosaic_nas/subnet.py, its meaning is in supernet/engine/ops/")
 
 
-_ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh}
+_ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh, "hard_swish": F.hardswish,
+                "hard_sigmoid": F.hardsigmoid}
 
 
 def _sinusoid(x: Tensor, width: int, first: int) -> Tensor:

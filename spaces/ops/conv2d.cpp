@@ -3,6 +3,13 @@
 namespace mosaic::spaces {
 namespace {
 
+/// Only grouped convolutions say how many groups they have.
+template <class Attributes>
+auto groups_of(const Attributes& attributes) {
+  const auto found = attributes.find("groups");
+  return found == attributes.end() ? typename Attributes::mapped_type(1) : found->second;
+}
+
 /// [in, h, w] -> [out, h', w'] with padding kernel / 2, so that an odd kernel keeps the size at
 /// stride 1.
 Shape conv_shape(const Node& node, const std::vector<Shape>& inputs) {
@@ -11,20 +18,26 @@ Shape conv_shape(const Node& node, const std::vector<Shape>& inputs) {
   const Extent& kernel = node.attributes.at("kernel");
   const Extent& stride = node.attributes.at("stride");
   if ((kernel % Extent(2)).min() != 1) throw std::logic_error("kernel sizes must be odd");
+  const Extent groups = groups_of(node.attributes);
+  const Extent& out = node.attributes.at("out");
+  if (groups.min() < 1) throw std::logic_error("groups must be 1 or more");
+  if ((inputs[0][0] % groups).max() != 0 || (out % groups).max() != 0)
+    throw std::logic_error("groups must divide the channels in and out in every architecture");
   const auto side = [&](const Extent& size) {
     return window(size, kernel, stride, kernel / Extent(2));
   };
-  return {node.attributes.at("out"), side(inputs[0][1]), side(inputs[0][2])};
+  return {out, side(inputs[0][1]), side(inputs[0][2])};
 }
 
 double conv_flops(const GraphNode& node, const std::vector<Dims>& inputs, const Dims& output) {
   const double kernel = static_cast<double>(node.attribute("kernel"));
-  return elements(output) * static_cast<double>(inputs[0][0]) * kernel * kernel;
+  const double group = static_cast<double>(inputs[0][0] / groups_of(node.attributes));
+  return elements(output) * group * kernel * kernel;
 }
 
-const core::Registered kEntry{ops(), "conv2d",
-                              "2-D convolution, same padding; weight [out, in, kernel, kernel]",
-                              OpSpec{.shape = conv_shape, .flops = conv_flops}};
+const core::Registered kEntry{
+    ops(), "conv2d", "2-D convolution, same padding; weight [out, in / groups, kernel, kernel]",
+    OpSpec{.shape = conv_shape, .flops = conv_flops}};
 
 }  // namespace
 }  // namespace mosaic::spaces

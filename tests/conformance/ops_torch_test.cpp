@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
@@ -32,7 +33,8 @@ struct Given {
   }
 };
 
-/// One use of each op, built with the SpaceBuilder. A new op needs one line here.
+/// A use of each op, built with the SpaceBuilder, and more of some ("op, what differs"). A new op
+/// needs one line here.
 const std::map<std::string, std::function<Value(SpaceBuilder&, const Given&)>>& uses() {
   const auto of_patches = [](const std::string& op,
                              std::map<std::string, spaces::Extent> attributes = {},
@@ -59,6 +61,15 @@ const std::map<std::string, std::function<Value(SpaceBuilder&, const Given&)>>& 
        [](SpaceBuilder& b, const Given& in) {
          return b.conv("y", in.image, {.out = 3, .kernel = 3, .stride = 2, .bias = true});
        }},
+      {"conv2d, depthwise",
+       [](SpaceBuilder& b, const Given& in) {
+         return b.conv("y", in.image, {.out = 2, .kernel = 5, .stride = 2, .groups = 2});
+       }},
+      {"conv2d, grouped",
+       [](SpaceBuilder& b, const Given& in) {
+         const Value x = b.conv("first", in.image, {.out = 4, .kernel = 1});
+         return b.conv("y", x, {.out = 6, .kernel = 3, .groups = 2, .bias = true});
+       }},
       {"linear",
        [](SpaceBuilder& b, const Given& in) {
          return b.linear("y", b.global_avg_pool("p", in.image), {.out = 3});
@@ -84,6 +95,13 @@ const std::map<std::string, std::function<Value(SpaceBuilder&, const Given&)>>& 
        [](SpaceBuilder& b, const Given& in) { return rms_norm(b, "y", in.patches(b)); }},
       {"gelu", of_patches("gelu")},
       {"silu", of_patches("silu")},
+      {"hard_swish",
+       [](SpaceBuilder& b, const Given& in) { return b.node("y", "hard_swish", {in.image}); }},
+      {"hard_sigmoid", of_patches("hard_sigmoid")},
+      {"scale",
+       [](SpaceBuilder& b, const Given& in) {
+         return b.node("y", "scale", {in.image, b.global_avg_pool("p", in.image)});
+       }},
       {"tanh", of_patches("tanh")},
       {"multiply",
        [](SpaceBuilder& b, const Given& in) {
@@ -175,7 +193,7 @@ TEST_CASE("every op is known to the Python module that runs extracted networks")
 }
 
 TEST_CASE("every op: the kernel gives the shape that the specification infers") {
-  for (const auto& name : spaces::ops().names()) {
+  for (const auto& [name, build] : uses()) {
     INFO(name);
     const Use use(name);
     const at::Tensor y = use(random_input());
@@ -188,7 +206,7 @@ TEST_CASE("every op: the kernel gives the shape that the specification infers") 
 
 TEST_CASE("every op: gradients agree with finite differences") {
   constexpr double kStep = 1e-6;
-  for (const auto& name : spaces::ops().names()) {
+  for (const auto& [name, build] : uses()) {
     INFO(name);
     Use use(name);
     at::Tensor x = random_input();
@@ -218,6 +236,27 @@ TEST_CASE("every op: gradients agree with finite differences") {
   }
 }
 
+TEST_CASE("hard activations and scale agree with their definitions") {
+  const at::Tensor x = random_input() * 3;  // beyond both kinks too
+  const auto gate = [](double value) { return std::min(std::max(value + 3, 0.0), 6.0) / 6; };
+  const auto given = x.accessor<double, 4>();
+  const at::Tensor swish = Use("hard_swish")(x), scaled = Use("scale")(x);
+  for (int n = 0; n < 3; ++n)
+    for (int c = 0; c < 2; ++c) {
+      double mean = 0;
+      for (int i = 0; i < 36; ++i) mean += given[n][c][i / 6][i % 6] / 36;
+      for (int i = 0; i < 36; ++i) {
+        const double value = given[n][c][i / 6][i % 6];
+        REQUIRE(swish[n][c][i / 6][i % 6].item<double>() == Approx(value * gate(value)));
+        REQUIRE(scaled[n][c][i / 6][i % 6].item<double>() == Approx(value * mean));
+      }
+    }
+  const Use patches("patch_embedding"), sigmoid("hard_sigmoid");
+  const at::Tensor before = patches(x), after = sigmoid(x);
+  for (int i = 0; i < before.numel(); ++i)
+    REQUIRE(after.flatten()[i].item<double>() == Approx(gate(before.flatten()[i].item<double>())));
+}
+
 TEST_CASE("convolution, pooling and normalisation agree with naive loops") {
   const at::Tensor x = random_input();
   const auto v = x.accessor<double, 4>();
@@ -241,6 +280,25 @@ TEST_CASE("convolution, pooling and normalisation agree with naive loops") {
                 }
             REQUIRE(y[n][o][r][c].item<double>() == Approx(sum).margin(1e-12));
           }
+  }
+  SECTION("depthwise convolution, stride 2") {
+    const Use use("conv2d, depthwise");
+    const at::Tensor y = use(x);
+    const auto w = use.weights.at("y.weight").accessor<double, 4>();
+    REQUIRE(use.weights.at("y.weight").sizes() == at::IntArrayRef({2, 1, 5, 5}));
+    for (int channel = 0; channel < 2; ++channel)
+      for (int r = 0; r < 3; ++r)
+        for (int c = 0; c < 3; ++c) {
+          double sum = 0;
+          for (int kr = 0; kr < 5; ++kr)
+            for (int kc = 0; kc < 5; ++kc) {
+              const int row = 2 * r + kr - 2;
+              const int column = 2 * c + kc - 2;
+              if (row >= 0 && row < 6 && column >= 0 && column < 6)
+                sum += w[channel][0][kr][kc] * v[1][channel][row][column];
+            }
+          REQUIRE(y[1][channel][r][c].item<double>() == Approx(sum).margin(1e-12));
+        }
   }
   SECTION("average pooling does not count padding") {
     const at::Tensor y = Use("avg_pool")(x);

@@ -19,6 +19,8 @@ inline spaces::Space small_space(const std::string& name, spaces::TaskShape task
   static const std::map<std::string, std::map<std::string, std::string>> options = {
       {"resnet-elastic", {{"width", "8"}, {"blocks", "2"}}},
       {"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "2"}}},
+      {"mobilenetv3", {{"width_percent", "10"}, {"blocks", "3"}}},
+      {"resnet50", {{"width_percent", "20"}, {"more_blocks", "1"}}},
       {"vit", {{"patch", "7"}, {"layers", "5"}}},
       {"bert", {{"layers", "3"}}},
       {"gpt", {{"layers", "3"}}},

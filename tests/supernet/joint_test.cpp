@@ -102,6 +102,21 @@ TEST_CASE("NAS-Bench-201 cells of different ops train together as each would alo
   CHECK(joint_against_alone(space, genotypes, "cpu", settings) < 1e-2);
 }
 
+TEST_CASE(
+    "networks of depthwise and of elastic residual layers train together as each would alone") {
+  const auto [name, options] = GENERATE(table<std::string, std::map<std::string, std::string>>(
+      {{"mobilenetv3", {{"width_percent", "10"}, {"blocks", "3"}}},
+       {"resnet50", {{"width_percent", "10"}, {"more_blocks", "1"}}}}));
+  const auto space = spaces::Space::make(name, spaces::image_task({1, 28, 28}, 10), options);
+  core::Stream stream(3, "networks");
+  const auto genotype = space.random(stream);
+  auto settings = settings_of("float32", 0.5);
+  settings.epochs = 1;
+  settings.learning_rate = 1e-3;  // at more, rounding grows from layer to layer
+  CHECK(joint_against_alone(space, {genotype, space.random(stream), genotype}, "cpu", settings) <
+        1e-2);
+}
+
 TEST_CASE("supernets of several seeds train together as each would alone") {
   const auto task = small_task();
   const auto space = pooling_space();

@@ -111,8 +111,14 @@ at::Tensor conv2d(const OpCall& call) {
   const at::Tensor weight = call.weight("weight");
   const at::Tensor bias =
       call.weight("bias").defined() ? call.weight("bias").flatten() : at::Tensor();
+  const auto found = call.node.attributes.find("groups");
+  const std::int64_t groups = found == call.node.attributes.end() ? 1 : found->second;
   if (call.networks == 1)
-    return at::conv2d(x, weight.squeeze(0), bias, stride, kernel / 2).unsqueeze(0);
+    return at::conv2d(x, weight.squeeze(0), bias, stride, kernel / 2, 1, groups).unsqueeze(0);
+  if (groups > 1)
+    return unfolded(
+        at::conv2d(x, weight.flatten(0, 1), bias, stride, kernel / 2, 1, call.networks * groups),
+        call.networks);
   // [networks, out, in, k, k]: a group of channels each, or a block of one.
   const std::int64_t together = networks_a_group(weight);
   return unfolded(at::conv2d(x, as_one(weight, together, x.suggest_memory_format()), bias, stride,

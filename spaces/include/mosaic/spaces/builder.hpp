@@ -20,6 +20,7 @@ struct ConvOptions {
   Extent out = 0;     ///< output channels
   Extent kernel = 3;  ///< odd; smaller kernels are the centre of the largest one
   std::int64_t stride = 1;
+  Extent groups = 1;  ///< as many as channels: depthwise
   bool bias = false;
   std::string group = {};  ///< group of slots that are shared alike; empty: the enclosing scope, or
                            ///< the node's own name
