@@ -216,8 +216,8 @@ std::vector<std::uint64_t> RankRecords::truth_seeds() const {
 
 std::vector<RankRecords::Alone> RankRecords::untrained() const {
   std::vector<Alone> result;
-  for (const auto seed : truth_seeds())
-    for (std::size_t i = 0; i < candidates_.size(); ++i)
+  for (std::size_t i = 0; i < candidates_.size(); ++i)
+    for (const auto seed : truth_seeds())
       if (!truth(candidates_[i], seed)) result.push_back({i, seed});
   return result;
 }

@@ -52,7 +52,8 @@ class RankRecords {
     std::size_t network;
     std::uint64_t seed;
   };
-  /// Trainings alone whose truth is not known, seed by seed.
+  /// Trainings alone whose truth is not known, network by network: those that differ in nothing but
+  /// the seed run as one where they are trained together.
   std::vector<Alone> untrained() const;
 
   supernet::Scoring how_to_score(tasks::Split split, std::int64_t examples) const;

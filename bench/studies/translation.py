@@ -38,7 +38,7 @@ name = "translation"
 path = "{data}"
 source = "en"
 target = "de"
-vocabulary = 8000
+vocabulary = 4000
 longest = 64
 
 [supernet]
@@ -78,15 +78,13 @@ RUN = """#!/usr/bin/env bash
 # Everything at the same time; then what each arm's scores say of the truth. MOSAIC: the program.
 cd "$(dirname "$0")"
 mosaic=${MOSAIC:-mosaic}
-for seed in SEEDS; do
-  "$mosaic" rank truth$seed.toml --db truth$seed.db --only truth >truth$seed.log 2>&1 &
-done
+"$mosaic" rank truth.toml --db truth.db --only truth >truth.log 2>&1 &
 for arm in ARMS; do
   "$mosaic" rank $arm.toml --db $arm.db --only scores >$arm.log 2>&1 &
 done
 wait
 rm -f all.db*
-"$mosaic" merge all.db truth*.db $(for arm in ARMS; do echo $arm.db; done)
+"$mosaic" merge all.db truth.db $(for arm in ARMS; do echo $arm.db; done)
 for arm in ARMS; do
   for metric in bleu loss; do
     "$mosaic" rank $arm.toml --db all.db --json --set job.name=$arm-$metric --set rank.truth.metric=$metric \\
@@ -99,17 +97,13 @@ done
 def write_jobs(a):
     os.makedirs(a.out, exist_ok=True)
     data = os.path.relpath(a.data, a.out)
-    seeds = [str(seed) for seed in range(1, a.truth_seeds + 1)]
     for name, (supernet, share) in ARMS.items():
         with open(f"{a.out}/{name}.toml", "w") as f:
             f.write(job(name, data, supernet, a.epochs * share, a))
-    whole, a.truth_seeds = a.truth_seeds, 1
-    for seed in seeds:
-        with open(f"{a.out}/truth{seed}.toml", "w") as f:
-            f.write(job(f"truth{seed}", data, 'sharing = "plain"', 1, a).replace("[job]\n", f"[job]\nseed = {seed}\n"))
-    a.truth_seeds = whole
+    with open(f"{a.out}/truth.toml", "w") as f:
+        f.write(job("truth", data, 'sharing = "plain"', 1, a))
     with open(f"{a.out}/run.sh", "w") as f:
-        f.write(RUN.replace("SEEDS", " ".join(seeds)).replace("ARMS", " ".join(ARMS)))
+        f.write(RUN.replace("ARMS", " ".join(ARMS)))
     os.chmod(f"{a.out}/run.sh", 0o755)
 
 
@@ -161,10 +155,10 @@ def main():
     jobs.add_argument("--truth-seeds", type=int, default=2)
     jobs.add_argument("--together", type=int, default=10)
     jobs.add_argument("--epochs", type=float, default=60)
-    jobs.add_argument("--truth-epochs", type=int, default=30)
+    jobs.add_argument("--truth-epochs", type=int, default=24)
     jobs.add_argument("--batch", type=int, default=512)
-    jobs.add_argument("--rate", type=float, default=2e-3)
-    jobs.add_argument("--truth-rate", type=float, default=2e-3)
+    jobs.add_argument("--rate", type=float, default=1e-3)
+    jobs.add_argument("--truth-rate", type=float, default=4e-3)
     jobs.add_argument("--dropout", type=int, default=20)
     table = commands.add_parser("table")
     table.add_argument("out")
