@@ -246,6 +246,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
     job.sharing = supernet::SharingSettings::read(section);
     job.train = supernet::TrainSettings::read(section);
     job.train.teacher = find_beside(job.train.teacher, path);
+    job.begin_with = find_beside(section.string("begin_with", ""), path);
     job.epochs_by_data = fresh && !section.has("epochs") && job.train.steps == 0;
     job.batch_size_by_data = fresh && !section.has("batch_size");
     checked(section, "sampler",

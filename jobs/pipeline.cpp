@@ -134,6 +134,8 @@ class Pipeline {
     if (error)
       throw core::Error("cannot make folder " + job_.folder + ": " + error.message(),
                         "set [job] folder to one you may write");
+    supernet::Supernet* const members[] = {supernet_.get()};
+    if (!std::filesystem::exists(checkpoint)) work_.begin_training(members, job_.folder);
     const auto trainee = supernet::supernet_trainee(*supernet_, settings, work_.file.seed);
     trainee->learn_from(work_.teacher());
     if (!std::filesystem::exists(checkpoint)) announce(*trainee);

@@ -158,6 +158,8 @@ class Ranking {
       members.push_back(supernets.back().get());
       orders.push_back(static_cast<std::int64_t>(orders.size()));
     }
+    if (!std::filesystem::exists(supernets_path(job_.folder)))
+      work_.begin_training(members, job_.folder);
     const auto trainee =
         supernet::supernet_trainee(members, work_.file.train, work_.file.seed, orders);
     trainee->learn_from(work_.teacher());

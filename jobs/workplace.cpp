@@ -1,14 +1,17 @@
 #include "mosaic/jobs/workplace.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "mosaic/core/activity.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/files.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/plugin.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/search/search.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/training/sampler.hpp"
@@ -65,6 +68,27 @@ void settle_teacher(JobFile& file, const spaces::Space& space, const tasks::Task
   }
 }
 
+/// Looks at the weights that a supernet is to begin with.
+void settle_beginning(JobFile& file, const tasks::Task& task) {
+  if (file.begin_with.empty() || !file.begin_hash.empty()) return;
+  at_key(file, "supernet", "begin_with", [&] {
+    const auto path = supernet_path(file.begin_with);
+    if (!std::filesystem::exists(path))
+      throw core::UsageError(
+          file.begin_with + " holds no supernet.safetensors",
+          "name the folder of a job whose supernet was trained (results-files/JOB)");
+    // The same numbers must mean the same words.
+    for (const auto& [name, content] : task.files()) {
+      const auto there = file.begin_with + "/" + name;
+      if (!std::filesystem::exists(there) || core::read_file(there) != content)
+        throw core::UsageError(
+            "the supernet in " + file.begin_with + " was trained with another " + name,
+            "set [task] tokenizer to that file, if it is there: tokenizer = \"" + there + "\"");
+    }
+    file.begin_hash = supernet::checkpoint_content(path);
+  });
+}
+
 }  // namespace
 
 Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
@@ -90,6 +114,7 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
     (void)supernet::sharing_kinds().at(sharing->kind)(work.space->graph(), 0, *sharing,
                                                       work.file.seed);
     settle_teacher(work.file, *work.space, *work.task, work.device);
+    settle_beginning(work.file, *work.task);
   }
   const auto scored = [](const auto& objective) {
     return objective.measuring.evaluator == "inherited";
@@ -125,6 +150,7 @@ JobFile begun_file(const db::Reader& database, const db::Job& job) {
   begun.at("epochs").get_to(file.train.epochs);
   begun.at("batch_size").get_to(file.train.batch_size);
   file.teacher_hash = begun.value("teacher", "");
+  file.begin_hash = begun.value("begin_with", "");
   return file;
 }
 
@@ -132,6 +158,7 @@ void keep_begun(db::Database& database, const db::Job& job, const JobFile& file)
   if (!file.sharing) return;
   nlohmann::json begun = {{"epochs", file.train.epochs}, {"batch_size", file.train.batch_size}};
   if (!file.teacher_hash.empty()) begun["teacher"] = file.teacher_hash;
+  if (!file.begin_hash.empty()) begun["begin_with"] = file.begin_hash;
   database.save_state(job.id, kBegun, begun.dump());
 }
 
@@ -152,7 +179,24 @@ std::string Workplace::training_identity() const {
   core::add_changed(hasher, file.train);
   if (file.task) core::add_changed(hasher, *file.task);
   if (!file.teacher_hash.empty()) hasher.add("teacher").add(file.teacher_hash);
+  if (!file.begin_hash.empty()) hasher.add("begin with").add(file.begin_hash);
   return hasher.hex();
+}
+
+void Workplace::begin_training(std::span<supernet::Supernet* const> supernets,
+                               const std::string& folder) const {
+  if (task)
+    for (const auto& [name, content] : task->files())
+      core::write_file_atomic(folder + "/" + name, content);
+  if (file.begin_with.empty()) return;
+  const auto path = supernet_path(file.begin_with);
+  if (supernet::checkpoint_content(path) != file.begin_hash)
+    throw core::Error(path + " is not what it was when the job began",
+                      "restore that file, or begin a new job");
+  supernet::Begun begun;
+  for (auto* one : supernets) begun = supernet::begin_with(path, *one);
+  core::log_info("training begins with " + core::with_commas(begun.tensors) + " tensors of " + path +
+                 ", " + std::to_string(std::lround(100 * begun.share)) + "% of the weights");
 }
 
 std::shared_ptr<const supernet::Subnet> Workplace::teacher() const {

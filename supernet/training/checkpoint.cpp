@@ -91,6 +91,42 @@ std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
   return load_checkpoint(path, tensors, nullptr, identity).step;
 }
 
+Begun begin_with(const std::string& path, Supernet& supernet) {
+  const TensorFile file = load_tensors(path);
+  (void)header_of(path, file);
+  at::NoGradGuard guard;
+  Begun begun;
+  std::int64_t all = 0, given = 0;
+  const auto parameters = supernet.parameters();
+  for (const auto& [name, own] : parameters) {
+    all += own.numel();
+    auto found = file.tensors.find(average_name(name));
+    if (found == file.tensors.end()) found = file.tensors.find(name);
+    if (found == file.tensors.end()) continue;
+    at::Tensor stored = found->second;
+    if (stored.dim() == own.dim() + 1 && stored.size(0) == 1) stored = stored.squeeze(0);
+    if (stored.dim() != own.dim() || stored.sizes().slice(1) != own.sizes().slice(1)) continue;
+    if (stored.size(0) != own.size(0) && stored.size(0) != 1) continue;
+    at::Tensor target = own;
+    stored = stored.to(own.device());
+    // Copies that were all the same would leave whoever mixes them without gradient.
+    target.copy_(stored.size(0) == own.size(0) ? stored : stored + (own - own.mean(0, true)));
+    ++begun.tensors;
+    given += own.numel();
+  }
+  if (given == 0)
+    throw core::Error(path + " has no weights that fit this space",
+                      "begin with a supernet of the same space and options");
+  begun.share = static_cast<double>(given) / static_cast<double>(all);
+  return begun;
+}
+
+std::string checkpoint_content(const std::string& path) {
+  const TensorFile file = load_tensors(path);
+  (void)header_of(path, file);
+  return file.metadata.at("mosaic.content");
+}
+
 std::int64_t trained_steps(const std::string& path, const std::string& identity) {
   if (!std::filesystem::exists(path)) return 0;
   const auto header = read_header(path);

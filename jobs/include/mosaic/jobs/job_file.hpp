@@ -72,6 +72,9 @@ struct JobFile {
   std::map<std::string, std::string> space_options;
   std::optional<tasks::TaskSettings> task;
   std::optional<supernet::SharingSettings> sharing;  ///< set if there is a [supernet]
+  /// Folder of a job whose supernet's weights this one begins with; empty: drawn weights.
+  std::string begin_with;
+  std::string begin_hash = {};  ///< of those weights, once they were looked at
   supernet::TrainSettings train;
   /// Of the content of train.teacher: Workplace::open() sets it, and a job that goes on keeps it.
   std::string teacher_hash;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "mosaic/db/database.hpp"
@@ -31,6 +32,11 @@ struct Workplace {
   /// Identity of the training: space, data, sharing, settings, seed, device kind and threads.
   std::string training_identity() const;
   std::unique_ptr<supernet::Supernet> make_supernet() const;
+  /// Before a new training: gives fresh supernets the weights that they begin with, if the job names
+  /// such ([supernet] begin_with), and puts the task's files (a vocabulary) beside the checkpoint in
+  /// `folder`, for jobs that will begin with this one.
+  void begin_training(std::span<supernet::Supernet* const> supernets,
+                      const std::string& folder) const;
   /// The network that a training learns from; null where there is none. Throws core::Error where it
   /// is not the one that the job began with.
   std::shared_ptr<const supernet::Subnet> teacher() const;

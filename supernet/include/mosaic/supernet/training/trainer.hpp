@@ -55,6 +55,19 @@ TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSet
 /// number of steps done. Throws core::Error for a damaged file or that of another training.
 std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
                              const std::string& identity);
+/// Gives a fresh supernet the weights of another training's checkpoint, wherever it has tensors of
+/// the same name and shape (averages where that training kept them); where it has several copies of
+/// what the other had one of, their mean becomes that. Returns how many of its own tensors were
+/// given weights, and the share of its weights. Throws core::Error for a damaged file and where
+/// nothing fits.
+struct Begun {
+  std::int64_t tensors = 0;
+  double share = 0;
+};
+Begun begin_with(const std::string& path, Supernet& supernet);
+/// Hash of a checkpoint's tensors.
+std::string checkpoint_content(const std::string& path);
+
 /// Steps that the training of this checkpoint has done; 0 where there is no file. Throws
 /// core::Error for a damaged file or that of another training.
 std::int64_t trained_steps(const std::string& path, const std::string& identity);
