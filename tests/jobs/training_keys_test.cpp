@@ -79,6 +79,9 @@ TEST_CASE("what a space or sampler does not have is refused at the line of the k
   CHECK_THROWS_WITH(
       opened(job("job", "teacher = \"nowhere\"\n")),
       Contains("job.toml:16: [supernet] teacher") && Contains("there is no folder 'nowhere'"));
+  CHECK_THROWS_WITH(
+      opened(job("job", "epochs = 1\n") + "[rank]\nnetworks = 2\n[rank.truth]\ndistill = 0.5\n"),
+      Contains("[rank.truth] distill") && Contains("learn from the task"));
 }
 
 TEST_CASE("a job and an extracted network learn from a network that was extracted before") {
@@ -156,6 +159,9 @@ TEST_CASE("steps are as many as the plan and the learning curve say") {
   std::string plan;
   for (const auto& line : jobs::plan_job(options)) plan += line.part + ": " + line.text + "\n";
   CHECK_THAT(plan, Contains("training: 13 steps of 50 examples"));
+  CHECK_THROWS_WITH(
+      jobs::plan_job({.job_file = options.job_file, .db = options.db, .set = {"supernet.steps=3"}}),
+      Contains("warmup_steps = 4 are more than the 3 steps"));
   jobs::run_job(options, jobs::Goal::run);
   const db::Reader reader(options.db);
   CHECK(reader.query("SELECT max(step) FROM training").rows[0][0].text == "13");

@@ -282,3 +282,20 @@ TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") 
   for (std::size_t i = 0; i < 2; ++i)
     CHECK(difference(on_device.gradients[i], on_cpu.gradients[i]) < 1e-10);
 }
+
+TEST_CASE("depthwise convolutions of several networks on the GPU are those of the CPU", "[gpu]") {
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
+  const std::int64_t networks = GENERATE(2, 6), stride = GENERATE(1, 2);
+  const spaces::GraphNode node =
+      node_of("conv2d", {{"kernel", 5}, {"stride", stride}, {"groups", 8}});
+  const at::Tensor x = at::randn({2, networks * 8, 7, 7}, at::kDouble);
+  const at::Tensor weight = at::randn({networks, 8, 1, 5, 5}, at::kDouble);
+  const std::int64_t side = (7 + stride - 1) / stride;
+  const at::Tensor gradient = at::randn({2, networks * 8, side, side}, at::kDouble);
+  const auto on_cpu = ask(node, {x}, {{"weight", weight}}, gradient, networks);
+  const auto on_device =
+      ask(node, {x.cuda()}, {{"weight", weight.cuda()}}, gradient.cuda(), networks);
+  CHECK(difference(on_device.value, on_cpu.value) < 1e-10);
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(difference(on_device.gradients[i], on_cpu.gradients[i]) < 1e-10);
+}
