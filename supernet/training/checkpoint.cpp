@@ -7,6 +7,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
+#include "mosaic/supernet/training/trainer.hpp"
 
 namespace mosaic::supernet {
 namespace {
