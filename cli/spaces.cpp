@@ -75,6 +75,8 @@ void describe_space(const spaces::Space& space) {
 spaces::TaskShape shape_of(const SpaceOptions& options) {
   if (options.vocabulary > 0) {
     const auto usual = spaces::Space::make(options.name, {}, options_of(options.set)).task();
+    if (usual.inputs.size() == 2)
+      return spaces::translation_task(options.vocabulary, options.length, options.length);
     return options.classes == 0 && usual.output.size() == 2  // a language model
                ? spaces::language_task(options.vocabulary, options.length)
                : spaces::text_task(options.vocabulary, options.classes > 0 ? options.classes : 2,

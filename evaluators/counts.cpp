@@ -4,6 +4,7 @@
 #include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
+#include "mosaic/spaces/merge.hpp"
 
 namespace mosaic::evaluators {
 namespace {
@@ -63,8 +64,9 @@ class Counts : public Evaluator {
   std::vector<Row> evaluate(std::span<const Candidate> candidates, const Sink& sink) override {
     return evaluate_each(*this, candidates, sink, [this](const Candidate& candidate) {
       Row row(counts_.size());
+      const auto deployed = spaces::merged(candidate.graph);
       for (std::size_t i = 0; i < row.size(); ++i)
-        row[i].value = counts_[i](candidate.graph, symbols_);
+        row[i].value = counts_[i](deployed, symbols_);
       return row;
     });
   }

@@ -17,6 +17,7 @@
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/settings.hpp"
 #include "mosaic/evaluators/catalogue.hpp"
+#include "mosaic/spaces/merge.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/scoring/generation.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
@@ -200,7 +201,7 @@ class Latency : public Evaluator {
   Timing time(const spaces::Graph& graph) const {
     at::NoGradGuard guard;
     const bool gpu = settings_.device != "cpu";
-    supernet::Subnet subnet = supernet::random_subnet(graph, work_.seed());
+    supernet::Subnet subnet = supernet::random_subnet(spaces::merged(graph), work_.seed());
     subnet.to(settings_.device);
     const supernet::NamedTensors inputs =
         supernet::random_inputs(subnet.graph(), "forward", settings_.batch, work_.seed(),

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "mosaic/core/activity.hpp"
 #include "mosaic/core/error.hpp"
@@ -182,13 +183,15 @@ Extracted extract_subnet(const ExtractOptions& options) {
   for (const auto& objective : file.objectives)  // as its figures were taken
     calibration = json::parse(objective.measuring.keys).value("calibration", calibration);
   supernet::NormStats stats = calibrated(*net, candidate, *work.task, calibration);
-  supernet::Subnet subnet = net->extract(genotype, stats);
+  auto [subnet, pairs] = supernet::merged(net->extract(genotype, stats));
+  subnet.to(work.device);
   auto& info = subnet.info();
   info.job = job.name;
   info.task = job.task;
   info.task_settings = task_text(*file.task);
   info.preprocessing = work.task->preprocessing().dump();
   info.passes = "extract, calibrate(" + std::to_string(calibration) + " examples)";
+  if (pairs > 0) info.passes += ", merge(" + std::to_string(pairs) + " pairs of linear maps)";
   info.checkpoint = work.training_identity();
   info.provenance = provenance(job);
   save(subnet, *work.task, options.out);
@@ -217,7 +220,9 @@ Evaluated eval_subnet(const EvalOptions& options) {
   task->to(device);
   subnet.to(device);
   const core::Stopwatch watch;
-  const auto score = supernet::evaluate(subnet, *task, split_of(options.split));
+  const auto split = split_of(options.split);
+  // Of training examples a task keeps no answers to hold what was written against.
+  const auto score = supernet::evaluate(subnet, *task, split, split != tasks::Split::train);
   if (!options.outputs.empty()) {
     at::NoGradGuard guard;
     const auto inputs = task->batch({.split = split_of(options.split), .count = 8}).inputs;
@@ -226,9 +231,13 @@ Evaluated eval_subnet(const EvalOptions& options) {
     supernet::save_tensors(options.outputs, file);
   }
   Evaluated result{subnet.info().arch, task->name(), subnet.info().passes, {}};
+  std::set<std::string> written;
   for (const auto& metric : tasks::all_metrics(*task)) {
-    const auto& found = score.at(metric.name);
-    result.figures.push_back({metric.name, metric.unit, found.value, found.error, found.examples});
+    const auto found = score.find(metric.name);
+    if (found == score.end()) continue;
+    const auto& [value, error, examples] = found->second;
+    result.figures.push_back({metric.name, metric.unit, value, error, examples});
+    if (metric.of_written) written.insert(metric.name);
   }
   if (!options.db.empty()) {
     db::Database database(options.db, {.libraries = libraries()});
@@ -240,6 +249,7 @@ Evaluated eval_subnet(const EvalOptions& options) {
       measured.unit = figure.unit;
       measured.standard_error = figure.error;
       measured.fidelity = "stand-alone: " + subnet.info().passes;
+      if (written.contains(figure.metric)) measured.fidelity += task->writing().value().text();
       measured.seconds = watch.seconds();
       measured.device = supernet::describe_device(device);
       database.add_measurement(

@@ -43,6 +43,10 @@ RankRecords::RankRecords(const Workplace& work, const db::Reader* database, cons
       database_(database),
       job_(job),
       metrics_(tasks::all_metrics(*work.task)) {
+  // What networks write takes many passes: it is computed where the truth is judged by it.
+  std::erase_if(metrics_, [&](const auto& metric) {
+    return metric.of_written && metric.name != rank_.truth_metric;
+  });
   if (!rank_.truth_metric.empty()) {
     const auto found = std::find_if(metrics_.begin(), metrics_.end(), [&](const auto& metric) {
       return metric.name == rank_.truth_metric;
@@ -51,7 +55,7 @@ RankRecords::RankRecords(const Workplace& work, const db::Reader* database, cons
       throw core::UsageError(
           work.file.path + ": [rank.truth] metric: the task has no metric '" + rank_.truth_metric +
               "'",
-          "name one of " + core::join(core::mapped(metrics_, &tasks::MetricType::name)));
+          "name one of " + core::join(core::mapped(tasks::all_metrics(*work.task), &tasks::MetricType::name)));
     truth_ = static_cast<std::size_t>(found - metrics_.begin());
   }
   for (auto& genotype : networks())
@@ -175,8 +179,10 @@ std::string RankRecords::former_alone_fidelity(std::uint64_t seed) const {
 }
 
 std::string RankRecords::alone_fidelity(std::uint64_t seed, const tasks::MetricType& metric) const {
+  // Earlier versions trained and scored by two vocabularies.
+  const bool learned = rank_.all_examples && !work_.task->files().empty();
   return former_alone_fidelity(seed) + further_settings(rank_.truth, *work_.file.task) +
-         written_text(metric);
+         (learned ? ", one vocabulary" : "") + written_text(metric);
 }
 
 /// Jobs whose truths are trained with the same further settings, this one first: earlier versions
@@ -199,7 +205,9 @@ std::vector<std::int64_t> RankRecords::jobs_of_like_truths() const {
 std::optional<core::Measurement> RankRecords::truth(const Candidate& candidate,
                                                     std::uint64_t seed) const {
   for (const auto job : like_truths_)
-    for (const auto& fidelity : {alone_fidelity(seed, truth_metric()), former_alone_fidelity(seed)})
+    for (const auto& fidelity :
+         {alone_fidelity(seed, truth_metric()),
+          work_.task->files().empty() ? former_alone_fidelity(seed) : std::string()})
       if (auto found = database_->find_measurement(job, work_.space->hash(), candidate.hash,
                                                    alone(truth_metric()), fidelity);
           found && found->ok())
@@ -228,6 +236,8 @@ std::unique_ptr<tasks::Task> alone_task(const Workplace& work) {
   if (!work.file.rank->all_examples) return nullptr;
   tasks::TaskSettings settings = *work.file.task;
   settings.validation = 0;
+  settings.hold_out = false;
+  settings.files = work.task->files();  // they are scored on the job's task
   auto task = tasks::make_task(settings);
   task->to(work.device);
   return task;

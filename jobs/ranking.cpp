@@ -18,6 +18,7 @@
 #include "mosaic/jobs/job_state.hpp"
 #include "mosaic/jobs/ranking.hpp"
 #include "mosaic/jobs/workplace.hpp"
+#include "mosaic/spaces/merge.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
@@ -215,8 +216,9 @@ class Ranking {
     for (auto* score : {&parameters, &effective, &flops}) score->values.emplace_back();
     for (const auto& candidate : candidates) {
       parameters.values[0].push_back(parameters_with_dead_ones(*work_.space, candidate.genotype));
-      effective.values[0].push_back(spaces::count_parameters(candidate.graph));
-      flops.values[0].push_back(spaces::count_flops(candidate.graph, work_.space->symbols()));
+      const auto deployed = spaces::merged(candidate.graph);
+      effective.values[0].push_back(spaces::count_parameters(deployed));
+      flops.values[0].push_back(spaces::count_flops(deployed, work_.space->symbols()));
     }
     for (auto* score : {&parameters, &effective, &flops}) scores.push_back(*score);
   }

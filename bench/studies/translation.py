@@ -2,15 +2,19 @@
 """Study: does a mixture of supernets bring inherited BLEU and cross-entropy nearer to the truth, in translation?
 
   translation.py jobs OUT --data MULTI30K     writes a job file an arm, one for the truth, and run.sh, which runs them
-  translation.py table OUT                    reads what run.sh left there: the table of docs/studies/translation.md
+  translation.py table OUT/*.db               the table of docs/studies/translation.md (.csv.gz files do as well)
+  translation.py scores OUT/*.db --out CSV.gz    what it is made of, a row a score
 
-The networks are 30 random ones of a small hat-translation space, each trained alone with two seeds. The supernets of all
+The networks are random ones of a small hat-translation space, each trained alone with two seeds. The supernets of all
 arms see the same number of examples: one that trains three networks a step (sandwich) has a third of the steps.
 run.sh runs everything at the same time on one GPU, may be interrupted and goes on. Only the standard library is needed."""
 
 import argparse
-import json
+import csv
+import gzip
 import os
+
+from ranking import interval, regret, rows, tau_b, text_of
 
 # name: [supernet] keys, and its share of the steps.
 ARMS = {
@@ -75,7 +79,7 @@ batch_size = {a.batch}
 
 
 RUN = """#!/usr/bin/env bash
-# Everything at the same time; then what each arm's scores say of the truth. MOSAIC: the program.
+# Everything at the same time. MOSAIC: the program.
 cd "$(dirname "$0")"
 mosaic=${MOSAIC:-mosaic}
 "$mosaic" rank truth.toml --db truth.db --only truth >truth.log 2>&1 &
@@ -83,14 +87,6 @@ for arm in ARMS; do
   "$mosaic" rank $arm.toml --db $arm.db --only scores >$arm.log 2>&1 &
 done
 wait
-rm -f all.db*
-"$mosaic" merge all.db truth.db $(for arm in ARMS; do echo $arm.db; done)
-for arm in ARMS; do
-  for metric in bleu loss; do
-    "$mosaic" rank $arm.toml --db all.db --json --set job.name=$arm-$metric --set rank.truth.metric=$metric \\
-      >$arm-$metric.json 2>$arm-$metric.err
-  done
-done
 """
 
 
@@ -107,41 +103,116 @@ def write_jobs(a):
     os.chmod(f"{a.out}/run.sh", 0o755)
 
 
-def scores_of(path):
-    """name -> score of what `mosaic rank --json` printed; the truth's networks."""
-    with open(path) as f:
-        result = json.load(f)
-    return {score["name"]: score for score in result["scores"]}, result["networks"]
+def counts(arch, vocabulary=4000, encoder_layers=3, head_size=64, source=17, target=18):
+    """Parameters and multiply-accumulates of a network of the small space, by arithmetic of its own."""
+    gene = dict(part.split("=") for part in arch.split(","))
+    get = lambda key: int(gene[key])
+    parameters = flops = 0
+
+    def linear(inputs, outputs, length):
+        nonlocal parameters, flops
+        parameters += inputs * outputs + outputs
+        flops += inputs * outputs * length
+
+    def attention(width, memory, heads, queries, keys):
+        nonlocal flops
+        inner = heads * head_size
+        linear(width, inner, queries)
+        linear(memory, inner, keys)
+        linear(memory, inner, keys)
+        linear(inner, width, queries)
+        flops += 2 * queries * keys * inner
+
+    encoder, decoder = get("encoder.width"), get("decoder.width")
+    parameters += vocabulary * max(encoder, decoder)
+    flops += vocabulary * decoder * target
+    for i in range(encoder_layers):
+        name = f"encoder.layer{i}"
+        attention(encoder, encoder, get(f"{name}.attention.heads"), source, source)
+        linear(encoder, get(f"{name}.inner"), source)
+        linear(get(f"{name}.inner"), encoder, source)
+        parameters += 4 * encoder
+    for i in range(get("decoder.depth")):
+        name = f"decoder.layer{i}"
+        attention(decoder, decoder, get(f"{name}.attention.heads"), target, target)
+        attention(decoder, encoder, get(f"{name}.cross.heads"), target, source * get(f"{name}.attended_layers"))
+        linear(decoder, get(f"{name}.inner"), target)
+        linear(get(f"{name}.inner"), decoder, target)
+        parameters += 6 * decoder
+    return parameters, flops
 
 
-def cell(score, key, digits):
-    over = score["over_seeds"][key]
-    if over["mean"] is None:
-        return "-"
-    half = "" if over["high"] is None or len(score["values"]) < 2 else f" ± {(over['high'] - over['low']) / 2:.{digits}f}"
-    return f"{over['mean']:.{digits}f}{half}"
+def measurements(paths):
+    """(job, arch, metric, value, seed) of databases, or of CSV files that `scores` wrote."""
+    for path in (path for path in paths if path.endswith(".csv.gz")):
+        with gzip.open(path, "rt", newline="") as f:
+            for row in csv.DictReader(f):
+                yield row["job"], row["arch"], row["metric"], float(row["value"]), row["seed"]
+    yield from rows(
+        [path for path in paths if not path.endswith(".csv.gz")],
+        "SELECT j.name, a.arch, m.metric, m.value, m.seed FROM measurements m JOIN jobs j ON j.id = m.job "
+        "JOIN architectures a ON a.id = m.architecture WHERE m.status = 'ok' ORDER BY m.id")
 
 
-def print_table(out):
-    """Means over the supernets' seeds, with half of their 95% interval."""
-    print("| arm | error, BLEU | τ, BLEU | regret, BLEU | error, cross-entropy | τ, cross-entropy |")
-    print("|---|---|---|---|---|---|")
-    last = {}
-    for arm in ARMS:
-        try:
-            found = {metric: scores_of(f"{out}/{arm}-{metric}.json")[0] for metric in ("bleu", "loss")}
-        except (OSError, ValueError) as error:
-            print(f"| {arm} | {error} |")
+def write_scores(paths, out):
+    with gzip.open(out, "wt", newline="") as f:
+        writer = csv.writer(f, lineterminator="\n")
+        writer.writerow(["job", "arch", "metric", "seed", "value"])
+        for job_name, arch, metric, value, seed in measurements(paths):
+            if metric.removeprefix("standalone_") in ("bleu", "loss"):
+                writer.writerow([job_name, arch, metric, seed, f"{value:.5f}"])
+
+
+def read(paths):
+    """truth: metric -> arch -> [values]; arms: name -> metric -> seed -> arch -> value."""
+    truth, arms = {}, {}
+    for name, arch, metric, value, seed in measurements(paths):
+        if metric.startswith("standalone_"):
+            truth.setdefault(metric.removeprefix("standalone_"), {}).setdefault(arch, []).append(value)
+        else:
+            arms.setdefault(name, {}).setdefault(metric, {}).setdefault(int(seed), {})[arch] = value
+    return truth, arms
+
+
+def print_table(paths):
+    """Over the networks whose truth is known and that every supernet of an arm scored."""
+    truth, arms = read(paths)
+    known = [arch for arch, values in truth["bleu"].items() if len(values) == max(map(len, truth["bleu"].values()))]
+    mean = {metric: {arch: sum(of[arch]) / len(of[arch]) for arch in known} for metric, of in truth.items()}
+    print(f"{len(known)} networks, each alone with {len(truth['bleu'][known[0]])} seeds")
+    for metric, digits in (("bleu", 2), ("loss", 3)):
+        values = sorted(mean[metric].values())
+        noise = [abs(a - b) for a, b, *_ in (truth[metric][arch] for arch in known)]
+        print(f"truth, {metric}: {values[0]:.{digits}f} to {values[-1]:.{digits}f}; two seeds of a network differ by "
+              f"{sum(noise) / len(noise):.{digits}f} on average; τ between them "
+              f"{tau_b([truth[metric][a][0] for a in known], [truth[metric][a][1] for a in known]):.3f}")
+    print("\n| arm | inherited BLEU | error, BLEU | τ, BLEU | regret, BLEU | error, cross-entropy | τ, cross-entropy "
+          "| error of BLEU less its mean |\n|---|---|---|---|---|---|---|---|")
+    for arm in sorted(arms, key=lambda name: list(ARMS).index(name) if name in ARMS else 99):
+        by_metric = arms[arm]
+        if any(len(of) < 3 or any(set(known) - set(one) for one in of.values()) for of in (by_metric["bleu"], by_metric["loss"])):
             continue
-        bleu = found["bleu"]["inherited BLEU"]
-        loss = next(s for name, s in found["loss"].items() if s["same_scale"])
-        print(f"| {arm} | {cell(bleu, 'mean_absolute_error', 2)} | {cell(bleu, 'kendall', 3)} | {cell(bleu, 'regret', 2)} | "
-              f"{cell(loss, 'mean_absolute_error', 3)} | {cell(loss, 'kendall', 3)} |")
-        last = found
-    for name in ("parameters", "FLOPs"):
-        if last:
-            of = {metric: last[metric][name] for metric in ("bleu", "loss")}
-            print(f"| {name} | | {cell(of['bleu'], 'kendall', 3)} | {cell(of['bleu'], 'regret', 2)} | | {cell(of['loss'], 'kendall', 3)} |")
+        cells = {}
+        for metric, sign in (("bleu", 1), ("loss", -1)):
+            t = [mean[metric][arch] for arch in known]
+            for seed, of_arch in by_metric[metric].items():
+                score = [of_arch[arch] for arch in known]
+                shift = sum(a - b for a, b in zip(score, t)) / len(t)
+                for key, value in (
+                    ("level", sum(score) / len(score)),
+                    ("error", sum(abs(a - b) for a, b in zip(score, t)) / len(t)),
+                    ("shape", sum(abs(a - b - shift) for a, b in zip(score, t)) / len(t)),
+                    ("tau", tau_b([sign * x for x in t], [sign * x for x in score])),
+                    ("regret", regret([sign * x for x in t], [sign * x for x in score])),
+                ):
+                    cells.setdefault((metric, key), []).append(value)
+        of = lambda metric, key, digits: text_of(interval(cells[metric, key]), digits)
+        print(f"| {arm} | {of('bleu', 'level', 1)} | {of('bleu', 'error', 2)} | {of('bleu', 'tau', 3)} | {of('bleu', 'regret', 2)} | "
+              f"{of('loss', 'error', 3)} | {of('loss', 'tau', 3)} | {of('bleu', 'shape', 2)} |")
+    for i, name in enumerate(("parameters", "FLOPs")):
+        score = [counts(arch)[i] for arch in known]
+        taus = [tau_b([sign * mean[metric][arch] for arch in known], score) for metric, sign in (("bleu", 1), ("loss", -1))]
+        print(f"| {name} | | | {taus[0]:.3f} | {regret([mean['bleu'][a] for a in known], score):.2f} | | {taus[1]:.3f} | |")
 
 
 def main():
@@ -161,12 +232,17 @@ def main():
     jobs.add_argument("--truth-rate", type=float, default=4e-3)
     jobs.add_argument("--dropout", type=int, default=20)
     table = commands.add_parser("table")
-    table.add_argument("out")
+    table.add_argument("databases", nargs="+")
+    scores = commands.add_parser("scores")
+    scores.add_argument("databases", nargs="+")
+    scores.add_argument("--out", required=True)
     a = parser.parse_args()
     if a.command == "jobs":
         write_jobs(a)
+    elif a.command == "scores":
+        write_scores(a.databases, a.out)
     else:
-        print_table(a.out)
+        print_table(a.databases)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
 #include "mosaic/supernet/networks/subnet.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "engine/mixing.hpp"
 #include "engine/random_tensor.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/process.hpp"
+#include "mosaic/spaces/merge.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
 
 namespace mosaic::supernet {
@@ -183,6 +186,31 @@ Subnet Subnet::load(const std::string& folder) {
   } catch (const json::exception& error) {
     throw core::Error(path + " is malformed: " + error.what(), "extract the network again");
   }
+}
+
+MergedSubnet merged(const Subnet& subnet) {
+  const at::NoGradGuard guard;
+  std::vector<spaces::Merge> merges;
+  spaces::Graph graph = spaces::merged(subnet.graph(), &merges);
+  auto weights = subnet.weights();
+  const auto read = [&](const spaces::WeightRef& ref) {
+    return active_part(weights.at(ref.slot), 0, ref).to(at::kDouble);
+  };
+  for (const auto& merge : merges) {
+    const at::Tensor second = read(merge.second);
+    weights[merge.weight] = second.mm(read(merge.first)).to(at::kFloat);
+    if (merge.bias.empty()) continue;
+    at::Tensor bias = merge.first_bias.slot.empty() ? at::zeros({second.size(0)}, second.options())
+                                                    : second.mv(read(merge.first_bias));
+    if (!merge.second_bias.slot.empty()) bias = bias + read(merge.second_bias);
+    weights[merge.bias] = bias.to(at::kFloat);
+  }
+  std::set<std::string> used;
+  for (const auto& node : graph.nodes)
+    for (const auto& ref : node.weights) used.insert(ref.slot);
+  std::erase_if(weights, [&](const auto& own) { return !used.contains(own.first); });
+  return {Subnet(std::move(graph), std::move(weights), subnet.stats(), subnet.info()),
+          merges.size()};
 }
 
 Subnet random_subnet(const spaces::Graph& graph, std::uint64_t seed) {

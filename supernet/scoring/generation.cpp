@@ -77,8 +77,13 @@ at::Tensor write(StepwiseNetwork& network, const NamedTensors& inputs, const tas
     if (name == how.input) continue;
     given.emplace_back(name, tensor);
     if (tensor.scalar_type() == at::kLong && tensor.dim() == 2)
-      longest =
-          tensor.ne(0).sum(1).mul(how.longest_ratio).floor().add(how.longest_more).to(at::kLong);
+      longest = tensor.ne(0)
+                    .sum(1)
+                    .mul(how.longest_ratio)
+                    .floor()
+                    .add(how.longest_more)
+                    .to(at::kLong)
+                    .clamp_max(how.longest);
   }
   if (!longest.defined()) throw std::logic_error("nothing given tells how much is to be written");
   const std::int64_t batch = longest.size(0), beam = how.beam, both = 2 * beam;

@@ -111,6 +111,18 @@ class Fixed {
   std::vector<at::Tensor> weights_;  ///< parallel to program_.weights()
 };
 
+/// The most numbers that an example's output can be.
+std::int64_t outputs_of(const spaces::TaskShape& task) {
+  spaces::Symbols longest = task.typical;
+  for (const auto& port : task.inputs)
+    if (port.longest > 0)
+      for (const auto& dim : port.shape)
+        for (const auto& symbol : dim.symbols) longest[symbol] = port.longest;
+  std::int64_t result = 1;
+  for (const auto& dim : task.output) result *= dim.value(longest);
+  return result;
+}
+
 std::vector<Score> score(const Fixed& networks, const std::string& device, const tasks::Task& task,
                          const Scoring& scoring) {
   at::NoGradGuard guard;
@@ -119,15 +131,18 @@ std::vector<Score> score(const Fixed& networks, const std::string& device, const
       [&, before = context.allowTF32CuDNN()] { context.setAllowTF32CuDNN(before); });
   context.setAllowTF32CuDNN(scoring.tf32);
   constexpr std::int64_t kBatch = 250, kExamplesOnGpu = 8000;  // of all networks
+  constexpr std::int64_t kMostOutputs = 1 << 29;               // 2 GiB of float32
   NormStats stats =
       calibrate([&](const NamedTensors& inputs,
                     NormStats* recorded) { networks(inputs, NormMode::calibrate, recorded); },
                 networks.graph(), task, scoring.calibration);
   const auto count = static_cast<std::int64_t>(networks.size());
   // One network may be of any size; many are side by side because they are small.
-  const std::int64_t at_once = device == "cpu" ? kBatch
-                               : count == 1    ? 2 * kBatch
-                                               : std::max(kBatch, kExamplesOnGpu / count);
+  const std::int64_t usual = device == "cpu" ? kBatch
+                             : count == 1    ? 2 * kBatch
+                                             : std::max(kBatch, kExamplesOnGpu / count);
+  const std::int64_t at_once =
+      std::clamp<std::int64_t>(kMostOutputs / (count * outputs_of(task.shape())), 1, usual);
   return evaluate_all(
       {networks.size(),
        [&](const NamedTensors& inputs) { return networks(inputs, NormMode::stored, &stats); },

@@ -131,6 +131,7 @@ class Training {
     core::Progress progress(hooks_.label, steps_ * batch_size_, step_ * batch_size_);
     core::Stopwatch since_checkpoint;
     const std::int64_t report_every = std::max<std::int64_t>(1, per_epoch_ / 20);
+    metrics_every_ = std::clamp<std::int64_t>(report_every / 4, 1, 8);
     while (step_ < steps_) {
       restructure();
       train_step();
@@ -273,7 +274,8 @@ class Training {
             for (const auto& observer : trainee_.observers()) observer->before_pass(now, genotype);
           },
           [&](const PassResult& pass) {
-            for (const auto& metric : window_metrics_) metric->add(pass.outputs, targets);
+            if (step_ % metrics_every_ == 0)
+          for (const auto& metric : window_metrics_) metric->add(pass.outputs, targets);
             sum.add(pass, pieces.size() * architectures.size() > 1);
           });
       if (sum.norms.defined()) norms.push_back(sum.norms.clone());
@@ -302,6 +304,7 @@ class Training {
     std::string note = text;
     for (std::size_t i = 0; i < metrics_.size(); ++i) {
       const double value = window_metrics_[i]->result().value;
+      if (std::isnan(value)) continue;  // no step of this window was measured
       now.metrics[metrics_[i].name] = value;
       std::snprintf(text, sizeof text, metrics_[i].unit == "%" ? " %.1f%%" : " %.4g", value);
       note += ", " + metrics_[i].name + text;
@@ -380,6 +383,9 @@ class Training {
   at::Tensor loss_window_;
   std::vector<std::unique_ptr<tasks::Metric>> window_metrics_;  ///< parallel to metrics_
   std::int64_t steps_window_ = 0;
+  /// Metrics are those of every so manyth step: of as many logits as a vocabulary has they cost as
+  /// much as the loss.
+  std::int64_t metrics_every_ = 1;
   core::Stopwatch window_;
 };
 

@@ -108,12 +108,13 @@ LanguageModel::LanguageModel(bool masked, const TaskSettings& settings)
                            "set [task] path to one that holds train.txt");
   expect_folder(settings.path, "train.txt, running text with a paragraph or sentence a line");
   const auto find = [&](std::initializer_list<const char*> names) {
-    for (const char* one : names)
+    return only_one(names, [&](const char* one) {
       for (const char* ending : {".txt", ".txt.gz"})
         if (const auto path = std::filesystem::path(settings.path) / (std::string(one) + ending);
             std::filesystem::exists(path))
           return path.string();
-    return std::string();
+      return std::string();
+    });
   };
   const auto train_path = find({"train"});
   if (train_path.empty())
@@ -124,8 +125,7 @@ LanguageModel::LanguageModel(bool masked, const TaskSettings& settings)
   if (test_path.empty()) std::swap(test_path, held_out);
 
   const auto lines = read_lines(train_path);
-  tokenizer_ = settings.tokenizer.empty() ? Tokenizer::learned(lines, settings.vocabulary)
-                                          : Tokenizer::from_file(settings.tokenizer);
+  tokenizer_ = Tokenizer::of(settings, [&] { return lines; });
   at::Tensor all = stretches(lines, train_path);
   const auto shuffled = [&](const char* stream) {
     return all.index_select(
@@ -149,6 +149,10 @@ LanguageModel::LanguageModel(bool masked, const TaskSettings& settings)
     all = shuffled("validation order");
     if (settings.limit > 0 && settings.limit < all.size(0)) all = all.narrow(0, 0, settings.limit);
     std::swap(all, validation_);
+    if (!settings.hold_out) {
+      all = at::cat({all, validation_});
+      validation_ = validation_.narrow(0, 0, 0);
+    }
   }
   train_ = all.contiguous();
   if (train_.size(0) < 1 || test_.size(0) < 1 ||

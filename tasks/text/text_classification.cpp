@@ -154,7 +154,7 @@ class TextClassification : public Task {
   }
   Part encoded(const std::vector<Example>& examples, const std::string& where);
   Batch gather(const Part& part, const at::Tensor& numbers) const {
-    return {{{kTokens, part.tokens.batch(numbers)}},
+    return {{{kTokens, part.tokens.batch(numbers, longest_)}},
             {{kClass, part.labels.index_select(0, numbers.to(part.labels.device()))}}};
   }
   at::Tensor epoch_order(std::int64_t epoch, std::int64_t order, std::int64_t batch_size) const;
@@ -183,9 +183,7 @@ TextClassification::TextClassification(const TaskSettings& settings)
                            "set [task] path to one that holds train.tsv or train.csv");
   expect_folder(settings.path, "train.tsv or train.csv, with columns label and sentence");
   const auto find = [&](std::initializer_list<const char*> names) {
-    for (const char* name : names)
-      if (auto path = find_table(settings.path, name); !path.empty()) return path;
-    return std::string();
+    return only_one(names, [&](const char* name) { return find_table(settings.path, name); });
   };
   const auto train_path = find({"train"});
   if (train_path.empty())
@@ -227,23 +225,24 @@ TextClassification::TextClassification(const TaskSettings& settings)
     core::Stream(seed_, "validation order").shuffle(validation);
     if (settings.limit > 0 && static_cast<std::size_t>(settings.limit) < validation.size())
       validation.resize(static_cast<std::size_t>(settings.limit));
+    if (!settings.hold_out)
+      train.insert(train.end(), validation.begin(), validation.end());
   } else {
     validation = take(train, settings.validation);
   }
+  if (!settings.hold_out) validation.clear();
   if (train.empty() || test.empty() || (validation.empty() && settings.validation > 0))
     throw core::Error(message("{}: {} sentences to train, {} to validate, {} to test are too few",
                               named(settings.path), train.size(), validation.size(), test.size()),
                       "add sentences, raise limit, or change validation (0: none)");
 
-  if (settings.tokenizer.empty()) {
+  tokenizer_ = Tokenizer::of(settings, [&] {
     std::vector<std::string> lines;
     for (const auto& example : train)
       for (const auto* text : {&example.first, &example.second})
         if (!text->empty()) lines.push_back(*text);
-    tokenizer_ = Tokenizer::learned(lines, settings.vocabulary);
-  } else {
-    tokenizer_ = Tokenizer::from_file(settings.tokenizer);
-  }
+    return lines;
+  });
 
   train_ = encoded(train, train_path);
   validation_ = encoded(validation, held_out.empty() ? train_path : held_out);

@@ -1,10 +1,13 @@
 /// Text that a user has: lines, and tables of labelled sentences; plain or .gz.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
 #include "mosaic/core/csv.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/text.hpp"
 
 namespace mosaic::tasks {
 
@@ -16,6 +19,19 @@ std::vector<std::string> read_lines(const std::string& path);
 /// A table with a header: .csv as core::read_csv() takes it, .tsv separated by tabs, where quotes
 /// mean nothing. Throws core::Error with file and line.
 core::CsvTable read_table(const std::string& path);
+
+/// The first that `path_of` gives a path for, of names that mean the same split; empty: none. Throws
+/// core::Error where there are several.
+template <class PathOf>
+std::string only_one(std::initializer_list<const char*> names, const PathOf& path_of) {
+  std::vector<std::string> found;
+  for (const char* name : names)
+    if (auto path = path_of(name); !path.empty()) found.push_back(std::move(path));
+  if (found.size() > 1)
+    throw core::Error("which of them is the validation split: " + core::join(found) + "?",
+                      "leave one of them in the folder");
+  return found.empty() ? std::string() : found[0];
+}
 
 /// The one file of FOLDER that is called so: NAME.tsv, NAME.csv, or either with .gz. Empty: there
 /// is none. Throws core::Error where there are several.

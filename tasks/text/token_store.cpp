@@ -25,13 +25,18 @@ void TokenStore::to(const at::Device& device) {
   device_begins_ = device_begins_.to(device);
 }
 
-at::Tensor TokenStore::batch(const at::Tensor& sequences, std::int64_t extra) const {
+std::int64_t rounded_length(std::int64_t length, std::int64_t most) {
+  constexpr std::int64_t kMultiple = 8;
+  return std::max(length, std::min(most, (length + kMultiple - 1) / kMultiple * kMultiple));
+}
+
+at::Tensor TokenStore::batch(const at::Tensor& sequences, std::int64_t most,
+                             std::int64_t extra) const {
   std::int64_t longest = 1 + extra;
   const auto numbers = sequences.accessor<std::int64_t, 1>();
   for (std::int64_t i = 0; i < numbers.size(0); ++i)
     longest = std::max(longest, length(numbers[i]));
-  if (constexpr std::int64_t kMultiple = 8; store_.is_cuda())
-    longest = (longest - extra + kMultiple - 1) / kMultiple * kMultiple + extra;
+  if (store_.is_cuda()) longest = rounded_length(longest - extra, most) + extra;
   const at::Tensor which = sequences.to(store_.device(), /*non_blocking=*/true);
   const at::Tensor begins = device_begins_.index_select(0, which).unsqueeze(1);
   const at::Tensor ends = device_begins_.index_select(0, which + 1).unsqueeze(1);

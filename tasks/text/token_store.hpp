@@ -21,9 +21,9 @@ class TokenStore {
     return begins_[at + 1] - begins_[at];
   }
   /// int64 [batch, longest of them] on the device, padded with kPadding. `sequences`: int64 [batch]
-  /// on the CPU. On a GPU the length but for `extra` tokens is rounded up to a multiple of 8: few
-  /// different shapes, whose kernels can be recorded, and rows that its kernels can load aligned.
-  at::Tensor batch(const at::Tensor& sequences, std::int64_t extra = 0) const;
+  /// on the CPU, none longer than `most`. On a GPU as long as rounded_length() says, and `extra`
+  /// tokens that do not count.
+  at::Tensor batch(const at::Tensor& sequences, std::int64_t most, std::int64_t extra = 0) const;
 
  private:
   std::vector<std::int64_t> tokens_;
@@ -31,6 +31,10 @@ class TokenStore {
   at::Tensor store_;          ///< int64 [tokens + 1]: the last is padding
   at::Tensor device_begins_;  ///< int64 [sequences + 1]
 };
+
+/// A length rounded up to a multiple of 8, to `most` at most: few different shapes, whose kernels can
+/// be recorded, and rows that a GPU loads aligned.
+std::int64_t rounded_length(std::int64_t length, std::int64_t most);
 
 /// Numbers [0, count) in an order in which neighbours are about equally long: shuffled, sorted by
 /// length in stretches of some batches, the batches shuffled. A function of its arguments.

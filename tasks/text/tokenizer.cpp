@@ -14,6 +14,8 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/text.hpp"
 
+#include "mosaic/tasks/task.hpp"
+
 namespace mosaic::tasks {
 namespace {
 
@@ -163,6 +165,14 @@ Tokenizer Tokenizer::learned(std::span<const std::string> lines, std::int64_t vo
   auto bytes = learn(lines, vocabulary);
   if (!folder.empty()) keep(path, bytes);
   return Tokenizer(std::move(bytes), "the vocabulary");
+}
+
+Tokenizer Tokenizer::of(const TaskSettings& settings,
+                        const std::function<std::vector<std::string>()>& lines) {
+  if (const auto given = settings.files.find(kTokenizerFile); given != settings.files.end())
+    return Tokenizer(given->second, kTokenizerFile);
+  if (!settings.tokenizer.empty()) return from_file(settings.tokenizer);
+  return learned(lines(), settings.vocabulary);
 }
 
 Tokenizer Tokenizer::from_file(const std::string& path) {

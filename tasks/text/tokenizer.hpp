@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,6 +10,8 @@
 #include <vector>
 
 namespace mosaic::tasks {
+
+struct TaskSettings;
 
 /// Numbers of the tokens that every vocabulary has; networks know padding by its number.
 inline constexpr std::int64_t kPadding = 0, kUnknown = 1, kBegin = 2, kEnd = 3, kMask = 4;
@@ -26,6 +29,11 @@ class Tokenizer {
   /// A model file (.model). Throws core::Error for a file that is none, or one whose special
   /// tokens are numbered otherwise.
   static Tokenizer from_file(const std::string& path);
+
+  /// That of the task's settings: what another task hands over, a file, or one learned from the
+  /// lines that are asked for then.
+  static Tokenizer of(const TaskSettings& settings,
+                      const std::function<std::vector<std::string>()>& lines);
 
   std::int64_t size() const;
   /// Without special tokens.

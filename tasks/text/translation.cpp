@@ -157,7 +157,9 @@ class Translation : public Task {
              {{"steps", "SentencePiece (tokenizer.model): sentence </s>, padded with 0"},
               {"longest", longest_}}},
             {kTarget, {{"steps", "<s> (2), then what was written so far"}, {"longest", longest_}}},
-            {"output", {{"position", "logits of the next token; </s> (3) ends the translation"}}}};
+            {"output",
+             {{"position", "logits of the next token; </s> (3) ends the translation"},
+              {"languages", {from_, to_}}}}};
   }
   std::map<std::string, std::string> files() const override {
     return {{kTokenizerFile, tokenizer_->model()}};
@@ -181,6 +183,7 @@ class Translation : public Task {
   const std::string name_ = "translation";
   std::uint64_t seed_;
   std::int64_t longest_;
+  std::string from_, to_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::shared_ptr<std::vector<std::string>> references_ =
       std::make_shared<std::vector<std::string>>();
@@ -199,7 +202,7 @@ class Translation : public Task {
 };
 
 Translation::Translation(const TaskSettings& settings)
-    : seed_(settings.seed), longest_(settings.longest) {
+    : seed_(settings.seed), longest_(settings.longest), from_(settings.source), to_(settings.target) {
   if (settings.path.empty())
     throw core::UsageError("the task translation needs a folder",
                            "set [task] path to one that holds, say, train.en and train.de");
@@ -221,9 +224,7 @@ Translation::Translation(const TaskSettings& settings)
     return true;
   };
   const auto find = [&](std::initializer_list<const char*> stems) {
-    for (const char* stem : stems)
-      if (both(stem)) return std::string(stem);
-    return std::string();
+    return only_one(stems, [&](const char* stem) { return both(stem) ? stem : std::string(); });
   };
   const auto train_stem = find({"train"});
   if (train_stem.empty())
@@ -269,16 +270,16 @@ Translation::Translation(const TaskSettings& settings)
     validation = pairs_of(held_out);
     core::Stream(seed_, "validation order").shuffle(validation);
     limited(validation);
+    if (!settings.hold_out) train.insert(train.end(), validation.begin(), validation.end());
   }
+  if (!settings.hold_out) validation.clear();
 
-  if (settings.tokenizer.empty()) {
+  tokenizer_ = std::make_shared<const Tokenizer>(Tokenizer::of(settings, [&] {
     std::vector<std::string> lines;
     for (const auto& pair : train)
       for (const auto* side : {&pair.source, &pair.target}) lines.push_back(*side);
-    tokenizer_ = std::make_shared<const Tokenizer>(Tokenizer::learned(lines, settings.vocabulary));
-  } else {
-    tokenizer_ = std::make_shared<const Tokenizer>(Tokenizer::from_file(settings.tokenizer));
-  }
+    return lines;
+  }));
   train_ = encoded(train, true);
   validation_ = encoded(validation, false);
   test_ = encoded(test, false);
@@ -314,6 +315,7 @@ Translation::Translation(const TaskSettings& settings)
   writing_.end = kEnd;
   writing_.beam = settings.beam;
   writing_.length_penalty = settings.length_penalty;
+  writing_.longest = longest_ - 1;  // and the begin
   summary_ = message(
       "{} pairs of sentences to train, {} to validate, {} to test; {} tokens, {} a sentence in {} "
       "and {} in {} on average",
@@ -374,10 +376,10 @@ Translation::Part Translation::encoded(const std::vector<Pair>& pairs, bool trai
 }
 
 Batch Translation::gather(const Part& part, const at::Tensor& numbers) const {
-  const at::Tensor target = part.targets.batch(numbers, 1);
+  const at::Tensor target = part.targets.batch(numbers, longest_, 1);
   const std::int64_t length = target.size(1) - 1;
   return {
-      {{kSource, part.sources.batch(numbers)}, {kTarget, target.narrow(1, 0, length).contiguous()}},
+      {{kSource, part.sources.batch(numbers, longest_)}, {kTarget, target.narrow(1, 0, length).contiguous()}},
       {{kToken, target.narrow(1, 1, length).contiguous()},
        {kReference, (numbers + part.first).to(target.device())}}};
 }

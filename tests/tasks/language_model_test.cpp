@@ -146,6 +146,24 @@ TEST_CASE("tokens that were taken out are guessed from both sides") {
   CHECK(at::equal(held_out(0, 20).narrow(0, 7, 5), held_out(7, 5)));
 }
 
+TEST_CASE("text of a validation file is trained on where nothing is to be held out") {
+  const TemporaryFolder folder;
+  folder.write("train.txt", running_text(300, 1));
+  folder.write("valid.txt", running_text(60, 2));
+  folder.write("test.txt", running_text(40, 3));
+  const auto own = make("causal-lm", folder);
+  TaskSettings all;
+  all.path = folder.path();
+  all.longest = 16;
+  all.validation = 0;
+  all.hold_out = false;
+  all.files = own->files();
+  const auto whole = tasks::tasks().at("causal-lm").make(all);
+  CHECK(whole->size(Split::train) == own->size(Split::train) + own->size(Split::validation));
+  CHECK(whole->size(Split::validation) == 0);
+  CHECK(whole->files() == own->files());
+}
+
 TEST_CASE("folders without running text are answered") {
   const TemporaryFolder folder;
   CHECK_THAT(refusal([&] { make("causal-lm", folder); }), Contains("holds no train.txt"));

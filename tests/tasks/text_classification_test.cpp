@@ -162,6 +162,23 @@ TEST_CASE(
   CHECK_THAT(task->summary(), Contains("cut to 9 tokens"));
 }
 
+TEST_CASE("sentences of a validation file are trained on where nothing is to be held out") {
+  const TemporaryFolder folder;
+  const Cache cache;
+  folder.write("train.tsv", table(200, 1));
+  folder.write("dev.tsv", table(40, 2));
+  folder.write("test.tsv", table(30, 3));
+  const auto own = make(folder);
+  TaskSettings all;
+  all.validation = 0;
+  all.hold_out = false;
+  all.files = own->files();
+  const auto whole = make(folder, all);
+  CHECK(whole->size(Split::train) == own->size(Split::train) + own->size(Split::validation));
+  CHECK(whole->size(Split::validation) == 0);
+  CHECK(whole->files() == own->files());
+}
+
 TEST_CASE("tables that are no data are answered with file, line and what to do") {
   const Cache cache;
   const TemporaryFolder folder;

@@ -7,6 +7,7 @@
 #include "files.hpp"
 #include "mosaic/core/random.hpp"
 #include "mosaic/tasks/task.hpp"
+#include "text/token_store.hpp"
 #include "text/tokenizer.hpp"
 
 using namespace mosaic;
@@ -216,4 +217,39 @@ TEST_CASE("sentences that are too long are left out of training and cut elsewher
   const auto batch = task->batch({.split = Split::validation, .begin = 0, .count = 1});
   CHECK(tensor(batch.inputs, "source").size(1) == 32);
   CHECK(tensor(batch.inputs, "target").size(1) == 32);
+}
+
+TEST_CASE("a training beside the job's own takes its vocabulary, and all but the test sentences") {
+  const TemporaryFolder folder;
+  write_split(folder, "train", 300, 1);
+  write_split(folder, "test", 20, 3);
+  const auto own = make(folder);
+  const auto all = [](const Task& of) {
+    return [files = of.files()](TaskSettings& s) {
+      s.validation = 0;
+      s.hold_out = false;
+      s.files = files;
+    };
+  };
+  auto whole = make(folder, all(*own));
+  CHECK(whole->size(Split::train) == 300);
+  CHECK(whole->size(Split::validation) == 0);
+  CHECK(whole->files() == own->files());
+  // Sentences that have files of their own are trained on as well.
+  write_split(folder, "val", 40, 2);
+  const auto held = make(folder);
+  whole = make(folder, all(*held));
+  CHECK(held->size(Split::train) == 300);
+  CHECK(whole->size(Split::train) == 340);
+  CHECK(whole->files() == held->files());
+  write_split(folder, "dev", 40, 2);
+  CHECK_THAT(refusal([&] { make(folder); }), Contains("which of them is the validation split: val, dev"));
+}
+
+TEST_CASE("lengths are rounded up as far as networks know positions") {
+  CHECK(rounded_length(9, 100) == 16);
+  CHECK(rounded_length(8, 100) == 8);
+  CHECK(rounded_length(97, 100) == 100);
+  CHECK(rounded_length(9, 9) == 9);
+  CHECK(rounded_length(1, 64) == 8);
 }

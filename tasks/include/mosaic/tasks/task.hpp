@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,7 +40,12 @@ struct TaskSettings {
   std::int64_t beam = 4;                 ///< hypotheses kept while a translation is written
   double length_penalty = 1;             ///< 0: short translations win
 
-  /// The keys above but for `seed`, which is the job's.
+  // Of trainings beside the job's own:
+  bool hold_out = true;  ///< false: all but the test examples are trained on
+  /// Task::files() of another task, which this one takes over where it would make its own.
+  std::map<std::string, std::string> files = {};
+
+  /// The keys above but for `seed`, which is the job's, and the last two.
   void visit(core::Visitor& v);
   /// What each key means, by key.
   static std::map<std::string, std::string> meanings();
@@ -58,6 +64,7 @@ struct Writing {
   /// At most so many tokens: per token of the other input that is no padding, and beside.
   double longest_ratio = 1.2;
   std::int64_t longest_more = 10;
+  std::int64_t longest = std::numeric_limits<std::int64_t>::max();  ///< and never more
 
   /// ", beam=4, length penalty=1": what figures of what was written depend on.
   std::string text() const;

@@ -72,6 +72,14 @@ class Subnet {
   std::string device_ = "cpu";
 };
 
+/// The network with linear maps that follow each other as one (spaces::merged()), and how many
+/// pairs those were. Products are taken in float64.
+struct MergedSubnet {
+  Subnet subnet;
+  std::size_t pairs = 0;
+};
+MergedSubnet merged(const Subnet& subnet);
+
 /// A graph with freshly drawn weights and unit statistics: enough to time it.
 Subnet random_subnet(const spaces::Graph& graph, std::uint64_t seed);
 
