@@ -61,7 +61,7 @@ TEST_CASE("rank: networks alone, supernets, statistics, page") {
   const mosaic::db::Reader reader((folder / "r.db").string());
   const auto counts =
       reader.query("SELECT metric, count(*) FROM measurements GROUP BY metric ORDER BY metric");
-  REQUIRE(counts.rows.size() == 3);
+  REQUIRE(counts.rows.size() == 4);  // accuracy and loss, inherited and alone
   for (const auto& row : counts.rows) CHECK(row[1].text == "8");  // 4 networks, 2 seeds
 
   SECTION("asked again, nothing is done again") {
