@@ -11,7 +11,7 @@
 #include "mosaic/core/json_numbers.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/supernet/sharing/sharing.hpp"
-#include "sharing/slot_size.hpp"
+#include "sharing/slots.hpp"
 
 namespace mosaic::supernet {
 namespace {

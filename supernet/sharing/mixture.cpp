@@ -6,7 +6,7 @@
 
 #include "engine/random_tensor.hpp"
 #include "mosaic/supernet/sharing/sharing.hpp"
-#include "sharing/slot_size.hpp"
+#include "sharing/slots.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -185,9 +185,6 @@ Groups with_share(const spaces::SuperGraph& graph, Groups groups, double share,
     kept.of_slot.push_back(group < 0 ? -1 : renamed[static_cast<std::size_t>(group)]);
   return kept;
 }
-
-/// Slots without a group are a node's own where they are named.
-std::string node_of(const spaces::Slot& slot) { return slot.name.substr(0, slot.name.rfind('.')); }
 
 std::unique_ptr<Sharing> make_layer_wise(const spaces::SuperGraph& graph, std::size_t features,
                                          const SharingSettings& settings, std::uint64_t seed) {

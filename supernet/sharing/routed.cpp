@@ -5,6 +5,7 @@
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/sharing/sharing.hpp"
+#include "sharing/slots.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -28,8 +29,6 @@ bool fits(std::string_view text, std::string_view pattern) {
   }
   return pattern.find_first_not_of('*', next) == std::string_view::npos;
 }
-
-std::string node_of(const spaces::Slot& slot) { return slot.name.substr(0, slot.name.rfind('.')); }
 
 bool is_feed_forward(const spaces::Slot& slot) {
   const auto node = node_of(slot);

@@ -11,7 +11,7 @@
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
-#include "sharing/slot_size.hpp"
+#include "sharing/slots.hpp"
 #include "training/gradient.hpp"
 #include "training/slot_gradients.hpp"
 

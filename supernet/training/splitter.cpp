@@ -12,7 +12,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 #include "sharing/cuts.hpp"
-#include "sharing/slot_size.hpp"
+#include "sharing/slots.hpp"
 #include "training/gradient.hpp"
 #include "training/slot_gradients.hpp"
 

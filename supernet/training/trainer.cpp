@@ -67,10 +67,15 @@ std::int64_t steps_of(const Trainee& trainee, const tasks::Task& task,
 
 /// Throws where settings contradict what is trained, and for how many steps.
 void check(const Trainee& trainee, const TrainSettings& settings, std::int64_t steps) {
-  if (settings.warmup_steps > steps)
+  double restart = 0;  // share of the steps after which the learning rate starts anew
+  for (const auto& observer : trainee.observers())
+    if (observer->restarts() && !observer->restructures_at().empty())
+      restart = observer->restructures_at().back();
+  if (static_cast<double>(settings.warmup_steps) > static_cast<double>(steps) * (1 - restart))
     throw core::UsageError("warmup_steps = " + std::to_string(settings.warmup_steps) +
                                " are more than the " + std::to_string(steps) +
-                               " steps of the training",
+                               " steps of the training" +
+                               (restart > 0 ? " that are left where the learning rate restarts" : ""),
                            "lower warmup_steps, or train longer");
   if (!settings.teacher.empty() && !trainee.teacher())
     throw std::logic_error("who trains with a teacher gives it to the trainee");
