@@ -37,16 +37,18 @@ void follow_data(JobFile& file, const tasks::Task& task) {
   file.epochs_by_data = file.batch_size_by_data = false;
 }
 
-/// Runs a check; what is wrong is reported at the line of a key of the job file.
+/// Runs a check; what is wrong is reported at the line of a key of the job file. `section`: "rank",
+/// or "rank.truth".
 template <class Check>
 void at_key(const JobFile& file, const std::string& section, const std::string& key,
             const Check& check) {
   try {
     check();
   } catch (const core::UsageError& error) {
-    auto root = core::Config::from_text(file.text, file.path, former_keys()).root();
-    throw core::UsageError(root.section(section).where(key) + ": " + error.message(),
-                           error.advice());
+    auto config = core::Config::from_text(file.text, file.path, former_keys());
+    auto place = config.root();
+    for (const auto& name : core::split(section, '.')) place = place.section(name);
+    throw core::UsageError(place.where(key) + ": " + error.message(), error.advice());
   }
 }
 
@@ -97,6 +99,17 @@ void settle_beginning(JobFile& file, const tasks::Task& task) {
   });
 }
 
+/// Is there what truths are to be judged by?
+void expect_truth_metric(const JobFile& file, const tasks::Task& task) {
+  if (!file.rank || file.rank->truth_metric.empty()) return;
+  const auto names = core::mapped(tasks::all_metrics(task), &tasks::MetricType::name);
+  if (std::find(names.begin(), names.end(), file.rank->truth_metric) != names.end()) return;
+  at_key(file, "rank.truth", "metric", [&] {
+    throw core::UsageError("the task has no metric '" + file.rank->truth_metric + "'",
+                           "name one of " + core::join(names));
+  });
+}
+
 }  // namespace
 
 Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::string& device) {
@@ -123,6 +136,7 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
                                                       work.file.seed);
     settle_teacher(work.file, *work.space, *work.task, work.device);
     settle_beginning(work.file, *work.task);
+    expect_truth_metric(work.file, *work.task);
   }
   const auto scored = [](const auto& objective) {
     return objective.measuring.evaluator == "inherited";
