@@ -37,16 +37,18 @@ void follow_data(JobFile& file, const tasks::Task& task) {
   file.epochs_by_data = file.batch_size_by_data = false;
 }
 
-/// Runs a check; what is wrong is reported at the line of a key of the job file.
+/// Runs a check; what is wrong is reported at the line of a key of the job file. `section`: "rank",
+/// or "rank.truth".
 template <class Check>
 void at_key(const JobFile& file, const std::string& section, const std::string& key,
             const Check& check) {
   try {
     check();
   } catch (const core::UsageError& error) {
-    auto root = core::Config::from_text(file.text, file.path, former_keys()).root();
-    throw core::UsageError(root.section(section).where(key) + ": " + error.message(),
-                           error.advice());
+    auto config = core::Config::from_text(file.text, file.path, former_keys());
+    auto place = config.root();
+    for (const auto& name : core::split(section, '.')) place = place.section(name);
+    throw core::UsageError(place.where(key) + ": " + error.message(), error.advice());
   }
 }
 
@@ -77,15 +79,34 @@ void settle_beginning(JobFile& file, const tasks::Task& task) {
       throw core::UsageError(
           file.begin_with + " holds no supernet.safetensors",
           "name the folder of a job whose supernet was trained (results-files/JOB)");
+    if (!supernet::training_complete(path))
+      throw core::UsageError("the supernet in " + file.begin_with + " is not trained to the end",
+                             "finish that job first: mosaic resume");
     // The same numbers must mean the same words.
     for (const auto& [name, content] : task.files()) {
       const auto there = file.begin_with + "/" + name;
-      if (!std::filesystem::exists(there) || core::read_file(there) != content)
+      if (!std::filesystem::exists(there))
+        throw core::UsageError("there is no " + name + " beside the supernet in " +
+                                   file.begin_with + ": an earlier version of Mosaic trained it",
+                               "copy the " + name + " of a network that was extracted from it to " +
+                                   there + ", or train it again");
+      if (core::read_file(there) != content)
         throw core::UsageError(
             "the supernet in " + file.begin_with + " was trained with another " + name,
-            "set [task] tokenizer to that file, if it is there: tokenizer = \"" + there + "\"");
+            "set [task] tokenizer = \"" + there + "\"");
     }
     file.begin_hash = supernet::checkpoint_content(path);
+  });
+}
+
+/// Is there what truths are to be judged by?
+void expect_truth_metric(const JobFile& file, const tasks::Task& task) {
+  if (!file.rank || file.rank->truth_metric.empty()) return;
+  const auto names = core::mapped(tasks::all_metrics(task), &tasks::MetricType::name);
+  if (std::find(names.begin(), names.end(), file.rank->truth_metric) != names.end()) return;
+  at_key(file, "rank.truth", "metric", [&] {
+    throw core::UsageError("the task has no metric '" + file.rank->truth_metric + "'",
+                           "name one of " + core::join(names));
   });
 }
 
@@ -115,6 +136,7 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
                                                       work.file.seed);
     settle_teacher(work.file, *work.space, *work.task, work.device);
     settle_beginning(work.file, *work.task);
+    expect_truth_metric(work.file, *work.task);
   }
   const auto scored = [](const auto& objective) {
     return objective.measuring.evaluator == "inherited";
@@ -139,11 +161,18 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
 namespace {
 
 constexpr const char* kBegun = "begun with";
+constexpr const char* kTokenizer = "tokenizer.model";
 
 }  // namespace
 
 JobFile begun_file(const db::Reader& database, const db::Job& job) {
   JobFile file = JobFile::from_text(job.config, job.config_path);
+  // The vocabulary may be that of another job, which is gone since: this one keeps its own.
+  if (file.task && !file.task->tokenizer.empty() &&
+      !std::filesystem::exists(file.task->tokenizer)) {
+    const auto own = existing_folder(job, file, database.path()) + "/" + kTokenizer;
+    if (std::filesystem::exists(own)) file.task->tokenizer = own;
+  }
   const auto kept = database.state(job.id, kBegun);
   if (!kept) return file;  // begun by a version whose defaults were the same for all data
   const auto begun = nlohmann::json::parse(*kept);
@@ -190,13 +219,17 @@ void Workplace::begin_training(std::span<supernet::Supernet* const> supernets,
       core::write_file_atomic(folder + "/" + name, content);
   if (file.begin_with.empty()) return;
   const auto path = supernet_path(file.begin_with);
-  if (supernet::checkpoint_content(path) != file.begin_hash)
+  if (!std::filesystem::exists(path) || supernet::checkpoint_content(path) != file.begin_hash)
     throw core::Error(path + " is not what it was when the job began",
                       "restore that file, or begin a new job");
   supernet::Begun begun;
   for (auto* one : supernets) begun = supernet::begin_with(path, *one);
-  core::log_info("training begins with " + core::with_commas(begun.tensors) + " tensors of " + path +
-                 ", " + std::to_string(std::lround(100 * begun.share)) + "% of the weights");
+  const auto share = std::to_string(std::lround(100 * begun.share)) + "% of the weights";
+  core::log_info("training begins with " + core::with_commas(begun.tensors) + " tensors of " +
+                 path + ", " + share);
+  if (begun.share < 0.5)
+    core::log_warning("only " + share + " are begun with: " + begun.why +
+                      "; the others are drawn at random");
 }
 
 std::shared_ptr<const supernet::Subnet> Workplace::teacher() const {

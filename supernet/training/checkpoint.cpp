@@ -3,7 +3,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <optional>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
@@ -92,31 +95,50 @@ std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
   return load_checkpoint(path, tensors, nullptr, identity).step;
 }
 
+namespace {
+
+/// Why tensors of a supernet are not given weights of another one.
+enum Unfit { kAbsent, kCopies, kShape };
+constexpr const char* kUnfit[] = {
+    "that supernet has none of their names (another space, or another way of sharing)",
+    "that supernet has another number of copies of them ([supernet] sharing, copies, routed)",
+    "that supernet has them in other shapes (options of the space, or another task)"};
+
+/// Gives a tensor that of another supernet; a stack of copies also the only one there.
+std::optional<Unfit> give(const TensorFile& file, const Supernet::Trained& trained) {
+  const auto& [name, own, slot, part] = trained;
+  auto found = file.tensors.find(average_name(name));
+  if (found == file.tensors.end()) found = file.tensors.find(name);
+  if (found == file.tensors.end()) return kAbsent;
+  at::Tensor stored = found->second, target = own;
+  if (stored.dim() == own.dim() + 1 && stored.size(0) == 1) stored = stored.squeeze(0);
+  if (stored.dim() != own.dim() || stored.sizes().slice(1) != own.sizes().slice(1)) return kShape;
+  if (stored.size(0) != own.size(0) && (slot < 0 || stored.size(0) != 1)) return kCopies;
+  stored = stored.to(own.device());
+  // Copies that were all the same would leave whoever mixes them without gradient.
+  target.copy_(stored.size(0) == own.size(0) ? stored : stored + (own - own.mean(0, true)));
+  return std::nullopt;
+}
+
+}  // namespace
+
 Begun begin_with(const std::string& path, Supernet& supernet) {
   const TensorFile file = load_tensors(path);
   (void)header_of(path, file);
   at::NoGradGuard guard;
   Begun begun;
-  std::int64_t all = 0, given = 0;
-  const auto parameters = supernet.parameters();
-  for (const auto& [name, own] : parameters) {
-    all += own.numel();
-    auto found = file.tensors.find(average_name(name));
-    if (found == file.tensors.end()) found = file.tensors.find(name);
-    if (found == file.tensors.end()) continue;
-    at::Tensor stored = found->second;
-    if (stored.dim() == own.dim() + 1 && stored.size(0) == 1) stored = stored.squeeze(0);
-    if (stored.dim() != own.dim() || stored.sizes().slice(1) != own.sizes().slice(1)) continue;
-    if (stored.size(0) != own.size(0) && stored.size(0) != 1) continue;
-    at::Tensor target = own;
-    stored = stored.to(own.device());
-    // Copies that were all the same would leave whoever mixes them without gradient.
-    target.copy_(stored.size(0) == own.size(0) ? stored : stored + (own - own.mean(0, true)));
-    ++begun.tensors;
-    given += own.numel();
+  std::int64_t all = 0, given = 0, unfit[std::size(kUnfit)] = {};
+  for (const auto& trained : supernet.trained()) {
+    const auto why = give(file, trained);
+    const auto size = trained.slot < 0 ? 0 : trained.value.numel();  // not of the sharing itself
+    all += size;
+    (why ? unfit[*why] : given) += size;
+    begun.tensors += why ? 0 : 1;
   }
+  const auto most = std::max_element(std::begin(unfit), std::end(unfit));
+  if (*most > 0) begun.why = kUnfit[most - std::begin(unfit)];
   if (given == 0)
-    throw core::Error(path + " has no weights that fit this space",
+    throw core::Error(path + " has no weights that fit: " + begun.why,
                       "begin with a supernet of the same space and options");
   begun.share = static_cast<double>(given) / static_cast<double>(all);
   return begun;

@@ -1,5 +1,7 @@
 // `mosaic rank` from job file to table, page and database.
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "job.hpp"
@@ -84,6 +86,43 @@ TEST_CASE("rank: networks alone, supernets, statistics, page") {
       REQUIRE(resumed.status == 0);
       CHECK(content(other / "r.db") == content(folder / "r.db"));
     }
+  }
+}
+
+TEST_CASE("rank: the truth may be the loss of networks trained alone") {
+  need_data();
+  const Folder folder("rank_loss");
+  folder.write("wrong.toml", kJob + kTruth + "metric = \"top1\"\n");
+  const auto wrong = folder.run({"rank", "wrong.toml", "--db", "r.db"});
+  CHECK(wrong.status == 2);
+  CHECK_THAT(wrong.errors,
+             Contains("wrong.toml:25: [rank.truth] metric: the task has no metric 'top1'") &&
+                 Contains("name one of accuracy, loss"));
+
+  folder.write("job.toml", kJob + kTruth + "metric = \"loss\"\n");
+  const auto run = folder.run({"rank", "job.toml", "--db", "r.db", "--json"});
+  INFO(run.errors);
+  REQUIRE(run.status == 0);
+  const auto result = json::parse(run.output);
+  CHECK(result.at("truth").at("description") == "test loss after 1 epochs alone, 2 seeds");
+  CHECK(result.at("truth").at("unit") == "nats");
+  CHECK(result.at("truth").at("higher_is_better") == false);
+  std::map<std::string, json> scores;
+  for (const auto& score : result.at("scores")) scores[score.at("name")] = score;
+  CHECK(scores.at("inherited cross-entropy").at("same_scale") == true);
+  CHECK(scores.at("inherited accuracy").at("same_scale") == false);
+  // The truth is the mean over seeds of what the networks reached.
+  const mosaic::db::Reader reader((folder / "r.db").string());
+  const auto losses = reader.query(
+      "SELECT a.arch, avg(m.value) FROM measurements m JOIN architectures a ON a.id = "
+      "m.architecture WHERE m.metric = 'standalone_loss' GROUP BY a.arch ORDER BY a.arch");
+  const auto& networks = result.at("networks");
+  REQUIRE(losses.rows.size() == networks.at("arch").size());
+  for (const auto& row : losses.rows) {
+    const auto& archs = networks.at("arch");
+    const auto at = std::find(archs.begin(), archs.end(), row[0].text) - archs.begin();
+    CHECK(networks.at("truth").at(static_cast<std::size_t>(at)).get<double>() ==
+          Approx(std::stod(row[1].text)));
   }
 }
 

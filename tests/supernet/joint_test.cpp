@@ -10,12 +10,13 @@
 #include "mosaic/core/error.hpp"
 #include "needs.hpp"
 #include "random_growth.hpp"
+#include "side_by_side.hpp"
 #include "small_task.hpp"
 #include "training/gradient.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
-using mosaic::supernet::test::small_task;
+using namespace mosaic::supernet::test;
 
 namespace {
 
@@ -34,52 +35,6 @@ TrainSettings settings_of(const std::string& precision, double clip) {
   return settings;
 }
 
-double difference(const at::Tensor& a, const at::Tensor& b) {
-  return ((a - b).norm() / b.norm().clamp_min(0.01)).item<double>();
-}
-
-/// Largest relative difference of two lists of tensors by name.
-double largest_difference(const NamedTensors& a, const NamedTensors& b) {
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    REQUIRE(a[i].first == b[i].first);
-    largest = std::max(largest, difference(a[i].second.detach(), b[i].second.detach()));
-  }
-  return largest;
-}
-
-NamedTensors named(const Subnet& subnet) {
-  return {subnet.weights().begin(), subnet.weights().end()};
-}
-
-/// Trains subnets of all architectures at once and each alone; the largest relative difference of a
-/// weight.
-double joint_against_alone(const spaces::Space& space,
-                           const std::vector<spaces::Genotype>& genotypes,
-                           const std::string& device, const TrainSettings& settings) {
-  const auto task = small_task(360, device);
-  std::vector<Subnet> together, alone;
-  std::vector<Subnet*> members;
-  std::vector<std::int64_t> orders;
-  for (std::size_t i = 0; i < genotypes.size(); ++i)
-    for (auto* list : {&together, &alone}) {
-      list->push_back(fresh_subnet(space, genotypes[i], i));
-      list->back().to(device);
-    }
-  for (auto& subnet : together) {
-    members.push_back(&subnet);
-    orders.push_back(0);
-  }
-  train(*subnet_trainee(members, orders), *task, settings, {});
-  double largest = 0;
-  for (std::size_t i = 0; i < alone.size(); ++i) {
-    train(*subnet_trainee(alone[i]), *task, settings, {});
-    const double own = largest_difference(named(together[i]), named(alone[i]));
-    largest = std::max(largest, own);
-  }
-  return largest;
-}
-
 }  // namespace
 
 TEST_CASE("networks of different poolings train together as each would alone") {
@@ -88,7 +43,8 @@ TEST_CASE("networks of different poolings train together as each would alone") {
   auto settings = settings_of("float32", clip);
   settings.epochs = 1;  // rounding grows with every step, and with the rate
   settings.learning_rate = 0.01;
-  CHECK(joint_against_alone(space, *space.enumerate(), "cpu", settings) < 1e-2);
+  const auto task = small_task();
+  CHECK(joint_against_alone(space, *space.enumerate(), *task, settings) < 1e-2);
 }
 
 TEST_CASE("NAS-Bench-201 cells of different ops train together as each would alone") {
@@ -99,7 +55,8 @@ TEST_CASE("NAS-Bench-201 cells of different ops train together as each would alo
   for (int i = 0; i < 5; ++i) genotypes.push_back(space.random(stream));
   auto settings = settings_of("float32", 0.5);
   settings.epochs = 1;
-  CHECK(joint_against_alone(space, genotypes, "cpu", settings) < 1e-2);
+  const auto task = small_task();
+  CHECK(joint_against_alone(space, genotypes, *task, settings) < 1e-2);
 }
 
 TEST_CASE(
@@ -113,7 +70,8 @@ TEST_CASE(
   auto settings = settings_of("float32", 0.5);
   settings.epochs = 1;
   settings.learning_rate = 1e-3;  // at more, rounding grows from layer to layer
-  CHECK(joint_against_alone(space, {genotype, space.random(stream), genotype}, "cpu", settings) <
+  const auto task = small_task();
+  CHECK(joint_against_alone(space, {genotype, space.random(stream), genotype}, *task, settings) <
         1e-2);
 }
 
@@ -267,7 +225,8 @@ TEST_CASE("networks train together on the GPU as each would alone", "[gpu]") {
   auto settings = settings_of("float32", 0.5);
   settings.epochs = 1;
   settings.learning_rate = 0.002;  // the backward pass of pooling adds in any order
-  CHECK(joint_against_alone(space, *space.enumerate(), "cuda", settings) < 1e-2);
+  const auto task = small_task(360, "cuda");
+  CHECK(joint_against_alone(space, *space.enumerate(), *task, settings, "cuda") < 1e-2);
 }
 
 TEST_CASE("scores in TF32 are those in float32 but for the last digits", "[gpu]") {

@@ -32,9 +32,9 @@ struct Workplace {
   /// Identity of the training: space, data, sharing, settings, seed, device kind and threads.
   std::string training_identity() const;
   std::unique_ptr<supernet::Supernet> make_supernet() const;
-  /// Before a new training: gives fresh supernets the weights that they begin with, if the job names
-  /// such ([supernet] begin_with), and puts the task's files (a vocabulary) beside the checkpoint in
-  /// `folder`, for jobs that will begin with this one.
+  /// Before a new training: gives fresh supernets the weights that they begin with, if the job
+  /// names such ([supernet] begin_with), and puts the task's files (a vocabulary) beside the
+  /// checkpoint in `folder`, for jobs that will begin with this one.
   void begin_training(std::span<supernet::Supernet* const> supernets,
                       const std::string& folder) const;
   /// The network that a training learns from; null where there is none. Throws core::Error where it
@@ -43,7 +43,7 @@ struct Workplace {
 };
 
 /// The file of a job as it began: with epochs and batch size as they were then, if it left them
-/// out, and the hash of its teacher.
+/// out, and the hashes of its teacher and of the weights that it began with.
 JobFile begun_file(const db::Reader& database, const db::Job& job);
 /// Keeps those of a new job.
 void keep_begun(db::Database& database, const db::Job& job, const JobFile& file);

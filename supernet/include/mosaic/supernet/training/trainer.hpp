@@ -57,12 +57,12 @@ std::int64_t load_checkpoint(const std::string& path, Supernet& supernet,
                              const std::string& identity);
 /// Gives a fresh supernet the weights of another training's checkpoint, wherever it has tensors of
 /// the same name and shape (averages where that training kept them); where it has several copies of
-/// what the other had one of, their mean becomes that. Returns how many of its own tensors were
-/// given weights, and the share of its weights. Throws core::Error for a damaged file and where
-/// nothing fits.
+/// what the other had one of, their mean becomes that. Throws core::Error for a damaged file and
+/// where nothing fits.
 struct Begun {
-  std::int64_t tensors = 0;
-  double share = 0;
+  std::int64_t tensors = 0;  ///< that were given
+  double share = 0;          ///< of the weights in all copies that were given
+  std::string why = {};      ///< most of the others were not, in words; empty where all were
 };
 Begun begin_with(const std::string& path, Supernet& supernet);
 /// Hash of a checkpoint's tensors.
