@@ -47,17 +47,9 @@ RankRecords::RankRecords(const Workplace& work, const db::Reader* database, cons
   std::erase_if(metrics_, [&](const auto& metric) {
     return metric.of_written && metric.name != rank_.truth_metric;
   });
-  if (!rank_.truth_metric.empty()) {
-    const auto found = std::find_if(metrics_.begin(), metrics_.end(), [&](const auto& metric) {
-      return metric.name == rank_.truth_metric;
-    });
-    if (found == metrics_.end())
-      throw core::UsageError(
-          work.file.path + ": [rank.truth] metric: the task has no metric '" + rank_.truth_metric +
-              "'",
-          "name one of " + core::join(core::mapped(tasks::all_metrics(*work.task), &tasks::MetricType::name)));
-    truth_ = static_cast<std::size_t>(found - metrics_.begin());
-  }
+  // One that the task does not have was refused when the job was opened.
+  for (std::size_t i = 0; i < metrics_.size(); ++i)
+    if (metrics_[i].name == rank_.truth_metric) truth_ = i;
   for (auto& genotype : networks())
     candidates_.push_back(evaluators::make_candidate(*work.space, genotype));
   if (rank_.table && rank_.best > 0) best_ = best_of_table();
