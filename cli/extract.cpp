@@ -15,7 +15,7 @@ void print(const jobs::Extracted& found, const std::string& out) {
   if (found.known) print_networks({*found.known}, found.job, {}, false);
   std::cout << "it computes what the supernet computes (largest relative difference "
             << core::format_double(found.difference) << ")\nwritten to " << out
-            << ": model.safetensors, config.json\n"
+            << ": model.safetensors, config.json, and what else it needs\n"
             << "test it once: mosaic eval " << out << " --split test\n";
 }
 

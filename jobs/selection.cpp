@@ -280,8 +280,8 @@ std::vector<std::string> noise(const db::Job& job, const std::vector<db::Network
     if (count == 0 || !(2 * error > 0.25 * (most - least))) continue;
     char text[32];
     std::snprintf(text, sizeof text, "%.2g", error);
-    result.push_back("each " + objective.metric + " has a standard error of " + text + " " + unit +
-                     ", from " + examples +
+    result.push_back("each " + objective.metric + " has a standard error of " + text +
+                     (unit.empty() ? "" : " " + unit) + ", from " + examples +
                      " validation examples: networks closer than that may stand in another order "
                      "on new data ([task] validation and [[objective]] examples make it smaller)");
   }

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "mosaic/core/process.hpp"
+
 namespace mosaic::supernet {
 namespace {
 
@@ -103,6 +105,7 @@ at::Tensor write(StepwiseNetwork& network, const NamedTensors& inputs, const tas
 
   network.begin(given, beam);
   for (std::int64_t length = 0; length <= most; ++length) {
+    core::check_interrupt();
     at::Tensor likely = network.step(tokens.select(2, length).flatten()).log_softmax(1);
     likely = likely.view({batch, beam, -1});
     const std::int64_t vocabulary = likely.size(2);

@@ -5,9 +5,13 @@
 #include <c10/util/ScopeExit.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "engine/channels.hpp"
+#include "mosaic/core/activity.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/process.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/supernet/scoring/generation.hpp"
 
 namespace mosaic::supernet {
@@ -59,7 +63,12 @@ std::vector<Score> evaluate_all(const Judged& networks, const tasks::Task& task,
   std::vector<std::vector<std::unique_ptr<tasks::Metric>>> metrics(networks.count);
   for (auto& of_network : metrics)
     for (const auto& type : types) of_network.push_back(type.make());
+  std::optional<core::Activity> activity;
+  if (written > 0) activity.emplace("write answers");
   for (std::int64_t begin = 0; begin < count; begin += batch_size) {
+    core::check_interrupt();
+    if (activity)
+      activity->say("write answers: " + core::with_commas(begin) + " of " + core::with_commas(count));
     const auto batch =
         task.batch({.split = split, .begin = begin, .count = std::min(batch_size, count - begin)});
     const at::Tensor outputs =

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "message.hpp"
+#include "mosaic/core/activity.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/hash.hpp"
@@ -162,6 +163,9 @@ Tokenizer Tokenizer::learned(std::span<const std::string> lines, std::int64_t vo
   const auto path = folder / name_of(lines, vocabulary);
   if (auto kept = folder.empty() ? std::string() : read_kept(path); !kept.empty())
     return Tokenizer(std::move(kept), path.string());
+  const core::Activity activity("learn a vocabulary from " +
+                                core::with_commas(static_cast<long long>(lines.size())) +
+                                " lines (kept for the next time)");
   auto bytes = learn(lines, vocabulary);
   if (!folder.empty()) keep(path, bytes);
   return Tokenizer(std::move(bytes), "the vocabulary");

@@ -152,7 +152,6 @@ examples = 20
 metric = "latency_ms"
 warmup = 1
 repeats = 5
-samples = 4
 predictor = "none"
 beam = 2
 [search]
