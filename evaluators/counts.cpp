@@ -65,8 +65,7 @@ class Counts : public Evaluator {
     return evaluate_each(*this, candidates, sink, [this](const Candidate& candidate) {
       Row row(counts_.size());
       const auto deployed = spaces::merged(candidate.graph);
-      for (std::size_t i = 0; i < row.size(); ++i)
-        row[i].value = counts_[i](deployed, symbols_);
+      for (std::size_t i = 0; i < row.size(); ++i) row[i].value = counts_[i](deployed, symbols_);
       return row;
     });
   }

@@ -68,7 +68,8 @@ std::vector<Score> evaluate_all(const Judged& networks, const tasks::Task& task,
   for (std::int64_t begin = 0; begin < count; begin += batch_size) {
     core::check_interrupt();
     if (activity)
-      activity->say("write answers: " + core::with_commas(begin) + " of " + core::with_commas(count));
+      activity->say("write answers: " + core::with_commas(begin) + " of " +
+                    core::with_commas(count));
     const auto batch =
         task.batch({.split = split, .begin = begin, .count = std::min(batch_size, count - begin)});
     const at::Tensor outputs =

@@ -72,11 +72,11 @@ void check(const Trainee& trainee, const TrainSettings& settings, std::int64_t s
     if (observer->restarts() && !observer->restructures_at().empty())
       restart = observer->restructures_at().back();
   if (static_cast<double>(settings.warmup_steps) > static_cast<double>(steps) * (1 - restart))
-    throw core::UsageError("warmup_steps = " + std::to_string(settings.warmup_steps) +
-                               " are more than the " + std::to_string(steps) +
-                               " steps of the training" +
-                               (restart > 0 ? " that are left where the learning rate restarts" : ""),
-                           "lower warmup_steps, or train longer");
+    throw core::UsageError(
+        "warmup_steps = " + std::to_string(settings.warmup_steps) + " are more than the " +
+            std::to_string(steps) + " steps of the training" +
+            (restart > 0 ? " that are left where the learning rate restarts" : ""),
+        "lower warmup_steps, or train longer");
   if (!settings.teacher.empty() && !trainee.teacher())
     throw std::logic_error("who trains with a teacher gives it to the trainee");
   if (settings.distill > 0 && !trainee.teacher() && !trainee.largest_first())
@@ -280,7 +280,7 @@ class Training {
           },
           [&](const PassResult& pass) {
             if (step_ % metrics_every_ == 0)
-          for (const auto& metric : window_metrics_) metric->add(pass.outputs, targets);
+              for (const auto& metric : window_metrics_) metric->add(pass.outputs, targets);
             sum.add(pass, pieces.size() * architectures.size() > 1);
           });
       if (sum.norms.defined()) norms.push_back(sum.norms.clone());

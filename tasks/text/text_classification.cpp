@@ -225,8 +225,7 @@ TextClassification::TextClassification(const TaskSettings& settings)
     core::Stream(seed_, "validation order").shuffle(validation);
     if (settings.limit > 0 && static_cast<std::size_t>(settings.limit) < validation.size())
       validation.resize(static_cast<std::size_t>(settings.limit));
-    if (!settings.hold_out)
-      train.insert(train.end(), validation.begin(), validation.end());
+    if (!settings.hold_out) train.insert(train.end(), validation.begin(), validation.end());
   } else {
     validation = take(train, settings.validation);
   }

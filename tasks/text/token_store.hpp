@@ -32,8 +32,8 @@ class TokenStore {
   at::Tensor device_begins_;  ///< int64 [sequences + 1]
 };
 
-/// A length rounded up to a multiple of 8, to `most` at most: few different shapes, whose kernels can
-/// be recorded, and rows that a GPU loads aligned.
+/// A length rounded up to a multiple of 8, to `most` at most: few different shapes, whose kernels
+/// can be recorded, and rows that a GPU loads aligned.
 std::int64_t rounded_length(std::int64_t length, std::int64_t most);
 
 /// Numbers [0, count) in an order in which neighbours are about equally long: shuffled, sorted by

@@ -202,7 +202,10 @@ class Translation : public Task {
 };
 
 Translation::Translation(const TaskSettings& settings)
-    : seed_(settings.seed), longest_(settings.longest), from_(settings.source), to_(settings.target) {
+    : seed_(settings.seed),
+      longest_(settings.longest),
+      from_(settings.source),
+      to_(settings.target) {
   if (settings.path.empty())
     throw core::UsageError("the task translation needs a folder",
                            "set [task] path to one that holds, say, train.en and train.de");
@@ -378,10 +381,10 @@ Translation::Part Translation::encoded(const std::vector<Pair>& pairs, bool trai
 Batch Translation::gather(const Part& part, const at::Tensor& numbers) const {
   const at::Tensor target = part.targets.batch(numbers, longest_, 1);
   const std::int64_t length = target.size(1) - 1;
-  return {
-      {{kSource, part.sources.batch(numbers, longest_)}, {kTarget, target.narrow(1, 0, length).contiguous()}},
-      {{kToken, target.narrow(1, 1, length).contiguous()},
-       {kReference, (numbers + part.first).to(target.device())}}};
+  return {{{kSource, part.sources.batch(numbers, longest_)},
+           {kTarget, target.narrow(1, 0, length).contiguous()}},
+          {{kToken, target.narrow(1, 1, length).contiguous()},
+           {kReference, (numbers + part.first).to(target.device())}}};
 }
 
 at::Tensor Translation::epoch_order(std::int64_t epoch, std::int64_t order,

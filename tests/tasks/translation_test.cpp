@@ -243,7 +243,8 @@ TEST_CASE("a training beside the job's own takes its vocabulary, and all but the
   CHECK(whole->size(Split::train) == 340);
   CHECK(whole->files() == held->files());
   write_split(folder, "dev", 40, 2);
-  CHECK_THAT(refusal([&] { make(folder); }), Contains("which of them is the validation split: val, dev"));
+  CHECK_THAT(refusal([&] { make(folder); }),
+             Contains("which of them is the validation split: val, dev"));
 }
 
 TEST_CASE("lengths are rounded up as far as networks know positions") {
