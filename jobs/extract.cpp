@@ -46,8 +46,6 @@ void expect_data(const std::string& path) {
       "name the folder or file that they are in now with --path");
 }
 
-constexpr const char* kTokenizer = "tokenizer.model";
-
 /// Stores a network, and what it needs of its task where it is deployed.
 void save(const supernet::Subnet& subnet, const tasks::Task& task, const std::string& folder) {
   for (const auto& [name, content] : task.files()) {
@@ -67,7 +65,7 @@ std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const s
   core::read_json(kept, settings);
   settings.seed = kept.at("seed");
   if (!path.empty()) settings.path = path;
-  if (const auto own = std::filesystem::path(folder) / kTokenizer; std::filesystem::exists(own))
+  if (const auto own = std::filesystem::path(folder) / tasks::kTokenizerFile; std::filesystem::exists(own))
     settings.tokenizer = own.string();
   expect_data(settings.path);
   auto task = tasks::make_task(settings);

@@ -196,10 +196,10 @@ std::vector<std::int64_t> RankRecords::jobs_of_like_truths() const {
 
 std::optional<core::Measurement> RankRecords::truth(const Candidate& candidate,
                                                     std::uint64_t seed) const {
+  std::vector<std::string> fidelities{alone_fidelity(seed, truth_metric())};
+  if (work_.task->files().empty()) fidelities.push_back(former_alone_fidelity(seed));
   for (const auto job : like_truths_)
-    for (const auto& fidelity :
-         {alone_fidelity(seed, truth_metric()),
-          work_.task->files().empty() ? former_alone_fidelity(seed) : std::string()})
+    for (const auto& fidelity : fidelities)
       if (auto found = database_->find_measurement(job, work_.space->hash(), candidate.hash,
                                                    alone(truth_metric()), fidelity);
           found && found->ok())

@@ -161,7 +161,6 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
 namespace {
 
 constexpr const char* kBegun = "begun with";
-constexpr const char* kTokenizer = "tokenizer.model";
 
 }  // namespace
 
@@ -170,7 +169,7 @@ JobFile begun_file(const db::Reader& database, const db::Job& job) {
   // The vocabulary may be that of another job, which is gone since: this one keeps its own.
   if (file.task && !file.task->tokenizer.empty() &&
       !std::filesystem::exists(file.task->tokenizer)) {
-    const auto own = existing_folder(job, file, database.path()) + "/" + kTokenizer;
+    const auto own = existing_folder(job, file, database.path()) + "/" + tasks::kTokenizerFile;
     if (std::filesystem::exists(own)) file.task->tokenizer = own;
   }
   const auto kept = database.state(job.id, kBegun);

@@ -51,6 +51,11 @@ std::int64_t GraphNode::attribute(const std::string& key) const {
   return found->second;
 }
 
+std::int64_t GraphNode::attribute(const std::string& key, std::int64_t fallback) const {
+  const auto found = attributes.find(key);
+  return found == attributes.end() ? fallback : found->second;
+}
+
 const EntryPoint& Graph::entry(const std::string& name) const {
   std::vector<std::string> known;
   for (const auto& candidate : entries) {

@@ -118,8 +118,7 @@ class Divider {
       throw core::UsageError("'" + attention.name + "' mixes what is written with what is not",
                              "such a network cannot write token by token");
     if (!depends(1)) return false;
-    const auto causal = attention.attributes.find("causal");
-    if (causal == attention.attributes.end() || causal->second == 0)
+    if (attention.attribute("causal", 0) == 0)
       throw core::UsageError("'" + attention.name + "' sees positions after its own",
                              "such a network cannot write token by token");
     return true;

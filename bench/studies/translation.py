@@ -28,6 +28,20 @@ ARMS = {
 }
 
 
+def recipe(rate, epochs, batch):
+    """How supernets and networks alone are trained."""
+    return f"""optimizer = "adamw"
+learning_rate = {rate}
+beta2 = 0.98
+weight_decay = 1e-2
+warmup = 0.1
+label_smoothing = 0.1
+clip = 1
+epochs = {epochs}
+batch_size = {batch}
+"""
+
+
 def job(name, data, supernet, epochs, a):
     return f"""[job]
 name = "{name}"
@@ -47,16 +61,7 @@ longest = 64
 
 [supernet]
 {supernet}
-optimizer = "adamw"
-learning_rate = {a.rate}
-beta2 = 0.98
-weight_decay = 1e-2
-warmup = 0.1
-label_smoothing = 0.1
-clip = 1
-epochs = {max(1, round(epochs))}
-batch_size = {a.batch}
-
+{recipe(a.rate, max(1, round(epochs)), a.batch)}
 [rank]
 networks = {a.networks}
 supernets = {a.supernets}
@@ -66,16 +71,7 @@ together = {a.together}
 seeds = {a.truth_seeds}
 split = "validation"
 metric = "bleu"
-optimizer = "adamw"
-learning_rate = {a.truth_rate}
-beta2 = 0.98
-weight_decay = 1e-2
-warmup = 0.1
-label_smoothing = 0.1
-clip = 1
-epochs = {a.truth_epochs}
-batch_size = {a.batch}
-"""
+{recipe(a.truth_rate, a.truth_epochs, a.batch)}"""
 
 
 RUN = """#!/usr/bin/env bash

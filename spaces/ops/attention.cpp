@@ -3,11 +3,6 @@
 namespace mosaic::spaces {
 namespace {
 
-Extent attribute_or(const Node& node, const char* key, const Extent& fallback) {
-  const auto found = node.attributes.find(key);
-  return found == node.attributes.end() ? fallback : found->second;
-}
-
 /// Queries [length, heads * size], keys and values [memory, kv_heads * size] each, and where some
 /// of them do not count, a mask [memory].
 Shape attention_shape(const Node& node, const std::vector<Shape>& inputs) {

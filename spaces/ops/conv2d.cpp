@@ -3,13 +3,6 @@
 namespace mosaic::spaces {
 namespace {
 
-/// Only grouped convolutions say how many groups they have.
-template <class Attributes>
-auto groups_of(const Attributes& attributes) {
-  const auto found = attributes.find("groups");
-  return found == attributes.end() ? typename Attributes::mapped_type(1) : found->second;
-}
-
 /// [in, h, w] -> [out, h', w'] with padding kernel / 2, so that an odd kernel keeps the size at
 /// stride 1.
 Shape conv_shape(const Node& node, const std::vector<Shape>& inputs) {
@@ -18,7 +11,7 @@ Shape conv_shape(const Node& node, const std::vector<Shape>& inputs) {
   const Extent& kernel = node.attributes.at("kernel");
   const Extent& stride = node.attributes.at("stride");
   if ((kernel % Extent(2)).min() != 1) throw std::logic_error("kernel sizes must be odd");
-  const Extent groups = groups_of(node.attributes);
+  const Extent groups = attribute_or(node, "groups", 1);
   const Extent& out = node.attributes.at("out");
   if (groups.min() < 1) throw std::logic_error("groups must be 1 or more");
   if ((inputs[0][0] % groups).max() != 0 || (out % groups).max() != 0)
@@ -31,7 +24,7 @@ Shape conv_shape(const Node& node, const std::vector<Shape>& inputs) {
 
 double conv_flops(const GraphNode& node, const std::vector<Dims>& inputs, const Dims& output) {
   const double kernel = static_cast<double>(node.attribute("kernel"));
-  const double group = static_cast<double>(inputs[0][0] / groups_of(node.attributes));
+  const double group = static_cast<double>(inputs[0][0] / node.attribute("groups", 1));
   return elements(output) * group * kernel * kernel;
 }
 

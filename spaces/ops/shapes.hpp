@@ -19,6 +19,12 @@ inline void require_axes(const Shape& shape, std::size_t axes, const char* layou
                            std::to_string(shape.size()) + " axes");
 }
 
+/// Of an attribute that a node need not have.
+inline Extent attribute_or(const Node& node, const char* key, const Extent& fallback) {
+  const auto found = node.attributes.find(key);
+  return found == node.attributes.end() ? fallback : found->second;
+}
+
 inline void require_equal(const Shape& a, const Shape& b) {
   if (a.size() != b.size()) throw std::logic_error("its inputs differ in their number of axes");
   for (std::size_t axis = 0; axis < a.size(); ++axis) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -25,7 +24,6 @@ namespace {
 const std::string kTokens = "tokens", kLength = "length";
 constexpr double kTestShare = 0.1;  // of a data set that comes without a test split
 constexpr std::size_t kMostClasses = 1000;
-constexpr std::int64_t kEpochsPerOrder = 1'000'000;
 
 struct Example {
   std::string first, second, label;
@@ -157,7 +155,6 @@ class TextClassification : public Task {
     return {{{kTokens, part.tokens.batch(numbers, longest_)}},
             {{kClass, part.labels.index_select(0, numbers.to(part.labels.device()))}}};
   }
-  at::Tensor epoch_order(std::int64_t epoch, std::int64_t order, std::int64_t batch_size) const;
 
   const std::string name_ = "text-classification";
   std::uint64_t seed_;
@@ -168,16 +165,12 @@ class TextClassification : public Task {
   Part train_, validation_, test_;
   std::string checksum_, summary_;
   spaces::TaskShape shape_;
-  mutable std::mutex mutex_;
-  struct Order {
-    std::int64_t epoch = -1, batch_size = 0;
-    at::Tensor numbers;
-  };
-  mutable std::map<std::int64_t, Order> orders_;  ///< by Selection::order
+  TokenBatches batches_;
 };
 
 TextClassification::TextClassification(const TaskSettings& settings)
-    : seed_(settings.seed), longest_(settings.longest) {
+    : seed_(settings.seed), longest_(settings.longest),
+      batches_(name_, "sentences", settings.seed) {
   if (settings.path.empty())
     throw core::UsageError("the task text-classification needs a folder",
                            "set [task] path to one that holds train.tsv or train.csv");
@@ -297,38 +290,9 @@ TextClassification::Part TextClassification::encoded(const std::vector<Example>&
   return part;
 }
 
-at::Tensor TextClassification::epoch_order(std::int64_t epoch, std::int64_t order,
-                                           std::int64_t batch_size) const {
-  const std::lock_guard lock(mutex_);
-  auto& known = orders_[order];
-  if (known.epoch == epoch && known.batch_size == batch_size) return known.numbers;
-  const auto index = static_cast<std::uint64_t>(order * kEpochsPerOrder + epoch);
-  known = {epoch, batch_size,
-           at::tensor(bucketed_order(train_.lengths, batch_size, seed_, index), at::kLong)};
-  return known.numbers;
-}
-
 Batch TextClassification::batch(const Selection& selection) const {
-  if (selection.epoch >= 0) {
-    if (selection.count < 1 || selection.count > size(Split::train))
-      throw core::Error(
-          message("{}: a batch of {} does not fit into a training split of {} sentences", name_,
-                  selection.count, size(Split::train)),
-          "use a smaller batch, or raise [task] limit");
-    if (selection.begin < 0 || selection.begin + selection.count > size(Split::train))
-      throw std::out_of_range("examples outside of an epoch");
-    if (selection.examples.defined()) return gather(train_, selection.examples);
-    return gather(train_, epoch_order(selection.epoch, selection.order, selection.count)
-                              .narrow(0, selection.begin, selection.count));
-  }
-  const Part& wanted = part(selection.split);
-  const std::int64_t count = wanted.tokens.count();
-  if (count == 0)
-    throw core::Error(
-        message("{}: the {} split has no sentences", name_, to_string(selection.split)),
-        "set [task] validation above 0");
-  const std::int64_t begin = std::min(selection.begin, count);
-  return gather(wanted, at::arange(begin, std::min(begin + selection.count, count), at::kLong));
+  const Part& wanted = selection.epoch < 0 ? part(selection.split) : train_;
+  return gather(wanted, batches_.numbers(selection, wanted.tokens.count(), train_.lengths));
 }
 
 constexpr const char* kExplanation =

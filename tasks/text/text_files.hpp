@@ -20,8 +20,8 @@ std::vector<std::string> read_lines(const std::string& path);
 /// mean nothing. Throws core::Error with file and line.
 core::CsvTable read_table(const std::string& path);
 
-/// The first that `path_of` gives a path for, of names that mean the same split; empty: none.
-/// Throws core::Error where there are several.
+/// What `path_of` gives for the one of these names, which mean the same split, that it gives a path
+/// for; empty: there is none. Throws core::Error where there are several.
 template <class PathOf>
 std::string only_one(std::initializer_list<const char*> names, const PathOf& path_of) {
   std::vector<std::string> found;

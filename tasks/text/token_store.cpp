@@ -3,7 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <stdexcept>
 
+#include "message.hpp"
+#include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
 #include "text/tokenizer.hpp"
 
@@ -67,6 +70,40 @@ std::vector<std::int64_t> bucketed_order(std::span<const std::int64_t> lengths,
   result.insert(result.end(), order.begin() + static_cast<std::ptrdiff_t>(result.size()),
                 order.end());
   return result;
+}
+
+at::Tensor TokenBatches::order(const Selection& selection,
+                               std::span<const std::int64_t> lengths) const {
+  constexpr std::int64_t kEpochsPerOrder = 1'000'000;
+  const std::lock_guard lock(mutex_);
+  auto& known = orders_[selection.order];
+  if (known.epoch == selection.epoch && known.batch_size == selection.count) return known.numbers;
+  const auto index =
+      static_cast<std::uint64_t>(selection.order * kEpochsPerOrder + selection.epoch);
+  known = {selection.epoch, selection.count,
+           at::tensor(bucketed_order(lengths, selection.count, seed_, index), at::kLong)};
+  return known.numbers;
+}
+
+at::Tensor TokenBatches::numbers(const Selection& selection, std::int64_t count,
+                                 std::span<const std::int64_t> lengths) const {
+  if (selection.epoch < 0) {
+    if (count == 0)
+      throw core::Error(
+          message("{}: the {} split has no sentences", task_, to_string(selection.split)),
+          "set [task] validation above 0");
+    const std::int64_t begin = std::min(selection.begin, count);
+    return at::arange(begin, std::min(begin + selection.count, count), at::kLong);
+  }
+  const auto all = static_cast<std::int64_t>(lengths.size());
+  if (selection.count < 1 || selection.count > all)
+    throw core::Error(message("{}: a batch of {} does not fit into a training split of {} {}",
+                              task_, selection.count, all, examples_),
+                      "use a smaller batch, or raise [task] limit");
+  if (selection.begin < 0 || selection.begin + selection.count > all)
+    throw std::out_of_range("examples outside of an epoch");
+  if (selection.examples.defined()) return selection.examples;
+  return order(selection, lengths).narrow(0, selection.begin, selection.count);
 }
 
 }  // namespace mosaic::tasks

@@ -2,10 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+
+#include "mosaic/tasks/batch.hpp"
 
 namespace mosaic::tasks {
 
@@ -41,5 +46,31 @@ std::int64_t rounded_length(std::int64_t length, std::int64_t most);
 std::vector<std::int64_t> bucketed_order(std::span<const std::int64_t> lengths,
                                          std::int64_t batch_size, std::uint64_t seed,
                                          std::uint64_t index);
+
+/// Which sequences a batch of a task holds. Epochs have them in buckets of like length.
+class TokenBatches {
+ public:
+  /// `task` and `examples` ("sentences") are for messages.
+  TokenBatches(std::string task, std::string examples, std::uint64_t seed)
+      : task_(std::move(task)), examples_(std::move(examples)), seed_(seed) {}
+
+  /// Numbers of sequences of the selection's split, which has `count`; `lengths`: of the training
+  /// examples. int64 [at most selection.count], on the CPU. Throws core::Error where the split has
+  /// none, or fewer than an epoch is asked for.
+  at::Tensor numbers(const Selection& selection, std::int64_t count,
+                     std::span<const std::int64_t> lengths) const;
+
+ private:
+  struct Order {
+    std::int64_t epoch = -1, batch_size = 0;
+    at::Tensor numbers;
+  };
+  at::Tensor order(const Selection& selection, std::span<const std::int64_t> lengths) const;
+
+  std::string task_, examples_;
+  std::uint64_t seed_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::int64_t, Order> orders_;  ///< by Selection::order
+};
 
 }  // namespace mosaic::tasks

@@ -14,7 +14,6 @@
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/text.hpp"
-
 #include "mosaic/tasks/task.hpp"
 
 namespace mosaic::tasks {

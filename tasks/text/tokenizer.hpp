@@ -16,9 +16,6 @@ struct TaskSettings;
 /// Numbers of the tokens that every vocabulary has; networks know padding by its number.
 inline constexpr std::int64_t kPadding = 0, kUnknown = 1, kBegin = 2, kEnd = 3, kMask = 4;
 
-/// Under this name a model lies beside each extracted network, where `mosaic eval` looks for it.
-inline const char* const kTokenizerFile = "tokenizer.model";
-
 class Tokenizer {
  public:
   /// A unigram model of at most `vocabulary` tokens, learned from these lines; the same lines give

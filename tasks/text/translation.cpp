@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
@@ -32,7 +31,6 @@ namespace fs = std::filesystem;
 
 const std::string kSource = "source", kTarget = "target", kReference = "reference";
 constexpr double kTestShare = 0.05;  // of a data set that comes without a test split
-constexpr std::int64_t kEpochsPerOrder = 1'000'000;
 
 struct Pair {
   std::string source, target;
@@ -178,7 +176,6 @@ class Translation : public Task {
   std::vector<Pair> read(const std::string& source, const std::string& target);
   Part encoded(const std::vector<Pair>& pairs, bool train);
   Batch gather(const Part& part, const at::Tensor& numbers) const;
-  at::Tensor epoch_order(std::int64_t epoch, std::int64_t order, std::int64_t batch_size) const;
 
   const std::string name_ = "translation";
   std::uint64_t seed_;
@@ -193,19 +190,15 @@ class Translation : public Task {
   Part train_, validation_, test_;
   std::string checksum_, summary_;
   spaces::TaskShape shape_;
-  mutable std::mutex mutex_;
-  struct Order {
-    std::int64_t epoch = -1, batch_size = 0;
-    at::Tensor numbers;
-  };
-  mutable std::map<std::int64_t, Order> orders_;  ///< by Selection::order
+  TokenBatches batches_;
 };
 
 Translation::Translation(const TaskSettings& settings)
     : seed_(settings.seed),
       longest_(settings.longest),
       from_(settings.source),
-      to_(settings.target) {
+      to_(settings.target),
+      batches_(name_, "pairs of sentences", settings.seed) {
   if (settings.path.empty())
     throw core::UsageError("the task translation needs a folder",
                            "set [task] path to one that holds, say, train.en and train.de");
@@ -387,38 +380,9 @@ Batch Translation::gather(const Part& part, const at::Tensor& numbers) const {
            {kReference, (numbers + part.first).to(target.device())}}};
 }
 
-at::Tensor Translation::epoch_order(std::int64_t epoch, std::int64_t order,
-                                    std::int64_t batch_size) const {
-  const std::lock_guard lock(mutex_);
-  auto& known = orders_[order];
-  if (known.epoch == epoch && known.batch_size == batch_size) return known.numbers;
-  const auto index = static_cast<std::uint64_t>(order * kEpochsPerOrder + epoch);
-  known = {epoch, batch_size,
-           at::tensor(bucketed_order(train_.lengths, batch_size, seed_, index), at::kLong)};
-  return known.numbers;
-}
-
 Batch Translation::batch(const Selection& selection) const {
-  if (selection.epoch >= 0) {
-    if (selection.count < 1 || selection.count > size(Split::train))
-      throw core::Error(
-          message("{}: a batch of {} does not fit into a training split of {} pairs of sentences",
-                  name_, selection.count, size(Split::train)),
-          "use a smaller batch, or raise [task] limit");
-    if (selection.begin < 0 || selection.begin + selection.count > size(Split::train))
-      throw std::out_of_range("examples outside of an epoch");
-    if (selection.examples.defined()) return gather(train_, selection.examples);
-    return gather(train_, epoch_order(selection.epoch, selection.order, selection.count)
-                              .narrow(0, selection.begin, selection.count));
-  }
-  const Part& wanted = part(selection.split);
-  const std::int64_t count = wanted.sources.count();
-  if (count == 0)
-    throw core::Error(
-        message("{}: the {} split has no sentences", name_, to_string(selection.split)),
-        "set [task] validation above 0");
-  const std::int64_t begin = std::min(selection.begin, count);
-  return gather(wanted, at::arange(begin, std::min(begin + selection.count, count), at::kLong));
+  const Part& wanted = selection.epoch < 0 ? part(selection.split) : train_;
+  return gather(wanted, batches_.numbers(selection, wanted.sources.count(), train_.lengths));
 }
 
 constexpr const char* kExplanation =

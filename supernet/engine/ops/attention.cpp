@@ -13,12 +13,9 @@ at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
 /// LibTorch's masks are true where keys count. One that is causal as well is joined here: its
 /// kernels do not take both.
 at::Tensor attention(const OpCall& call) {
-  const auto& attributes = call.node.attributes;
-  const std::int64_t heads = attributes.at("heads");
-  const auto kv = attributes.find("kv_heads");
-  const std::int64_t kv_heads = kv == attributes.end() ? heads : kv->second;
-  const auto causal = attributes.find("causal");
-  bool is_causal = causal != attributes.end() && causal->second != 0;
+  const std::int64_t heads = call.node.attribute("heads");
+  const std::int64_t kv_heads = call.node.attribute("kv_heads", heads);
+  bool is_causal = call.node.attribute("causal", 0) != 0;
   const at::Tensor q = by_head(call.inputs[0], heads), k = by_head(call.inputs[1], kv_heads),
                    v = by_head(call.inputs[2], kv_heads);
   std::optional<at::Tensor> mask;

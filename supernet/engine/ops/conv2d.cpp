@@ -111,8 +111,7 @@ at::Tensor conv2d(const OpCall& call) {
   const at::Tensor weight = call.weight("weight");
   const at::Tensor bias =
       call.weight("bias").defined() ? call.weight("bias").flatten() : at::Tensor();
-  const auto found = call.node.attributes.find("groups");
-  const std::int64_t groups = found == call.node.attributes.end() ? 1 : found->second;
+  const std::int64_t groups = call.node.attribute("groups", 1);
   if (call.networks == 1)
     return at::conv2d(x, weight.squeeze(0), bias, stride, kernel / 2, 1, groups).unsqueeze(0);
   if (groups > 1)

@@ -17,8 +17,7 @@ at::Tensor embedding(const OpCall& call) {
     tokens = tokens + at::arange(call.networks, tokens.options()).mul_(table.size(1)).view(shape);
   }
   const at::Tensor rows = at::embedding(table.flatten(0, 1), tokens);
-  const auto scaled = call.node.attributes.find("scaled");
-  if (scaled == call.node.attributes.end() || scaled->second == 0) return rows;
+  if (call.node.attribute("scaled", 0) == 0) return rows;
   return rows * std::sqrt(static_cast<double>(rows.size(-1)));
 }
 

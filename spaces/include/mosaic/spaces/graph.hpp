@@ -46,6 +46,8 @@ struct GraphNode {
 
   /// Throws std::logic_error if there is no such attribute: a bug of the op.
   std::int64_t attribute(const std::string& key) const;
+  /// Of an attribute that a node need not have.
+  std::int64_t attribute(const std::string& key, std::int64_t fallback) const;
 };
 
 /// An architecture, bound and pruned: what is counted, executed, extracted and exported.

@@ -70,6 +70,9 @@ struct Writing {
   std::string text() const;
 };
 
+/// Of Task::files(): the vocabulary of a task over text.
+inline constexpr const char* kTokenizerFile = "tokenizer.model";
+
 /// Registered tasks are made by name; data is loaded once, checked, and kept on the device.
 /// Everything is a function of (settings, selection): nothing drawn depends on earlier calls.
 class Task {
