@@ -1,5 +1,6 @@
 // mosaic finetune: an extracted network, trained further.
 #include <cstdio>
+#include <optional>
 
 #include "command.hpp"
 #include "mosaic/jobs/extract.hpp"
@@ -9,10 +10,29 @@
 namespace mosaic::cli {
 namespace {
 
+struct Options {
+  jobs::FinetuneOptions finetune;
+  // Training keys that are often given, as text.
+  std::optional<std::string> epochs, batch_size, optimizer, learning_rate, teacher, distill;
+};
+
+jobs::FinetuneOptions read(const Options& options) {
+  auto result = options.finetune;
+  for (const auto& [key, value] : {std::pair("epochs", &options.epochs),
+                                   {"batch_size", &options.batch_size},
+                                   {"optimizer", &options.optimizer},
+                                   {"learning_rate", &options.learning_rate},
+                                   {"teacher", &options.teacher},
+                                   {"distill", &options.distill}})
+    if (*value) result.set.push_back(std::string(key) + "=" + **value);
+  return result;
+}
+
 void setup(App& app) {
-  auto options = std::make_shared<jobs::FinetuneOptions>();
-  app.add_option("DIR", options->folder, "folder of an extracted network")->required();
-  app.add_option("--out", options->out, "folder to write")->required();
+  auto options = std::make_shared<Options>();
+  auto& finetune = options->finetune;
+  app.add_option("DIR", finetune.folder, "folder of an extracted network")->required();
+  app.add_option("--out", finetune.out, "folder to write")->required();
   app.add_option("--epochs", options->epochs,
                  "passes over the training split (default: 2, more where the data are few)")
       ->check(whole_number(1, 100'000));
@@ -25,30 +45,28 @@ void setup(App& app) {
   app.add_option("--learning-rate", options->learning_rate,
                  "at the start; cosine to 0 (default: 0.02 of sgd, 0.0003 of adamw and adam)")
       ->check(number(1e-9, 100));
-  app.add_option("--ema", options->ema,
-                 "end with a moving average of the weights of this decay, such as 0.999")
-      ->check(number(0, 0.999999));
   const auto teacher =
       app.add_option("--teacher", options->teacher, "folder of an extracted network to learn from");
-  app.add_option("--distill", options->distill, "share of the teacher in the loss")
-      ->capture_default_str()
+  app.add_option("--distill", options->distill, "share of the teacher in the loss (default 0.5)")
       ->check(number(1e-9, 1))
       ->needs(teacher);
-  app.add_option("--distill-temperature", options->distill_temperature,
-                 "of both networks' probabilities")
-      ->capture_default_str()
-      ->check(number(0.01, 100))
-      ->needs(teacher);
-  app.add_option("--path", options->path,
+  app.add_option("--set", finetune.set,
+                 "KEY=VALUE of any training key of [supernet], such as label_smoothing=0.1 or "
+                 "ema=0.999; may be repeated")
+      ->one_at_a_time();
+  app.add_option("--anew", finetune.anew,
+                 "train it alone: begin with weights that this seed draws, not with its own")
+      ->check(whole_number(0, 1'000'000'000));
+  app.add_option("--path", finetune.path,
                  "where the data lies, if elsewhere than when the network was made");
-  app.add_option("--device", options->device, "auto, cpu or cuda")
+  app.add_option("--device", finetune.device, "auto, cpu or cuda")
       ->capture_default_str()
       ->check(one_of({"auto", "cpu", "cuda"}));
   app.callback([options] {
-    const auto found = jobs::finetune_subnet(*options);
+    const auto found = jobs::finetune_subnet(read(*options));
     std::printf("validation %s %s -> %s; written to %s\n", found.metric.c_str(),
                 value_text(found.before, found.unit).c_str(),
-                value_text(found.after, found.unit).c_str(), options->out.c_str());
+                value_text(found.after, found.unit).c_str(), options->finetune.out.c_str());
   });
 }
 

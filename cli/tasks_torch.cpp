@@ -41,7 +41,7 @@ void describe(const tasks::TaskSettings& settings) {
   db::Table table{{"key of [task]", "default", "what it is"}, {}};
   const auto meanings = tasks::TaskSettings::meanings();
   for (const auto& setting : core::listed(tasks::TaskSettings()))
-    if (setting.key != "name")
+    if (setting.key != "name" && type.reads(setting.key))
       table.rows.push_back({text_cell(setting.key), text_cell(text_of(setting)),
                             text_cell(meanings.at(setting.key))});
   for (const auto& metric : type.metrics)

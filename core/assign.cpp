@@ -367,6 +367,14 @@ std::vector<Assigned> ways(Assigned& edited, const Target& target, const std::st
   return result;
 }
 
+/// A document without a key: what stands before and behind it on its lines remains.
+Assigned without(Assigned& edited, const Target& target, const std::string& assignment) {
+  const Text text(edited);
+  const auto found = target.table->find(target.key);
+  return text.replaced(text.offset(found->first.source().begin),
+                       text.offset(found->second.source().end), "", assignment);
+}
+
 }  // namespace
 
 Assigned assign(const std::string& text, const std::vector<std::string>& assignments,
@@ -379,11 +387,18 @@ Assigned assign(const std::string& text, const std::vector<std::string>& assignm
     const auto assignment = take_apart(given);
     auto root = toml::parse(edited.text);
     const auto target = find_target(root, assignment, former, false);
-    const auto value =
-        value_of(assignment, target.table == nullptr ? nullptr : target.table->get(target.key));
+    const auto* before = target.table == nullptr ? nullptr : target.table->get(target.key);
     toml::table wanted = root;
-    find_target(wanted, assignment, former, true).table->insert_or_assign(target.key, value.node());
-    const auto candidates = ways(edited, target, value.text, "--set " + given);
+    std::vector<Assigned> candidates;
+    if (assignment.value.empty() && before != nullptr && !before->is_string()) {
+      find_target(wanted, assignment, former, false).table->erase(target.key);
+      candidates.push_back(without(edited, target, "--set " + given));
+    } else {
+      const auto value = value_of(assignment, before);
+      find_target(wanted, assignment, former, true)
+          .table->insert_or_assign(target.key, value.node());
+      candidates = ways(edited, target, value.text, "--set " + given);
+    }
     const auto right = std::find_if(candidates.begin(), candidates.end(), [&](const auto& made) {
       const auto parsed = parse(made.text);
       return parsed && *parsed == wanted;

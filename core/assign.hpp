@@ -23,7 +23,8 @@ struct Assigned {
 
 /// Sets values one after the other: "KEY=VALUE", as Config::from_file() says. A value that is there
 /// is replaced in its place; a key that is not is a new line behind the last one of its table, or a
-/// new table at the end. Comments stay. `text` must be TOML. Throws UsageError that names the
+/// new table at the end. Nothing behind the "=": a string becomes empty, what is none is taken out.
+/// Comments stay. `text` must be TOML. Throws UsageError that names the
 /// assignment.
 Assigned assign(const std::string& text, const std::vector<std::string>& assignments,
                 const FormerKeys& former);

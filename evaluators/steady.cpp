@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "mosaic/core/log.hpp"
+
 namespace mosaic::evaluators {
 
 namespace {
@@ -39,6 +41,9 @@ double SteadyMeasuring::look() {
 
 double SteadyMeasuring::look_until_recovered() {
   double reference = look();
+  if (is_off(reference) && settings_.patience > 0)
+    core::log_info(ratio_text("the device takes %.2f times as long as usual: waiting for it",
+                              reference / usual_));
   for (int wait = 1; is_off(reference) && wait <= settings_.patience; ++wait) {
     device_.wait(wait);
     reference = look();

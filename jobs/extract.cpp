@@ -12,6 +12,7 @@
 #include <set>
 
 #include "mosaic/core/activity.hpp"
+#include "mosaic/core/config.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/hash.hpp"
@@ -258,11 +259,47 @@ Evaluated eval_subnet(const EvalOptions& options) {
   return result;
 }
 
+namespace {
+
+/// Defaults of fine-tuning where nothing is set.
+supernet::TrainSettings finetune_settings(const std::vector<std::string>& set,
+                                          const spaces::Graph& graph, const tasks::Task& task) {
+  std::vector<std::string> assignments;
+  for (const auto& one : set) assignments.push_back("supernet." + one);
+  auto config = core::Config::from_text("[supernet]\n", "--set", {}, assignments);
+  auto section = config.root().section("supernet");
+  auto settings = supernet::TrainSettings::read(section);
+  config.finish();
+  const bool attends = std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                                   [](const auto& node) { return node.op == "attention"; });
+  if (!section.has("optimizer")) settings.optimizer = attends ? "adamw" : "sgd";
+  if (!section.has("learning_rate"))
+    settings.learning_rate = settings.optimizer == "sgd" ? 0.02 : 3e-4;
+  if (!section.has("batch_size"))
+    settings.batch_size = supernet::batch_size_for(task.size(tasks::Split::train));
+  if (!section.has("epochs") && settings.steps == 0)
+    settings.epochs = supernet::epochs_for(supernet::kSubnetSteps,
+                                           supernet::batches_of(task, settings).per_epoch, 2);
+  return settings;
+}
+
+/// The same network, never trained.
+supernet::Subnet drawn_anew(const supernet::SubnetInfo& info, std::int64_t seed) {
+  const auto space = spaces::Space::make(info.space, info.shape, info.space_options);
+  auto subnet = supernet::fresh_subnet(space, space.parse(info.arch), static_cast<std::uint64_t>(seed));
+  subnet.info() = info;
+  subnet.info().passes = "drawn anew(seed " + std::to_string(seed) + ")";
+  return subnet;
+}
+
+}  // namespace
+
 Finetuned finetune_subnet(const FinetuneOptions& options) {
   if (std::filesystem::exists(options.out + "/config.json") && options.out != options.folder)
     throw core::UsageError(options.out + " holds a network already", "choose another --out");
   supernet::set_threads(0);
   supernet::Subnet subnet = supernet::Subnet::load(options.folder);
+  if (options.anew) subnet = drawn_anew(subnet.info(), *options.anew);
   const std::string device = supernet::resolve_device(options.device);
   const auto task = open_task(subnet.info(), options.folder, options.path);
   task->to(device);
@@ -271,31 +308,17 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
     return supernet::evaluate(subnet, *task, tasks::Split::validation, /*written=*/false);
   };
   const auto before = validate();
-  supernet::TrainSettings settings;
-  const auto examples = task->size(tasks::Split::train);
-  settings.batch_size =
-      options.batch_size > 0 ? options.batch_size : supernet::batch_size_for(examples);
-  settings.epochs = options.epochs > 0 ? options.epochs
-                                       : supernet::epochs_for(supernet::kSubnetSteps, examples,
-                                                              settings.batch_size, 2);
-  const auto& nodes = subnet.graph().nodes;
-  const bool attends = std::any_of(nodes.begin(), nodes.end(),
-                                   [](const auto& node) { return node.op == "attention"; });
-  settings.optimizer = !options.optimizer.empty() ? options.optimizer : attends ? "adamw" : "sgd";
-  settings.learning_rate = options.learning_rate > 0     ? options.learning_rate
-                           : settings.optimizer == "sgd" ? 0.02
-                                                         : 3e-4;
-  settings.ema = options.ema;
+  const auto settings = finetune_settings(options.set, subnet.graph(), *task);
   Teacher teacher;
-  if (!options.teacher.empty()) {
-    teacher = load_teacher(options.teacher, *task, device);
-    settings.teacher = options.teacher;
-    settings.distill = options.distill;
-    settings.distill_temperature = options.distill_temperature;
-  }
-  core::log_info("fine-tuning " + std::to_string(settings.epochs) + " epochs, " +
-                 core::with_commas(examples / settings.batch_size * settings.epochs) +
-                 " steps of " + std::to_string(settings.batch_size) + " examples, " +
+  if (!settings.teacher.empty()) teacher = load_teacher(settings.teacher, *task, device);
+  const auto batches = supernet::batches_of(*task, settings);
+  core::log_info("training" +
+                 (settings.steps > 0 ? std::string()
+                                     : " " + std::to_string(settings.epochs) + " epochs,") +
+                 " " +
+                 core::with_commas(settings.steps > 0 ? settings.steps
+                                                      : batches.per_epoch * settings.epochs) +
+                 " steps of " + std::to_string(std::llround(batches.examples)) + " examples, " +
                  settings.optimizer + " at " + core::format_double(settings.learning_rate));
   supernet::TrainHooks hooks;
   hooks.label = "finetune";
@@ -322,10 +345,13 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   if (const double loss = after.at("loss").value; !std::isfinite(loss))
     throw core::Error("after fine-tuning, the loss on validation examples is " +
                           core::format_double(loss) + ", not a finite number",
-                      "lower --learning-rate (now " + core::format_double(settings.learning_rate) +
+                      "lower learning_rate (now " + core::format_double(settings.learning_rate) +
                           "); no network was written");
   subnet.info().passes +=
-      ", finetune(" + std::to_string(settings.epochs) + " epochs" + core::changed_text(settings) +
+      ", finetune(" +
+      (settings.steps > 0 ? std::to_string(settings.steps) + " steps"
+                          : std::to_string(settings.epochs) + " epochs") +
+      core::changed_text(settings) +
       (teacher.network ? ", with a teacher" : "") + "), calibrate(2048 examples)";
   save(subnet, *task, options.out);
   std::filesystem::remove(hooks.checkpoint);

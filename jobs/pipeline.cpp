@@ -160,7 +160,7 @@ class Pipeline {
     const core::Activity activity("time some steps of training");
     const auto estimate = supernet::estimate(trainee, *work_.task, work_.file.train, *work_.space);
     core::log_info("training " + core::with_commas(estimate.steps) + " steps of " +
-                   std::to_string(estimate.batch_size) + " examples: about " +
+                   std::to_string(std::llround(estimate.batches.examples)) + " examples: about " +
                    core::human_seconds(estimate.seconds) + " and " +
                    core::human_bytes(estimate.bytes) + " of memory on " + job_.device);
     if (estimate.steps > 0 && estimate.steps < kFewSteps)
@@ -177,8 +177,8 @@ class Pipeline {
   /// The key that makes so many steps.
   std::string as_many_as(std::int64_t steps, const supernet::TrainEstimate& estimate) const {
     if (work_.file.train.steps > 0) return "steps = " + std::to_string(steps);
-    const auto examples = work_.task->size(tasks::Split::train);
-    return "epochs = " + std::to_string(supernet::epochs_for(steps, examples, estimate.batch_size));
+    return "epochs = " +
+           std::to_string(supernet::epochs_for(steps, estimate.batches.per_epoch));
   }
 
   // ---- measure

@@ -157,7 +157,8 @@ class Plan {
     const bool tight = work_->device == "cpu" && found.bytes > core::available_memory();
     add(part,
         (times > 1 ? core::with_commas(static_cast<std::int64_t>(times)) + " times " : "") +
-            counted(left, all) + " steps of " + std::to_string(found.batch_size) + " examples: " +
+            counted(left, all) + " steps of " +
+            std::to_string(std::llround(found.batches.examples)) + " examples: " +
             (std::isnan(found.seconds) ? "a batch does not fit in memory, and is taken in pieces"
                                        : "about " + core::human_seconds(seconds)));
     add("memory", "about " + core::human_bytes(found.bytes) + " for " + part +

@@ -32,8 +32,9 @@ void follow_data(JobFile& file, const tasks::Task& task) {
   const auto examples = task.size(tasks::Split::train);
   if (file.batch_size_by_data) file.train.batch_size = supernet::batch_size_for(examples);
   if (file.epochs_by_data)
-    file.train.epochs = supernet::epochs_for(supernet::kSupernetSteps, examples,
-                                             file.train.batch_size, file.train.epochs);
+    file.train.epochs = supernet::epochs_for(supernet::kSupernetSteps,
+                                             supernet::batches_of(task, file.train).per_epoch,
+                                             file.train.epochs);
   file.epochs_by_data = file.batch_size_by_data = false;
 }
 

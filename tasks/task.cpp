@@ -1,5 +1,6 @@
 #include "mosaic/tasks/task.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -31,6 +32,7 @@ void TaskSettings::visit(core::Visitor& v) {
   v("vocabulary", vocabulary, {16, 1'000'000}, kNotIdentity);  // and of the tokens
   v("tokenizer", tokenizer, {}, kNotIdentity);
   v("longest", longest, {8, 65536}, kNotIdentity);
+  v("typical_length", typical_length, {0, 65536}, kNotIdentity);  // fidelities name it
   v("source", source, {}, kNotIdentity);
   v("target", target, {}, kNotIdentity);
   v("beam", beam, {1, 64}, kNotIdentity);  // fidelities name both
@@ -47,6 +49,9 @@ std::map<std::string, std::string> TaskSettings::meanings() {
           {"vocabulary", "text: tokens at most, learned from the training split"},
           {"tokenizer", "text: a SentencePiece model file instead of a vocabulary learned here"},
           {"longest", "text: tokens of an example at most; longer ones are cut"},
+          {"typical_length",
+           "text: tokens of an example that FLOPs, memory and latency are counted at; 0: as many as "
+           "the data have on average"},
           {"source", "translation: ending of the files to translate from, such as en"},
           {"target", "translation: ending of the files to translate to, such as de"},
           {"beam", "translation: hypotheses kept while a network writes"},
@@ -57,12 +62,24 @@ TaskSettings TaskSettings::read(core::Section section, std::uint64_t seed) {
   TaskSettings settings;
   settings.seed = seed;
   core::read(section, settings);
+  if (settings.typical_length > settings.longest)
+    section.fail("typical_length", "no example is longer than longest = " +
+                                       std::to_string(settings.longest) + " tokens",
+                 "lower typical_length, or raise longest");
   return settings;
 }
 
 std::string Writing::text() const {
   return ", beam=" + std::to_string(beam) +
          ", length penalty=" + core::format_double(length_penalty);
+}
+
+bool TaskType::reads(const std::string& key) const {
+  const std::vector<std::string> of_all{"name", "path", "validation", "limit"};
+  const auto in = [&](const auto& some) {
+    return std::find(some.begin(), some.end(), key) != some.end();
+  };
+  return keys.empty() || in(keys) || in(of_all);
 }
 
 std::vector<MetricType> Task::metrics() const { return tasks().at(name()).metrics; }

@@ -20,6 +20,7 @@ from ranking import interval, regret, rows, tau_b, text_of
 ARMS = {
     "plain-uniform": ('sharing = "plain"', 1),
     "plain-sandwich": ('sharing = "plain"\nsampler = "sandwich(random=1)"', 1 / 3),
+    "plain-sandwich-long": ('sharing = "plain"\nsampler = "sandwich(random=1)"', 1),
     "layer-wise-ffn": ('sharing = "layer-wise"\ncopies = 2\nrouted = "ffn"', 1),
     "neuron-wise-ffn": ('sharing = "neuron-wise"\ncopies = 2\nrouted = "ffn"', 1),
     "layer-wise-all": ('sharing = "layer-wise"\ncopies = 2', 1),
@@ -71,7 +72,7 @@ together = {a.together}
 seeds = {a.truth_seeds}
 split = "validation"
 metric = "bleu"
-{recipe(a.truth_rate, a.truth_epochs, a.batch)}"""
+{recipe(a.truth_rate, a.truth_epochs, a.truth_batch)}"""
 
 
 RUN = """#!/usr/bin/env bash
@@ -221,10 +222,11 @@ def main():
     jobs.add_argument("--supernets", type=int, default=3)
     jobs.add_argument("--truth-seeds", type=int, default=2)
     jobs.add_argument("--together", type=int, default=10)
-    jobs.add_argument("--epochs", type=float, default=60)
-    jobs.add_argument("--truth-epochs", type=int, default=24)
-    jobs.add_argument("--batch", type=int, default=512)
-    jobs.add_argument("--rate", type=float, default=1e-3)
+    jobs.add_argument("--epochs", type=float, default=100)
+    jobs.add_argument("--truth-epochs", type=int, default=20)
+    jobs.add_argument("--batch", type=int, default=256)
+    jobs.add_argument("--rate", type=float, default=7e-4)
+    jobs.add_argument("--truth-batch", type=int, default=512)
     jobs.add_argument("--truth-rate", type=float, default=4e-3)
     jobs.add_argument("--dropout", type=int, default=20)
     table = commands.add_parser("table")

@@ -21,6 +21,9 @@ class Subnet(torch.nn.Module):
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         super().__init__()
+        for name in ("config.json", "model.safetensors"):
+            if not (Path(folder) / name).is_file():
+                raise FileNotFoundError(f"{folder} holds no {name}: give a folder that mosaic extract or mosaic finetune wrote")
         self.config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
         self.graph = self.config["graph"]
         for name, tensor in load_file(Path(folder) / "model.safetensors").items():

@@ -3,6 +3,7 @@
 #include <functional>
 #include <set>
 
+#include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/sharing/sharing.hpp"
 #include "sharing/slots.hpp"
@@ -78,12 +79,14 @@ std::vector<bool> routed_slots(const spaces::SuperGraph& graph, const std::strin
       return fits(slot.name, pattern) || fits(node_of(slot), pattern) ||
              (!slot.group.empty() && fits(slot.group, pattern));
     });
-    if (found == 0)
-      throw core::UsageError(
-          pattern == "ffn" ? "'ffn': the space has no feed-forwards (*.ffn.in, *.ffn.out, or "
+    if (found > 0) continue;
+    std::vector<std::string> known{"ffn", "all"};
+    for (const auto& slot : graph.slots) known.push_back(node_of(slot));
+    throw core::UsageError(
+        pattern == "ffn" ? "'ffn': the space has no feed-forwards (*.ffn.in, *.ffn.out, or "
                              "*.mlp.in, *.mlp.out)"
                            : "'" + pattern + "' fits no slot of the space",
-          "use \"all\", or names of its slots, with * for any characters; there are: " +
+        core::did_you_mean(pattern, known) + "use \"all\", or names of its slots, with * for any characters; there are: " +
               names_of(graph));
   }
   return result;

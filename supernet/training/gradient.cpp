@@ -309,15 +309,23 @@ NamedTensors flattened(const NamedTensors& targets) {
 }
 
 tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std::int64_t epoch,
-                            std::int64_t index, std::int64_t batch_size) {
+                            std::int64_t index, std::int64_t batch_size, std::int64_t tokens) {
   std::map<std::int64_t, tasks::Batch> of_order;
   for (const std::int64_t order : trainee.orders()) {
     if (of_order.contains(order)) continue;
-    tasks::Selection selection{
-        .begin = index * batch_size, .count = batch_size, .epoch = epoch, .order = order};
+    tasks::Selection selection{.begin = tokens > 0 ? index : index * batch_size,
+                               .count = batch_size,
+                               .epoch = epoch,
+                               .tokens = tokens,
+                               .order = order};
     for (const auto& observer : trainee.observers())
-      if (const at::Tensor all = observer->examples(epoch, order); all.defined())
+      if (const at::Tensor all = observer->examples(epoch, order); all.defined()) {
+        if (tokens > 0)
+          throw core::UsageError("a sampler that chooses the examples of a batch cannot fill it "
+                                 "with batch_tokens",
+                                 "use batch_size with this sampler");
         selection.examples = all.narrow(0, selection.begin, batch_size);
+      }
     of_order[order] = task.batch(selection);
   }
   const auto joined = [&](NamedTensors tasks::Batch::*part) {

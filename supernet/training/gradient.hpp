@@ -89,8 +89,9 @@ class Gradients {
 NamedTensors flattened(const NamedTensors& targets);
 
 /// A batch for all networks of a trainee, each in its own order: inputs and targets
-/// [networks, batch, ...].
+/// [networks, batch, ...]. `tokens` above 0: of so many tokens instead of `batch_size` examples;
+/// throws core::UsageError where an observer chooses examples.
 tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std::int64_t epoch,
-                            std::int64_t index, std::int64_t batch_size);
+                            std::int64_t index, std::int64_t batch_size, std::int64_t tokens = 0);
 
 }  // namespace mosaic::supernet

@@ -63,7 +63,7 @@ std::vector<at::Tensor> unit_gradients(std::span<Supernet* const> members, Train
     const std::int64_t number = now.step % now.per_epoch + batch;
     const auto examples =
         training_batch(trainee, now.task, now.step / now.per_epoch + number / now.per_epoch,
-                       number % now.per_epoch, now.batch_size);
+                       number % now.per_epoch, now.batch_size, now.settings.batch_tokens);
     for (std::size_t a = 0; a < architectures.size(); ++a) {
       const auto of_slots = gradients(architectures[a], examples);
       for (std::size_t unit = 0; unit < units.size(); ++unit) {

@@ -21,6 +21,7 @@ void TrainSettings::visit(core::Visitor& v) {
   v("beta1", beta1, {0, 0.9999});
   v("beta2", beta2, {0, 0.99999});
   v("steps", steps, {1, 1'000'000'000});
+  v("batch_tokens", batch_tokens, {16, 1 << 24});
   v("warmup_steps", warmup_steps, {1, 1'000'000'000});
   v("ema", ema, {0, 0.999999});
   v("distill", distill, {0, 1});
@@ -37,10 +38,12 @@ TrainSettings TrainSettings::read(core::Section section) {
   if (section.has("teacher")) settings.distill = 0.5;
   core::read(section, settings);
   for (const auto& [steps, share] :
-       {std::pair("steps", "epochs"), std::pair("warmup_steps", "warmup")})
+       {std::pair("steps", "epochs"), std::pair("warmup_steps", "warmup"),
+        std::pair("batch_tokens", "batch_size")})
     if (section.has(steps) && section.has(share))
       section.fail(steps, std::string(steps) + " and " + share + " say the same thing twice",
-                   std::string("remove ") + steps + " or " + share);
+                   std::string("remove ") + steps + " or " + share + " (--set supernet." + share +
+                       "= takes it out of a file)");
   if (!settings.teacher.empty() && settings.distill == 0)
     section.fail("teacher", "with distill = 0 nothing is learned from a teacher",
                  "remove one of them");
@@ -56,9 +59,7 @@ std::int64_t batch_size_for(std::int64_t examples) {
   return size;
 }
 
-std::int64_t epochs_for(std::int64_t steps, std::int64_t examples, std::int64_t batch_size,
-                        std::int64_t least) {
-  const auto per_epoch = std::max<std::int64_t>(1, examples / batch_size);
+std::int64_t epochs_for(std::int64_t steps, std::int64_t per_epoch, std::int64_t least) {
   return std::max(least, (steps + per_epoch - 1) / per_epoch);
 }
 

@@ -56,13 +56,11 @@ double cost_of_restructuring(const Trainee& trainee) {
 }
 
 /// Steps of a training: what changes of structure cost is taken off.
-std::int64_t steps_of(const Trainee& trainee, const tasks::Task& task,
-                      const TrainSettings& settings, std::int64_t batch_size) {
-  const std::int64_t all = settings.steps > 0
-                               ? settings.steps
-                               : task.size(tasks::Split::train) / batch_size * settings.epochs;
-  return all - static_cast<std::int64_t>(cost_of_restructuring(trainee) /
-                                         static_cast<double>(batch_size));
+std::int64_t steps_of(const Trainee& trainee, const TrainSettings& settings,
+                      const Batches& batches) {
+  const std::int64_t all =
+      settings.steps > 0 ? settings.steps : batches.per_epoch * settings.epochs;
+  return all - static_cast<std::int64_t>(cost_of_restructuring(trainee) / batches.examples);
 }
 
 /// Throws where settings contradict what is trained, and for how many steps.
@@ -105,12 +103,11 @@ class Training {
     if (gradients_settings_.bfloat16 && trainee.device() == "cpu")
       throw core::UsageError("precision = \"bfloat16\" needs a GPU",
                              "use precision = \"auto\" or \"float32\"");
-    batch_size_ = std::min(settings.batch_size, task.size(tasks::Split::train));
-    if (batch_size_ < 2)
-      throw core::UsageError("training needs at least two examples a batch",
-                             "raise batch_size or the task's limit");
-    per_epoch_ = task.size(tasks::Split::train) / batch_size_;
-    steps_ = steps_of(trainee, task, settings, batch_size_);
+    const auto batches = batches_of(task, settings);
+    per_epoch_ = batches.per_epoch;
+    batch_examples_ = batches.examples;
+    batch_size_ = std::llround(batches.examples);
+    steps_ = steps_of(trainee, settings, batches);
     for (const auto& observer : trainee.observers())
       if (!observer->restructures_at().empty()) restructuring_ = observer.get();
     if (steps_ < 1)
@@ -227,8 +224,8 @@ class Training {
   }
 
   void train_step() {
-    const auto batch =
-        training_batch(trainee_, task_, step_ / per_epoch_, step_ % per_epoch_, batch_size_);
+    const auto batch = training_batch(trainee_, task_, step_ / per_epoch_, step_ % per_epoch_,
+                                      batch_size_, settings_.batch_tokens);
     const auto architectures = trainee_.draw(step_);
     for (;;) {
       try {
@@ -240,7 +237,7 @@ class Training {
           core::log_warning("recorded passes do not fit in memory: going on without, slower");
           continue;
         }
-        if (pieces_ * 2 > batch_size_)
+        if (pieces_ * 2 > batch.inputs.at(0).second.size(1))
           throw core::Error("not even two examples fit in memory: " + std::string(error.what()),
                             "use a smaller space, or a device with more memory");
         pieces_ *= 2;
@@ -270,8 +267,7 @@ class Training {
     const auto pieces = in_pieces(batch);
     for (const auto& piece : pieces) {
       const double share = static_cast<double>(piece.inputs.at(0).second.size(1)) /
-                           static_cast<double>(batch_size_) /
-                           static_cast<double>(architectures.size());
+                           batch_examples_ / static_cast<double>(architectures.size());
       const auto targets = flattened(piece.targets);
       gradients_->run_all(
           architectures, piece, share,
@@ -380,7 +376,8 @@ class Training {
   NamedTensors state_;  ///< of the observers
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Gradients> gradients_;
-  std::int64_t batch_size_ = 0;
+  double batch_examples_ = 0;    ///< of a batch, on average; each counts alike
+  std::int64_t batch_size_ = 0;  ///< the same, rounded
   std::int64_t per_epoch_ = 0;
   std::int64_t steps_ = 0;
   std::int64_t step_ = 0;
@@ -397,14 +394,17 @@ class Training {
 /// Mean time of the forward and backward passes of a few steps. Each step runs twice and its second
 /// run is timed: the first one pays for allocations, kernel loading and kernel choice.
 double mean_step_seconds(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
-                         std::int64_t batch_size) {
+                         const Batches& batches) {
   constexpr std::int64_t kSteps = 6;
   GradientSettings eager = gradient_settings(settings, trainee.device());
   eager.replay = false;
   Gradients gradients(trainee, task, eager);
-  const auto batch = training_batch(trainee, task, 0, 0, batch_size);
+  const std::int64_t batch_size = std::llround(batches.examples);
   double seconds = 0;
   for (std::int64_t run = 0; run < 2 * kSteps; ++run) {
+    // Batches of tokens differ in length, and in what they take.
+    const auto batch = training_batch(trainee, task, 0, std::min(run / 2, batches.per_epoch - 1),
+                                      batch_size, settings.batch_tokens);
     const core::Stopwatch watch;
     const Moment now{run / 2, kSteps, kSteps, batch_size, task, settings};
     gradients.run_all(
@@ -420,6 +420,22 @@ double mean_step_seconds(Trainee& trainee, const tasks::Task& task, const TrainS
 
 }  // namespace
 
+Batches batches_of(const tasks::Task& task, const TrainSettings& settings) {
+  const auto all = task.size(tasks::Split::train);
+  if (settings.batch_tokens > 0) {
+    const auto per_epoch = task.token_batches(settings.batch_tokens);
+    if (per_epoch < 1)
+      throw core::UsageError("the task " + task.name() + " is of no texts, and has no batch_tokens",
+                             "use batch_size");
+    return {per_epoch, static_cast<double>(all) / static_cast<double>(per_epoch)};
+  }
+  const auto size = std::min(settings.batch_size, all);
+  if (size < 2)
+    throw core::UsageError("training needs at least two examples a batch",
+                           "raise batch_size or the task's limit");
+  return {all / size, static_cast<double>(size)};
+}
+
 void train(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
            const TrainHooks& hooks) {
   Training(trainee, task, settings, hooks).run();
@@ -428,9 +444,9 @@ void train(Trainee& trainee, const tasks::Task& task, const TrainSettings& setti
 TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
                        const spaces::Space& space) {
   TrainEstimate result;
-  result.batch_size = std::min(settings.batch_size, task.size(tasks::Split::train));
-  if (result.batch_size < 1) return result;
-  result.steps = steps_of(trainee, task, settings, result.batch_size);
+  if (task.size(tasks::Split::train) < 1) return result;
+  result.batches = batches_of(task, settings);
+  result.steps = steps_of(trainee, settings, result.batches);
   check(trainee, settings, result.steps);
   double parameters = 0;
   for (const auto& parameter : trainee.parameters())
@@ -445,10 +461,10 @@ TrainEstimate estimate(Trainee& trainee, const tasks::Task& task, const TrainSet
     for (const auto& dim : node.shape) bytes *= static_cast<double>(dim.value(space.symbols()));
     activations += bytes;
   }
-  result.bytes = copies * parameters + activations * static_cast<double>(result.batch_size);
+  result.bytes = copies * parameters + activations * result.batches.examples;
 
   try {
-    result.seconds = mean_step_seconds(trainee, task, settings, result.batch_size) *
+    result.seconds = mean_step_seconds(trainee, task, settings, result.batches) *
                      static_cast<double>(result.steps);
   } catch (const std::exception& error) {
     if (!is_out_of_memory(error)) throw;

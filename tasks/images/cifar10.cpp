@@ -140,7 +140,8 @@ const core::Registered kEntry{
     TaskType{make, classification_metrics(),
              "50,000 training and 10,000 test images, 32 x 32, RGB. path is a folder with\n"
              "data_batch_1.bin ... test_batch.bin, or with train/<class>/*.jpg and "
-             "test/<class>/*.jpg."}};
+             "test/<class>/*.jpg.",
+             {"augment"}}};
 
 }  // namespace
 

@@ -29,7 +29,7 @@ docs/own-images.md goes through it.)";
 
 const core::Registered kEntry{tasks(), "image-folder",
                               "any folder train/<class>/*.{jpg,png}, resized to image_size (RGB)",
-                              TaskType{make, classification_metrics(), kExplanation}};
+                              TaskType{make, classification_metrics(), kExplanation, {"augment", "image_size"}}};
 
 }  // namespace
 

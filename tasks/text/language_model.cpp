@@ -54,6 +54,10 @@ class LanguageModel : public Task {
     for (auto* part : {&train_, &validation_, &test_}) *part = part->to(where);
   }
   Batch batch(const Selection& selection) const override;
+  std::int64_t token_batches(std::int64_t tokens) const override {
+    const std::int64_t size = std::max<std::int64_t>(1, tokens / longest_);
+    return (this->size(Split::train) + size - 1) / size;
+  }
   at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets,
                     double label_smoothing) const override {
     const auto [loss, count] = token_losses(outputs, tensor(targets, kToken), label_smoothing);
@@ -171,6 +175,7 @@ LanguageModel::LanguageModel(bool masked, const TaskSettings& settings)
   checksum_ = hasher.hex();
   shape_ = spaces::language_task(tokenizer_->size(), longest_, /*causal=*/!masked_);
   shape_.inputs[0].longest = longest_;
+  if (settings.typical_length > 0) shape_.typical = {{"length", settings.typical_length}};
 }
 
 at::Tensor LanguageModel::stretches(const std::vector<std::string>& lines,
@@ -238,6 +243,14 @@ Batch LanguageModel::batch(const Selection& selection) const {
         });
   }
   const std::int64_t count = train_.size(0);
+  if (selection.tokens > 0) {
+    const std::int64_t size = std::max<std::int64_t>(1, selection.tokens / longest_);
+    Selection places = selection;
+    places.tokens = 0;
+    places.begin = selection.begin * size;
+    places.count = std::min(size, count - places.begin);
+    return batch(places);
+  }
   if (selection.count < 1 || selection.count > count)
     throw core::Error(
         message("{}: a batch of {} does not fit into a training split of {} stretches", name_,
@@ -274,16 +287,18 @@ Text is cut into stretches of `longest` tokens, which are the examples; the vali
 the search judges, is drawn from those of train unless it has a file of its own. Tokens are
 SentencePiece's: at most `vocabulary`, learned from train, or those of the model file `tokenizer`.)";
 
+const std::vector<std::string> kKeys{"vocabulary", "tokenizer", "longest", "typical_length"};
+
 template <bool masked>
 std::unique_ptr<Task> make(const TaskSettings& settings) {
   return std::make_unique<LanguageModel>(masked, settings);
 }
 
 const core::Registered kCausal{tasks(), "causal-lm", "running text: guess the next token",
-                               TaskType{make<false>, token_metrics(), kExplanation}};
+                               TaskType{make<false>, token_metrics(), kExplanation, kKeys}};
 const core::Registered kMasked{tasks(), "masked-lm",
                                "running text: guess tokens that were taken out, from both sides",
-                               TaskType{make<true>, token_metrics(), kExplanation}};
+                               TaskType{make<true>, token_metrics(), kExplanation, kKeys}};
 
 }  // namespace
 }  // namespace mosaic::tasks

@@ -117,6 +117,9 @@ class TextClassification : public Task {
     }
   }
   Batch batch(const Selection& selection) const override;
+  std::int64_t token_batches(std::int64_t tokens) const override {
+    return batches_.batches(tokens);
+  }
   at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets,
                     double label_smoothing) const override {
     return class_losses(outputs, targets, label_smoothing);
@@ -145,7 +148,6 @@ class TextClassification : public Task {
   struct Part {
     TokenStore tokens;
     at::Tensor labels;  ///< int64 [examples], on the device
-    std::vector<std::int64_t> lengths;
   };
   const Part& part(Split split) const {
     return split == Split::train ? train_ : split == Split::validation ? validation_ : test_;
@@ -170,7 +172,7 @@ class TextClassification : public Task {
 
 TextClassification::TextClassification(const TaskSettings& settings)
     : seed_(settings.seed), longest_(settings.longest),
-      batches_(name_, "sentences", settings.seed) {
+      batches_(name_, "sentences", settings) {
   if (settings.path.empty())
     throw core::UsageError("the task text-classification needs a folder",
                            "set [task] path to one that holds train.tsv or train.csv");
@@ -237,6 +239,7 @@ TextClassification::TextClassification(const TaskSettings& settings)
   });
 
   train_ = encoded(train, train_path);
+  for (std::int64_t i = 0; i < train_.tokens.count(); ++i) batches_.add(train_.tokens.length(i));
   validation_ = encoded(validation, held_out.empty() ? train_path : held_out);
   test_ = encoded(test, test_path.empty() ? train_path : test_path);
 
@@ -250,15 +253,12 @@ TextClassification::TextClassification(const TaskSettings& settings)
   }
   checksum_ = hasher.hex();
 
-  const double tokens = static_cast<double>(
-      std::accumulate(train_.lengths.begin(), train_.lengths.end(), std::int64_t{0}));
-  const auto mean =
-      static_cast<std::int64_t>(std::ceil(tokens / static_cast<double>(train_.lengths.size())));
+  const auto mean = static_cast<std::int64_t>(std::ceil(batches_.mean_length()));
   shape_ = {
       .inputs =
           {{kTokens, {{1, {kLength}}}, spaces::DataType::int64, tokenizer_->size(), longest_}},
       .output = {{static_cast<std::int64_t>(class_names_.size()), {}}},
-      .typical = {{kLength, mean}}};
+      .typical = {{kLength, settings.typical_length > 0 ? settings.typical_length : mean}}};
   summary_ = message(
       "{} sentences to train, {} to validate, {} to test; {} classes; {} tokens, {} a "
       "sentence on average",
@@ -283,7 +283,6 @@ TextClassification::Part TextClassification::encoded(const std::vector<Example>&
     const auto tokens = sequence(*tokenizer_, example, longest_, cut);
     cut_ += cut ? 1 : 0;
     part.tokens.add(tokens);
-    part.lengths.push_back(static_cast<std::int64_t>(tokens.size()));
   }
   part.tokens.to(at::kCPU);
   part.labels = at::tensor(labels, at::kLong);
@@ -292,7 +291,7 @@ TextClassification::Part TextClassification::encoded(const std::vector<Example>&
 
 Batch TextClassification::batch(const Selection& selection) const {
   const Part& wanted = selection.epoch < 0 ? part(selection.split) : train_;
-  return gather(wanted, batches_.numbers(selection, wanted.tokens.count(), train_.lengths));
+  return gather(wanted, batches_.numbers(selection, wanted.tokens.count()));
 }
 
 constexpr const char* kExplanation =
@@ -310,7 +309,7 @@ const core::Registered kEntry{tasks(), "text-classification",
                               TaskType{[](const TaskSettings& settings) -> std::unique_ptr<Task> {
                                          return std::make_unique<TextClassification>(settings);
                                        },
-                                       sentence_metrics(), kExplanation}};
+                                       sentence_metrics(), kExplanation, {"vocabulary", "tokenizer", "longest", "typical_length"}}};
 
 }  // namespace
 }  // namespace mosaic::tasks

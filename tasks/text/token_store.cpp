@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 
 #include "message.hpp"
@@ -72,21 +73,101 @@ std::vector<std::int64_t> bucketed_order(std::span<const std::int64_t> lengths,
   return result;
 }
 
-at::Tensor TokenBatches::order(const Selection& selection,
-                               std::span<const std::int64_t> lengths) const {
-  constexpr std::int64_t kEpochsPerOrder = 1'000'000;
-  const std::lock_guard lock(mutex_);
-  auto& known = orders_[selection.order];
-  if (known.epoch == selection.epoch && known.batch_size == selection.count) return known.numbers;
-  const auto index =
-      static_cast<std::uint64_t>(selection.order * kEpochsPerOrder + selection.epoch);
-  known = {selection.epoch, selection.count,
-           at::tensor(bucketed_order(lengths, selection.count, seed_, index), at::kLong)};
-  return known.numbers;
+namespace {
+
+constexpr std::int64_t kEpochsPerOrder = 1'000'000;
+
+std::uint64_t stream_index(std::int64_t order, std::int64_t epoch) {
+  return static_cast<std::uint64_t>(order * kEpochsPerOrder + epoch);
 }
 
-at::Tensor TokenBatches::numbers(const Selection& selection, std::int64_t count,
-                                 std::span<const std::int64_t> lengths) const {
+/// Numbers of sequences by their rounded length.
+std::map<std::int64_t, std::vector<std::int64_t>> buckets(std::span<const std::int64_t> lengths,
+                                                          std::int64_t most) {
+  std::map<std::int64_t, std::vector<std::int64_t>> result;
+  for (std::size_t i = 0; i < lengths.size(); ++i)
+    result[rounded_length(lengths[i], most)].push_back(static_cast<std::int64_t>(i));
+  return result;
+}
+
+}  // namespace
+
+Cut cut_by_tokens(std::span<const std::int64_t> lengths, std::int64_t most, std::int64_t tokens,
+                  std::uint64_t seed, std::int64_t order, std::int64_t epoch) {
+  core::Stream stream(seed, "order by tokens", stream_index(order, epoch));
+  std::vector<std::vector<std::int64_t>> batches;
+  for (auto& [length, numbers] : buckets(lengths, most)) {
+    stream.shuffle(numbers);
+    const auto size = static_cast<std::size_t>(std::max<std::int64_t>(1, tokens / length));
+    for (std::size_t begin = 0; begin < numbers.size(); begin += size)
+      batches.emplace_back(
+          numbers.begin() + static_cast<std::ptrdiff_t>(begin),
+          numbers.begin() + static_cast<std::ptrdiff_t>(std::min(numbers.size(), begin + size)));
+  }
+  Cut result;
+  core::Stream of_batches(seed, "order of batches by tokens", static_cast<std::uint64_t>(epoch));
+  for (const auto i : of_batches.permutation(static_cast<std::int64_t>(batches.size()))) {
+    const auto& batch = batches[static_cast<std::size_t>(i)];
+    result.begins.push_back(static_cast<std::int64_t>(result.numbers.size()));
+    result.numbers.insert(result.numbers.end(), batch.begin(), batch.end());
+  }
+  result.begins.push_back(static_cast<std::int64_t>(result.numbers.size()));
+  return result;
+}
+
+TokenBatches::TokenBatches(std::string task, std::string examples, const TaskSettings& settings)
+    : task_(std::move(task)),
+      examples_(std::move(examples)),
+      seed_(settings.seed),
+      longest_(settings.longest) {}
+
+void TokenBatches::add(std::int64_t length, std::int64_t less) {
+  constexpr std::int64_t kMost = 1 << 20;
+  lengths_.push_back(length);
+  keys_.push_back(kMost * length + less);
+}
+
+double TokenBatches::mean_length() const {
+  return static_cast<double>(std::accumulate(lengths_.begin(), lengths_.end(), std::int64_t{0})) /
+         static_cast<double>(lengths_.size());
+}
+
+std::int64_t TokenBatches::batches(std::int64_t tokens) const {
+  std::int64_t result = 0;
+  for (const auto& [length, numbers] : buckets(lengths_, longest_)) {
+    const auto size = std::max<std::int64_t>(1, tokens / length);
+    result += (static_cast<std::int64_t>(numbers.size()) + size - 1) / size;
+  }
+  return result;
+}
+
+at::Tensor TokenBatches::of_epoch(const Selection& selection) const {
+  const std::lock_guard lock(mutex_);
+  auto& known = orders_[selection.order];
+  const std::int64_t batch_size = selection.tokens > 0 ? 0 : selection.count;
+  if (known.epoch != selection.epoch || known.batch_size != batch_size ||
+      known.tokens != selection.tokens) {
+    known = {selection.epoch, batch_size, selection.tokens, {}, {}};
+    if (selection.tokens > 0) {
+      auto cut = cut_by_tokens(lengths_, longest_, selection.tokens, seed_, selection.order,
+                               selection.epoch);
+      known.numbers = at::tensor(cut.numbers, at::kLong);
+      known.begins = std::move(cut.begins);
+    } else {
+      known.numbers = at::tensor(bucketed_order(keys_, batch_size, seed_,
+                                                stream_index(selection.order, selection.epoch)),
+                                 at::kLong);
+    }
+  }
+  if (selection.tokens == 0) return known.numbers.narrow(0, selection.begin, selection.count);
+  const auto batch = static_cast<std::size_t>(selection.begin);
+  if (selection.begin < 0 || batch + 1 >= known.begins.size())
+    throw std::out_of_range("a batch outside of an epoch");
+  return known.numbers.narrow(0, known.begins[batch],
+                              known.begins[batch + 1] - known.begins[batch]);
+}
+
+at::Tensor TokenBatches::numbers(const Selection& selection, std::int64_t count) const {
   if (selection.epoch < 0) {
     if (count == 0)
       throw core::Error(
@@ -95,15 +176,17 @@ at::Tensor TokenBatches::numbers(const Selection& selection, std::int64_t count,
     const std::int64_t begin = std::min(selection.begin, count);
     return at::arange(begin, std::min(begin + selection.count, count), at::kLong);
   }
-  const auto all = static_cast<std::int64_t>(lengths.size());
-  if (selection.count < 1 || selection.count > all)
-    throw core::Error(message("{}: a batch of {} does not fit into a training split of {} {}",
-                              task_, selection.count, all, examples_),
-                      "use a smaller batch, or raise [task] limit");
-  if (selection.begin < 0 || selection.begin + selection.count > all)
-    throw std::out_of_range("examples outside of an epoch");
-  if (selection.examples.defined()) return selection.examples;
-  return order(selection, lengths).narrow(0, selection.begin, selection.count);
+  const auto all = static_cast<std::int64_t>(lengths_.size());
+  if (selection.tokens == 0) {
+    if (selection.count < 1 || selection.count > all)
+      throw core::Error(message("{}: a batch of {} does not fit into a training split of {} {}",
+                                task_, selection.count, all, examples_),
+                        "use a smaller batch, or raise [task] limit");
+    if (selection.begin < 0 || selection.begin + selection.count > all)
+      throw std::out_of_range("examples outside of an epoch");
+    if (selection.examples.defined()) return selection.examples;
+  }
+  return of_epoch(selection);
 }
 
 }  // namespace mosaic::tasks

@@ -11,6 +11,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "mosaic/tasks/batch.hpp"
+#include "mosaic/tasks/task.hpp"
 
 namespace mosaic::tasks {
 
@@ -47,28 +48,49 @@ std::vector<std::int64_t> bucketed_order(std::span<const std::int64_t> lengths,
                                          std::int64_t batch_size, std::uint64_t seed,
                                          std::uint64_t index);
 
+/// An epoch, cut into batches.
+struct Cut {
+  std::vector<std::int64_t> numbers;  ///< of sequences
+  std::vector<std::int64_t> begins;   ///< of each batch among them, and the end
+};
+
+/// The sequences of these lengths in batches of at most so many tokens, padding counted: those whose
+/// rounded_length() is the same are shuffled and cut (the last batch of such a length may hold
+/// fewer; each holds one at least), and the batches shuffled. A function of its arguments; how many
+/// sequences a batch has, and how long they are, of all but `order`.
+Cut cut_by_tokens(std::span<const std::int64_t> lengths, std::int64_t most, std::int64_t tokens,
+                  std::uint64_t seed, std::int64_t order, std::int64_t epoch);
+
 /// Which sequences a batch of a task holds. Epochs have them in buckets of like length.
 class TokenBatches {
  public:
   /// `task` and `examples` ("sentences") are for messages.
-  TokenBatches(std::string task, std::string examples, std::uint64_t seed)
-      : task_(std::move(task)), examples_(std::move(examples)), seed_(seed) {}
+  TokenBatches(std::string task, std::string examples, const TaskSettings& settings);
 
-  /// Numbers of sequences of the selection's split, which has `count`; `lengths`: of the training
-  /// examples. int64 [at most selection.count], on the CPU. Throws core::Error where the split has
+  /// Adds a training example: its length in tokens; `less`: orders those of one length.
+  void add(std::int64_t length, std::int64_t less = 0);
+
+  /// Numbers of sequences of the selection's split, which has `count`. int64 [at most
+  /// selection.count, unless it is of tokens], on the CPU. Throws core::Error where the split has
   /// none, or fewer than an epoch is asked for.
-  at::Tensor numbers(const Selection& selection, std::int64_t count,
-                     std::span<const std::int64_t> lengths) const;
+  at::Tensor numbers(const Selection& selection, std::int64_t count) const;
+  /// Task::token_batches().
+  std::int64_t batches(std::int64_t tokens) const;
+  double mean_length() const;
 
  private:
   struct Order {
-    std::int64_t epoch = -1, batch_size = 0;
+    std::int64_t epoch = -1, batch_size = 0, tokens = 0;
     at::Tensor numbers;
+    std::vector<std::int64_t> begins;  ///< of batches of tokens
   };
-  at::Tensor order(const Selection& selection, std::span<const std::int64_t> lengths) const;
+  at::Tensor of_epoch(const Selection& selection) const;
 
   std::string task_, examples_;
   std::uint64_t seed_;
+  std::int64_t longest_;
+  std::vector<std::int64_t> lengths_;
+  std::vector<std::int64_t> keys_;  ///< what epochs of so many examples a batch are sorted by
   mutable std::mutex mutex_;
   mutable std::map<std::int64_t, Order> orders_;  ///< by Selection::order
 };

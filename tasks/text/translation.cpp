@@ -132,6 +132,9 @@ class Translation : public Task {
     }
   }
   Batch batch(const Selection& selection) const override;
+  std::int64_t token_batches(std::int64_t tokens) const override {
+    return batches_.batches(tokens);
+  }
 
   /// Sums over a sentence's tokens, over the tokens that a sentence has on average: every token of
   /// an epoch counts alike, however sentences are put into batches.
@@ -166,7 +169,6 @@ class Translation : public Task {
  private:
   struct Part {
     TokenStore sources, targets;  ///< sentence </s>; <s> sentence </s>
-    std::vector<std::int64_t> lengths;
     /// Number of its first sentence among the references; so low that none is reached: it has none.
     std::int64_t first = -(std::int64_t{1} << 40);
   };
@@ -198,7 +200,7 @@ Translation::Translation(const TaskSettings& settings)
       longest_(settings.longest),
       from_(settings.source),
       to_(settings.target),
-      batches_(name_, "pairs of sentences", settings.seed) {
+      batches_(name_, "pairs of sentences", settings) {
   if (settings.path.empty())
     throw core::UsageError("the task translation needs a folder",
                            "set [task] path to one that holds, say, train.en and train.de");
@@ -216,7 +218,8 @@ Translation::Translation(const TaskSettings& settings)
       throw core::Error(message("{} has no counterpart that ends in '.{}'",
                                 one == sources.end() ? other->second : one->second,
                                 one == sources.end() ? settings.source : settings.target),
-                        "put both sides of the translation there, or take the file away");
+                        "put both sides of the translation there, or take the file away (" +
+                          endings(settings.path) + ")");
     return true;
   };
   const auto find = [&](std::initializer_list<const char*> stems) {
@@ -277,6 +280,10 @@ Translation::Translation(const TaskSettings& settings)
     return lines;
   }));
   train_ = encoded(train, true);
+  // By the longer side, so that neighbours are about equally long on both.
+  for (std::int64_t i = 0; i < train_.sources.count(); ++i)
+    batches_.add(std::max(train_.sources.length(i), train_.targets.length(i)),
+                 train_.sources.length(i));
   validation_ = encoded(validation, false);
   test_ = encoded(test, false);
   if (size(Split::train) < 1 || size(Split::test) < 1 ||
@@ -303,8 +310,12 @@ Translation::Translation(const TaskSettings& settings)
   };
   mean_tokens_ = mean(train_.targets) - 1;  // the begin is given
   const auto usual = [](double length) { return static_cast<std::int64_t>(std::ceil(length)); };
-  shape_ = spaces::translation_task(tokenizer_->size(), usual(mean(train_.sources)),
-                                    usual(mean_tokens_));
+  const auto source_length = usual(mean(train_.sources)), target_length = usual(mean_tokens_);
+  const auto counted_at = [&](std::int64_t length) {
+    return settings.typical_length > 0 ? settings.typical_length : length;
+  };
+  shape_ = spaces::translation_task(tokenizer_->size(), counted_at(source_length),
+                                    counted_at(target_length));
   for (auto& port : shape_.inputs) port.longest = longest_;
   writing_.input = kTarget;
   writing_.begin = kBegin;
@@ -317,8 +328,7 @@ Translation::Translation(const TaskSettings& settings)
       "and {} in {} on average",
       core::with_commas(size(Split::train)), core::with_commas(size(Split::validation)),
       core::with_commas(size(Split::test)), core::with_commas(tokenizer_->size()),
-      shape_.typical.at("source_length"), settings.source, shape_.typical.at("target_length"),
-      settings.target);
+      source_length, settings.source, target_length, settings.target);
   if (empty_ > 0)
     summary_ += message("; {} with an empty side are left out", core::with_commas(empty_));
   if (too_long_ > 0)
@@ -361,9 +371,6 @@ Translation::Part Translation::encoded(const std::vector<Pair>& pairs, bool trai
     target.push_back(kEnd);
     part.sources.add(source);
     part.targets.add(target);
-    // By the longer side, so that neighbours are about equally long on both.
-    part.lengths.push_back(
-        static_cast<std::int64_t>(1000 * std::max(source.size(), target.size()) + source.size()));
     if (!train) references_->push_back(pair.target);
   }
   part.sources.to(at::kCPU);
@@ -382,7 +389,7 @@ Batch Translation::gather(const Part& part, const at::Tensor& numbers) const {
 
 Batch Translation::batch(const Selection& selection) const {
   const Part& wanted = selection.epoch < 0 ? part(selection.split) : train_;
-  return gather(wanted, batches_.numbers(selection, wanted.sources.count(), train_.lengths));
+  return gather(wanted, batches_.numbers(selection, wanted.sources.count()));
 }
 
 constexpr const char* kExplanation =
@@ -405,7 +412,9 @@ const core::Registered kEntry{
              translation_metrics([]() -> std::unique_ptr<Metric> {
                throw std::logic_error("BLEU needs the task's sentences: ask a task for it");
              }),
-             kExplanation}};
+             kExplanation,
+             {"vocabulary", "tokenizer", "longest", "typical_length", "source", "target", "beam",
+              "length_penalty"}}};
 
 }  // namespace
 }  // namespace mosaic::tasks

@@ -75,6 +75,14 @@ TEST_CASE("what stands for a string is one, and what is no TOML is one") {
   CHECK_THAT(refusal("search.start=[a]"), Contains("is no TOML") && Contains("single quotes"));
 }
 
+TEST_CASE("a key that is no string is taken out by a value of nothing, and its comment stays") {
+  CHECK(set({"search.evaluations="}) == replaced("evaluations = 200 ", " "));
+  CHECK(set({"search.start="}) == replaced("start = [\"a\",\n         \"b\"]", "\n"));
+  CHECK(set({"search.budget="}, "[search]\nbudget = 3\n") == "[search]\n\n");
+  CHECK(set({"job.steps=3", "job.steps="}, "[job]\nname = \"a\"\n") ==
+        "[job]\nname = \"a\"\n\n");
+}
+
 TEST_CASE("a key that is not there is added to its table, or to a new one at the end") {
   CHECK(set({"search.patience=5"}) == replaced("one letter\n", "one letter\npatience = 5\n"));
   CHECK(set({"objective.accuracy.samples=60"}) ==

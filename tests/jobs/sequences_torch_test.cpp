@@ -243,11 +243,24 @@ evaluations = 6
                                             .out = folder / "tuned",
                                             .path = {},
                                             .device = "cpu",
-                                            .epochs = 10,
-                                            .batch_size = 30,
-                                            .learning_rate = 0.05});
+                                            .set = {"epochs=10", "batch_size=30",
+                                                    "learning_rate=0.05"}});
   CHECK(tuned.metric == "mean_error");
   CHECK(tuned.after < tuned.before);
+
+  // Alone, from weights of its own: another beginning, the same kind of network.
+  jobs::FinetuneOptions alone;
+  alone.folder = folder / "net";
+  alone.out = folder / "alone";
+  alone.device = "cpu";
+  alone.set = {"epochs=10", "batch_size=30", "learning_rate=0.05", "label_smoothing=0.1"};
+  alone.anew = 3;
+  const auto anew = jobs::finetune_subnet(alone);
+  CHECK(anew.before > tuned.before);
+  CHECK(anew.after < anew.before);
+  alone.out = folder / "other";
+  alone.set = {"epochs=2", "momentun=0.5"};
+  CHECK_THROWS_WITH(jobs::finetune_subnet(alone), Catch::Contains("momentun") && Catch::Contains("momentum"));
 }
 
 TEST_CASE("networks are ranked by a metric that is better when it is smaller") {

@@ -110,8 +110,7 @@ TEST_CASE("a job and an extracted network learn from a network that was extracte
   jobs::FinetuneOptions options;
   options.folder = (folder / "second-net").string();
   options.out = (folder / "tuned").string();
-  options.epochs = 1;
-  options.teacher = (folder / "first-net").string();
+  options.set = {"epochs=1", "teacher=" + (folder / "first-net").string()};
   options.device = "cpu";
   CHECK(jobs::finetune_subnet(options).after > 5);
   CHECK_THAT(cli::test::slurp(folder / "tuned/config.json"),

@@ -92,6 +92,7 @@ TEST_CASE("slots to mix are named by slot, node or group, with wildcards") {
   CHECK_THROWS_WITH(of("layer*.ffn.*, layer9*"), Contains("'layer9*' fits no slot of the space") &&
                                                      Contains("there are: ") &&
                                                      Contains("layer0.ffn.in"));
+  CHECK_THROWS_WITH(of("fnn"), Contains("did you mean 'ffn'?"));
   const auto cells = spaces::Space::make("resnet-elastic", {}, {});
   CHECK_THROWS_WITH(routed_slots(cells.graph(), "ffn"),
                     Contains("the space has no feed-forwards") && Contains("stem"));

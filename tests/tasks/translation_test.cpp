@@ -128,6 +128,61 @@ TEST_CASE("every training pair is seen once an epoch, neighbours of like length"
   CHECK_FALSE(at::equal(first(3), first(4)));
 }
 
+TEST_CASE("batches of tokens hold as many pairs as fit, and every pair is seen once an epoch") {
+  const TemporaryFolder folder;
+  write_split(folder, "train", 320, 1);
+  const auto task = make(folder);
+  constexpr std::int64_t kTokens = 100;
+  const auto batches = task->token_batches(kTokens);
+  CHECK(batches > 5);
+  const auto batch = [&](std::int64_t i, std::int64_t epoch, std::int64_t order) {
+    return task->batch({.begin = i, .epoch = epoch, .tokens = kTokens, .order = order});
+  };
+  const auto all = task->batch({.begin = 0, .count = task->size(Split::train)});
+  for (const std::int64_t epoch : {0, 1}) {
+    std::multiset<std::vector<std::int64_t>> seen, stored;
+    const at::Tensor source = tensor(all.inputs, "source");
+    const auto add = [](std::multiset<std::vector<std::int64_t>>& to, const at::Tensor& from) {
+      for (std::int64_t r = 0; r < from.size(0); ++r) {
+        auto tokens = row(from, r);
+        tokens.erase(std::remove(tokens.begin(), tokens.end(), kPadding), tokens.end());
+        to.insert(tokens);
+      }
+    };
+    add(stored, source);
+    std::set<std::int64_t> sizes;
+    for (std::int64_t i = 0; i < batches; ++i) {
+      const auto one = batch(i, epoch, 0);
+      for (const auto& [name, tokens] : one.inputs) CHECK(tokens.numel() <= kTokens);
+      sizes.insert(one.examples());
+      // Networks side by side see other pairs, as many of them.
+      CHECK(batch(i, epoch, 7).examples() == one.examples());
+      add(seen, tensor(one.inputs, "source"));
+    }
+    CHECK(sizes.size() > 2);
+    CHECK(seen == stored);
+  }
+  const auto first = [&](std::int64_t epoch, std::int64_t order) {
+    return tensor(batch(0, epoch, order).inputs, "source");
+  };
+  CHECK(at::equal(first(3, 1), first(3, 1)));
+  CHECK_FALSE(at::equal(first(3, 1), first(3, 2)));
+  CHECK_FALSE(at::equal(first(3, 1), first(4, 1)));
+  CHECK_THROWS_AS(batch(batches, 0, 0), std::out_of_range);
+  // A pair of more tokens than that is a batch of its own.
+  CHECK(task->token_batches(8) > batches);
+  CHECK(batch(0, 0, 0).examples() >= 1);
+}
+
+TEST_CASE("costs are counted at the lengths that the job gives") {
+  const TemporaryFolder folder;
+  write_split(folder, "train", 300, 1);
+  CHECK(make(folder)->shape().typical.at("source_length") < 30);
+  const auto given = make(folder, [](TaskSettings& s) { s.typical_length = 30; });
+  CHECK(given->shape().typical ==
+        spaces::Symbols{{"source_length", 30}, {"target_length", 30}});
+}
+
 TEST_CASE("every token of an epoch counts alike, and padding not at all") {
   const TemporaryFolder folder;
   write_split(folder, "train", 200, 1);

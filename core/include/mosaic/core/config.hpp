@@ -76,8 +76,9 @@ class Config {
   /// Throws UsageError with file and line for a missing file or malformed TOML. `assignments` set
   /// values from outside: "KEY=VALUE" by the full name of a key ("search.evaluations=400"); one of
   /// a list of tables is named by its index, from 0, or by its first string
-  /// ("objective.latency_ms.samples=60"). Values are TOML; what is none is a string. text() has
-  /// them in, and messages about them name the assignment instead of a line.
+  /// ("objective.latency_ms.samples=60"). Values are TOML; what is none is a string; where there is
+  /// none ("supernet.epochs=") a key that is no string is taken out. text() has them in, and
+  /// messages about them name the assignment instead of a line.
   static Config from_file(const std::string& path, FormerKeys former = {},
                           const std::vector<std::string>& assignments = {});
   static Config from_text(const std::string& text, const std::string& origin = "<text>",

@@ -55,15 +55,12 @@ struct FinetuneOptions {
   std::string out;
   std::string path;
   std::string device = "auto";
-  std::int64_t epochs = 0;      ///< 0: 2, and more where the data are few
-  std::int64_t batch_size = 0;  ///< 0: 128, and fewer where the data are few
-  double learning_rate = 0;     ///< 0: 0.02 of sgd, 3e-4 of adamw and adam
-  std::string optimizer =
-      {};          ///< "sgd", "adamw" or "adam"; empty: adamw for networks with attention
-  double ema = 0;  ///< these four: see supernet::TrainSettings
-  std::string teacher = {};
-  double distill = 0.5;  ///< where there is a teacher
-  double distill_temperature = 1;
+  /// KEY=VALUE of supernet::TrainSettings. What is not set: adamw for networks with attention, else
+  /// sgd; a rate of 0.02 (sgd) or 3e-4; 128 examples a batch, fewer where the data are few; 2 epochs,
+  /// more where the data are few.
+  std::vector<std::string> set = {};
+  /// Seed that the weights are drawn with, instead of the network's own.
+  std::optional<std::int64_t> anew = {};
 };
 struct Finetuned {
   std::string metric, unit;      ///< the task's leading one

@@ -36,6 +36,9 @@ struct Selection {
   /// Of the training split: in the order of this epoch, and varied as it varies them (crops,
   /// flips). Below 0: as stored.
   std::int64_t epoch = -1;
+  /// Of an epoch: instead of places, all of the batch of number `begin` of those that
+  /// Task::token_batches(tokens) counts. 0: places.
+  std::int64_t tokens = 0;
   /// Networks that are trained side by side may each see the data in an order of their own.
   std::int64_t order = 0;
   /// int64 [count] on the CPU, numbers below size(train): these instead of the epoch's own, varied

@@ -35,6 +35,7 @@ struct TaskSettings {
   std::int64_t vocabulary = 8000;  ///< tokens at most, learned from the training split
   std::string tokenizer = {};      ///< a SentencePiece model instead
   std::int64_t longest = 128;      ///< tokens of an example; longer ones are cut
+  std::int64_t typical_length = 0;  ///< that costs are counted at; 0: the mean of the data
   // Of translation:
   std::string source = {}, target = {};  ///< endings of the files: "en", "de"
   std::int64_t beam = 4;                 ///< hypotheses kept while a translation is written
@@ -96,6 +97,10 @@ class Task {
   /// Clipped to the size of a split as it is stored. Throws core::Error where the split has no
   /// examples at all (validation = 0), or fewer than an epoch is asked for.
   virtual Batch batch(const Selection& selection) const = 0;
+  /// Of texts: how many batches an epoch has, and every epoch alike, where a batch holds as many
+  /// texts as have so many tokens together, padding counted (of a pair, the longer side). In all
+  /// orders the batches of one number hold equally many. 0: its examples are no texts.
+  virtual std::int64_t token_batches(std::int64_t /*tokens*/) const { return 0; }
 
   /// Of each example: float32 [batch], differentiable, from outputs [batch, ...]. Losses and
   /// metrics see the targets alone: what they need of the inputs (lengths, masks) is among those.
@@ -147,6 +152,10 @@ struct TaskType {
   TaskFactory make;
   std::vector<MetricType> metrics;  ///< known without the data
   std::string explanation = {};     ///< for `mosaic tasks NAME`: which files are read, and how
+  /// Of [task], beside those that all tasks read. Empty: it may read any.
+  std::vector<std::string> keys = {};
+
+  bool reads(const std::string& key) const;
 };
 core::Registry<TaskType>& tasks();
 

@@ -13,9 +13,12 @@ struct TrainSettings {
   std::int64_t epochs = 4;
   std::int64_t steps = 0;  ///< instead of `epochs`; 0: as many as these have
   std::int64_t batch_size = 128;
+  /// Texts: instead of `batch_size`, as many examples a batch as have so many tokens together,
+  /// padding counted (tasks::Task::token_batches()). Each example still counts alike. 0: off.
+  std::int64_t batch_tokens = 0;
   /// Or "adamw" (decay of the weights by themselves), "adam" (decay added to the gradients).
   std::string optimizer = "sgd";
-  double learning_rate = 0.1;  ///< at batch_size, the highest
+  double learning_rate = 0.1;  ///< the highest
   /// After the warm-up: "cosine" to 0; "inverse-sqrt", as 1 / sqrt(step) (Vaswani et al. 2017);
   /// "constant".
   std::string schedule = "cosine";
@@ -54,8 +57,7 @@ inline constexpr std::int64_t kSupernetSteps = 1000, kSubnetSteps = 800;
 
 /// Examples a step where nobody says: 128, or 64 or 32, so that an epoch has 20 steps if it can.
 std::int64_t batch_size_for(std::int64_t examples);
-/// The fewest epochs, and at least `least`, that make so many steps.
-std::int64_t epochs_for(std::int64_t steps, std::int64_t examples, std::int64_t batch_size,
-                        std::int64_t least = 1);
+/// The fewest epochs, and at least `least`, that make so many steps of `per_epoch` each.
+std::int64_t epochs_for(std::int64_t steps, std::int64_t per_epoch, std::int64_t least = 1);
 
 }  // namespace mosaic::supernet

@@ -29,6 +29,15 @@ struct TrainHooks {
   std::function<void(std::int64_t step)> resumed = {};    ///< with the step of the checkpoint found
 };
 
+/// How an epoch of these settings is cut.
+struct Batches {
+  std::int64_t per_epoch = 1;
+  double examples = 0;  ///< of a batch, on average
+};
+/// Throws core::UsageError where the settings want what the task does not offer, or batches of less
+/// than two examples.
+Batches batches_of(const tasks::Task& task, const TrainSettings& settings);
+
 /// Trains to the end, from the checkpoint where there is one: the result is bit-identical to that
 /// of an unbroken run on the same device and number of threads. A batch that does not fit in memory
 /// is halved and accumulated, with a notice. Ctrl-C writes a checkpoint, then core::Interrupted
@@ -41,7 +50,7 @@ void train(Trainee& trainee, const tasks::Task& task, const TrainSettings& setti
 /// contradict each other.
 struct TrainEstimate {
   std::int64_t steps = 0;
-  std::int64_t batch_size = 0;
+  Batches batches = {};
   double seconds = 0;  ///< NaN where a batch does not fit in memory; from a few timed forward and
                        ///< backward passes; nothing is changed
   double bytes =
