@@ -78,6 +78,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string nearest_name(std::string_view name, std::span<const std::string> known) {
   std::string nearest;
   std::size_t best = name.size() / 2 + 1;
+  constexpr std::size_t kFew = 3;  // letters that tell which name was begun
+  for (const auto& candidate : known)
+    if (name.size() >= kFew && candidate.starts_with(name) &&
+        (nearest.empty() || candidate.size() < nearest.size()))
+      nearest = candidate;
+  if (!nearest.empty()) return nearest;
   for (const auto& candidate : known) {
     const std::size_t distance = edit_distance(name, candidate);
     if (distance >= best) continue;

@@ -412,6 +412,7 @@ JobRun run_job(const RunOptions& options, Goal goal) {
         options.job_file +
             " has no metric that is timed and predicted: there is nothing to measure",
         "take the job further with: mosaic search " + core::quoted(options.job_file));
+  auto opened = opened_before(options.db, file);
   // What a table tells costs nothing to get again: its searches need not wait for the disk.
   db::Database database(options.db,
                         {.survive_power_failure = file.table == nullptr, .libraries = libraries()});
@@ -424,7 +425,9 @@ JobRun run_job(const RunOptions& options, Goal goal) {
     say_done(*known, options.db);
     return {*known, goal};
   }
-  Workplace work = known ? reopen(begun_file(database, *known), *known) : Workplace::open(file);
+  Workplace work = known    ? reopen(begun_file(database, *known), *known)
+                   : opened ? std::move(*opened)
+                            : Workplace::open(file);
   db::Job job = known ? *known : new_job(work, options.db);
   job.folder = existing_folder(job, work.file, options.db);
   if (!known) {

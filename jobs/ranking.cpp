@@ -371,12 +371,15 @@ std::optional<RankResult> run_rank(const RankOptions& options) {
   const JobFile file = JobFile::from_file(options.job_file, options.set);
   const core::Activity activity("job '" + file.name + "'");
   expect_ranking(file);
+  auto opened = opened_before(options.db, file);
   db::Database database(options.db, {.libraries = libraries()});
   const auto known = begun_job(
       database, file,
       "give the changed job another name; what it shares with the earlier one is not done "
       "again");
-  Workplace work = known ? reopen(begun_file(database, *known), *known) : Workplace::open(file);
+  Workplace work = known    ? reopen(begun_file(database, *known), *known)
+                   : opened ? std::move(*opened)
+                            : Workplace::open(file);
   db::Job job = known ? *known : new_job(work, options.db);
   if (!known) {
     database.create_job(job);

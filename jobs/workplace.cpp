@@ -159,6 +159,11 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
   return work;
 }
 
+std::optional<Workplace> opened_before(const std::string& db, const JobFile& file) {
+  if (std::filesystem::exists(db)) return std::nullopt;
+  return Workplace::open(file);
+}
+
 namespace {
 
 constexpr const char* kBegun = "begun with";

@@ -66,6 +66,13 @@ TEST_CASE("labelled sentences: run, extract, eval, finetune, and the network in 
   folder.write("data/train.tsv", sentences(480, 1));
   folder.write("data/dev.tsv", sentences(200, 2));
   folder.write("job.toml", kJob);
+  // What is refused leaves no database behind.
+  for (const std::string set : {"task.path=nowhere", "task.image_size=64", "task.vocabulary=9"}) {
+    const auto refused = folder.run({"run", "job.toml", "--db", "r.db", "--set", set});
+    INFO(refused.errors);
+    CHECK(refused.status != 0);
+    CHECK_FALSE(std::filesystem::exists(folder / "r.db"));
+  }
   const auto run = folder.run({"run", "job.toml", "--db", "r.db"});
   INFO(run.errors);
   REQUIRE(run.status == 0);

@@ -26,6 +26,11 @@ TEST_CASE("the nearest name is suggested only within half of the length") {
   CHECK(core::nearest_name("learning_rate", known).empty());
   CHECK(core::nearest_name("x", Strings{"y"}).empty());
   CHECK(core::nearest_name("seed", Strings{}).empty());
+  // What is begun and not ended.
+  const Strings commands{"export", "extract", "eval", "merge", "measure"};
+  CHECK(core::nearest_name("extr", commands) == "extract");
+  CHECK(core::nearest_name("meas", commands) == "measure");
+  CHECK(core::nearest_name("xt", commands).empty());
 }
 
 TEST_CASE("split is the inverse of join") {

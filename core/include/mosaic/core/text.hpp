@@ -17,7 +17,8 @@ namespace mosaic::core {
 /// Levenshtein distance of two names, in edits.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The known name nearest to `name`; empty if none is within half of its length.
+/// The known name that begins with `name`, else the nearest to it; empty if none is within half of
+/// its length.
 std::string nearest_name(std::string_view name, std::span<const std::string> known);
 
 /// "a, b, c".
