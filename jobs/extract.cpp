@@ -66,7 +66,8 @@ std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const s
   core::read_json(kept, settings);
   settings.seed = kept.at("seed");
   if (!path.empty()) settings.path = path;
-  if (const auto own = std::filesystem::path(folder) / tasks::kTokenizerFile; std::filesystem::exists(own))
+  if (const auto own = std::filesystem::path(folder) / tasks::kTokenizerFile;
+      std::filesystem::exists(own))
     settings.tokenizer = own.string();
   expect_data(settings.path);
   auto task = tasks::make_task(settings);
@@ -311,6 +312,8 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   const auto settings = finetune_settings(options.set, subnet.graph(), *task);
   Teacher teacher;
   if (!settings.teacher.empty()) teacher = load_teacher(settings.teacher, *task, device);
+  if (settings.distill_relations > 0 && teacher.network)
+    supernet::check_relations(subnet.graph(), teacher.network->graph(), settings.relation_heads);
   const auto batches = supernet::batches_of(*task, settings);
   core::log_info("training" +
                  (settings.steps > 0 ? std::string()

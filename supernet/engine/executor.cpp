@@ -168,6 +168,10 @@ Outputs run(const Program& program, const Inputs& given, std::span<const at::Ten
     result.states.emplace_back(state.name, values[state.write]);
   for (const auto& loss : program.losses())
     result.losses.push_back({loss.name, loss.weight, values[loss.value], loss.networks});
+  for (const auto& kept : program.attentions())
+    result.attentions.push_back({values[kept.queries], values[kept.keys], values[kept.values],
+                                 kept.mask < 0 ? at::Tensor() : values[kept.mask], kept.heads,
+                                 kept.kv_heads, kept.causal, kept.networks});
   return result;
 }
 
@@ -180,6 +184,14 @@ std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& e
 
 std::vector<at::Tensor> execute(const Program& program, const Inputs& inputs,
                                 const WeightSource& weights, NormMode mode, NormStats* stats) {
+  std::vector<at::Tensor> result;
+  for (const auto& value : run_alone(program, inputs, weights, mode, stats).values)
+    result.push_back(value.squeeze(0));
+  return result;
+}
+
+Outputs run_alone(const Program& program, const Inputs& inputs, const WeightSource& weights,
+                  NormMode mode, NormStats* stats) {
   if (!program.states().empty())
     throw std::logic_error("entry point '" + program.entry() +
                            "' has states: run() takes and gives them");
@@ -187,11 +199,9 @@ std::vector<at::Tensor> execute(const Program& program, const Inputs& inputs,
   const auto unnamed = inputs.of(program.inputs());
   for (std::size_t i = 0; i < unnamed.size(); ++i)
     given.emplace_back(program.inputs()[i].name, unnamed[i].unsqueeze(0));
-  std::vector<at::Tensor> own, result;
+  std::vector<at::Tensor> own;
   for (const auto& weight : program.weights()) own.push_back(weights(weight.ref).unsqueeze(0));
-  for (const auto& value : run(program, given, own, {.norm = mode, .stats = stats}).values)
-    result.push_back(value.squeeze(0));
-  return result;
+  return run(program, given, own, {.norm = mode, .stats = stats});
 }
 
 NamedTensors random_inputs(const spaces::Graph& graph, const std::string& entry, std::int64_t batch,

@@ -61,6 +61,28 @@ void need(const spaces::Graph& graph, int node, std::vector<bool>& needed) {
       for (const int input : graph.nodes[i].inputs) needed[static_cast<std::size_t>(input)] = true;
 }
 
+/// What an entry point gives is computed from these nodes.
+std::vector<bool> needed_by(const spaces::Graph& graph, const spaces::EntryPoint& entry) {
+  std::vector<bool> needed(graph.nodes.size(), false);
+  for (const int output : entry.outputs) need(graph, output, needed);
+  for (const auto& state : entry.states) need(graph, state.write, needed);
+  return needed;
+}
+
+/// Which of its positions count: the attention's own mask, or else the tokens that it is about, of
+/// which 0 is padding; -1: all do.
+int mask_of(const spaces::Graph& graph, const spaces::EntryPoint& entry,
+            const spaces::GraphNode& attention) {
+  if (attention.inputs.size() > 3) return attention.inputs[3];
+  for (const int input : entry.inputs) {
+    const auto& node = graph.nodes[static_cast<std::size_t>(input)];
+    if (node.type == spaces::DataType::int64 && node.shape.size() == 1 &&
+        node.shape[0] == attention.shape[0])
+      return input;
+  }
+  return -1;
+}
+
 /// Can the entry point compute this node from what it is given?
 bool within(const spaces::Graph& graph, const spaces::EntryPoint& entry, int node) {
   std::vector<bool> needed(graph.nodes.size(), false);
@@ -76,8 +98,9 @@ bool within(const spaces::Graph& graph, const spaces::EntryPoint& entry, int nod
 
 class Compiler {
  public:
-  Compiler(std::span<const spaces::Graph* const> graphs, const std::string& entry, bool training)
-      : training_(training) {
+  Compiler(std::span<const spaces::Graph* const> graphs, const std::string& entry, bool training,
+           bool attention)
+      : training_(training), attention_(attention) {
     program_.entry_ = entry;
     program_.networks_ = static_cast<int>(graphs.size());
     std::map<const spaces::Graph*, std::size_t> known;
@@ -115,9 +138,7 @@ class Compiler {
     Member member{training_ ? fused(original) : original, {}, {}, {}};
     const auto& graph = member.graph;
     const auto& point = entry(member);
-    member.needed.assign(graph.nodes.size(), false);
-    for (const int output : point.outputs) need(graph, output, member.needed);
-    for (const auto& state : point.states) need(graph, state.write, member.needed);
+    member.needed = needed_by(graph, point);
     if (training_)
       for (const auto& loss : graph.losses) {
         if (!within(graph, point, loss.node))
@@ -292,6 +313,7 @@ class Compiler {
       for (const auto& member : members_) nodes.push_back(entry(member).states.at(state).write);
       program_.states_[state].write = collect(nodes).value;
     }
+    if (attention_) keep_attention();
     if (!training_) return;
     std::map<std::string, std::pair<double, std::vector<int>>> losses;
     for (std::size_t i = 0; i < members_.size(); ++i)
@@ -307,6 +329,49 @@ class Compiler {
     }
   }
 
+  /// Networks whose last self-attention is alike are kept as one, be it in different layers.
+  void keep_attention() {
+    std::map<std::string, std::vector<int>> alike;  // node of each member; -1: another
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      const auto& graph = members_[i].graph;
+      const int node = last_self_attention(graph, program_.entry_);
+      auto& nodes = alike[key_of(graph, graph.nodes[static_cast<std::size_t>(node)])];
+      nodes.resize(members_.size(), -1);
+      nodes[i] = node;
+    }
+    for (const auto& same : alike) {
+      const auto& nodes = same.second;
+      const auto node = [&](std::size_t i) -> const spaces::GraphNode& {
+        return members_[i].graph.nodes[static_cast<std::size_t>(nodes[i])];
+      };
+      const auto read = [&](const auto& of) {
+        std::vector<int> from(nodes.size(), -1);
+        for (std::size_t i = 0; i < nodes.size(); ++i)
+          if (nodes[i] >= 0) from[i] = of(i);
+        return from;
+      };
+      const auto input = [&](std::size_t place) {
+        return collect(read([&](std::size_t i) { return node(i).inputs[place]; }));
+      };
+      const auto some = static_cast<std::size_t>(
+          std::find_if(nodes.begin(), nodes.end(), [](int own) { return own >= 0; }) -
+          nodes.begin());
+      Program::Attention kept;
+      kept.heads = node(some).attribute("heads");
+      kept.kv_heads = node(some).attribute("kv_heads", kept.heads);
+      kept.causal = node(some).attribute("causal", 0) != 0;
+      auto queries = input(0);
+      kept.queries = queries.value;
+      kept.networks = std::move(queries.networks);
+      kept.keys = input(1).value;
+      kept.values = input(2).value;
+      const auto masks = read(
+          [&](std::size_t i) { return mask_of(members_[i].graph, entry(members_[i]), node(i)); });
+      if (masks[some] >= 0) kept.mask = collect(masks).value;
+      program_.attentions_.push_back(std::move(kept));
+    }
+  }
+
   /// Says after which step each value is no longer needed.
   void free() {
     std::vector<bool> kept(program_.values(), false);
@@ -314,6 +379,10 @@ class Compiler {
     for (const int output : program_.outputs_) keep(output);
     for (const auto& state : program_.states_) keep(state.write);
     for (const auto& loss : program_.losses_) keep(loss.value);
+    for (const auto& attention : program_.attentions_) {
+      for (const int value : {attention.queries, attention.keys, attention.values}) keep(value);
+      if (attention.mask >= 0) keep(attention.mask);
+    }
     for (std::size_t i = program_.steps_.size(); i-- > 0;) {
       auto& step = program_.steps_[i];
       const auto read = [&](int value) {
@@ -326,7 +395,7 @@ class Compiler {
     }
   }
 
-  bool training_;
+  bool training_, attention_;
   Program program_;
   std::vector<Member> members_;
   std::vector<std::size_t> of_network_;
@@ -339,8 +408,22 @@ class Compiler {
 };
 
 Program Program::compile(std::span<const spaces::Graph* const> graphs, const std::string& entry,
-                         bool training) {
-  return Compiler(graphs, entry, training)();
+                         bool training, bool attention) {
+  return Compiler(graphs, entry, training, attention)();
+}
+
+int last_self_attention(const spaces::Graph& graph, const std::string& entry) {
+  const auto needed = needed_by(graph, graph.entry(entry));
+  const auto length = [&](const spaces::GraphNode& node, std::size_t input) {
+    return graph.nodes[static_cast<std::size_t>(node.inputs[input])].shape[0];
+  };
+  for (std::size_t i = graph.nodes.size(); i-- > 0;) {
+    const auto& node = graph.nodes[i];
+    if (needed[i] && node.op == "attention" && length(node, 0) == length(node, 1))
+      return static_cast<int>(i);
+  }
+  throw core::UsageError("a network without self-attention has no relations to be learned",
+                         "remove distill_relations; distill learns from what a teacher answers");
 }
 
 }  // namespace mosaic::supernet

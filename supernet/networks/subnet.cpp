@@ -70,6 +70,12 @@ SubnetInfo info_from(const json& object) {
   return info;
 }
 
+std::shared_ptr<const Program> compiled(const spaces::Graph& graph, bool attention) {
+  const spaces::Graph* const one[] = {&graph};
+  return std::make_shared<const Program>(
+      Program::compile(one, "forward", /*training=*/false, attention));
+}
+
 }  // namespace
 
 void own_slots(spaces::Graph& graph) {
@@ -109,14 +115,17 @@ at::Tensor Subnet::weight(const spaces::WeightRef& ref) const {
 at::Tensor Subnet::forward(const Inputs& inputs, NormMode mode, NormStats* stats) const {
   // Reading stored statistics never changes them.
   auto* used = stats ? stats : const_cast<NormStats*>(&stats_);
-  if (!program_) {
-    const spaces::Graph* const one[] = {&graph_};
-    program_ =
-        std::make_shared<const Program>(Program::compile(one, "forward", /*training=*/false));
-  }
+  if (!program_) program_ = compiled(graph_, /*attention=*/false);
   return execute(
       *program_, inputs, [this](const spaces::WeightRef& ref) { return weight(ref); }, mode,
       used)[0];
+}
+
+Outputs Subnet::with_attention(const Inputs& inputs) const {
+  if (!with_attention_) with_attention_ = compiled(graph_, /*attention=*/true);
+  return run_alone(
+      *with_attention_, inputs, [this](const spaces::WeightRef& ref) { return weight(ref); },
+      NormMode::stored, const_cast<NormStats*>(&stats_));
 }
 
 void Subnet::to(const std::string& device) {

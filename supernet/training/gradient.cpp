@@ -71,6 +71,15 @@ std::vector<at::Tensor> gradients_of(const at::Tensor& loss,
   return result;
 }
 
+/// What others learn relations from: its tensors changed, and no mask, of which they have their
+/// own.
+template <class Change>
+Outputs::Attention to_teach(Outputs::Attention attention, const Change& change) {
+  attention.mask = at::Tensor();
+  for (const auto part : kRelated) attention.*part = change(attention.*part);
+  return attention;
+}
+
 }  // namespace
 
 void PassResult::add(const PassResult& other, bool more) {
@@ -96,23 +105,30 @@ void PassResult::give(const std::vector<Parameter>& parameters) const {
     at::Tensor(parameters[i].value).mutable_grad() = gradients[i];
 }
 
+std::vector<at::Tensor*> Taught::tensors() {
+  std::vector<at::Tensor*> result{&outputs};
+  for (const auto part : kRelated) result.push_back(&(attention.*part));
+  std::erase_if(result, [](const at::Tensor* tensor) { return !tensor->defined(); });
+  return result;
+}
+
 /// A pass that was recorded, with the tensors it reads and writes.
 class RecordedPass {
  public:
-  /// `taught`: a tensor that stays, and that other passes may write to between replays.
+  /// `taught`: tensors that stay, and that other passes may write to between replays.
   template <class Compute>
-  RecordedPass(std::shared_ptr<const void> held, const tasks::Batch& batch,
-               const at::Tensor& taught, Recording::Pool pool, const at::Generator& random,
-               const Compute& compute)
+  RecordedPass(std::shared_ptr<const void> held, const tasks::Batch& batch, const Taught& taught,
+               Recording::Pool pool, const at::Generator& random, const Compute& compute)
       : held_(std::move(held)),
         batch_{cloned(batch.inputs), cloned(batch.targets)},
         taught_(taught),
         recording_([&] { result_ = compute(batch_, taught_); }, pool, random) {}
 
-  PassResult replay(const tasks::Batch& batch, const at::Tensor& taught) {
+  PassResult replay(const tasks::Batch& batch, Taught taught) {
     copy(batch.inputs, batch_.inputs);
     copy(batch.targets, batch_.targets);
-    if (taught_.defined()) taught_.copy_(taught);
+    const auto from = taught.tensors(), to = taught_.tensors();
+    for (std::size_t i = 0; i < from.size(); ++i) to[i]->copy_(*from[i]);
     recording_.replay();
     return result_;
   }
@@ -129,7 +145,7 @@ class RecordedPass {
 
   std::shared_ptr<const void> held_;
   tasks::Batch batch_;
-  at::Tensor taught_;  ///< undefined: nobody teaches
+  Taught taught_;
   PassResult result_;
   Recording recording_;
 };
@@ -143,7 +159,9 @@ GradientSettings gradient_settings(const TrainSettings& settings, const std::str
           .bfloat16 = uses_bfloat16(settings, device),
           .replay = settings.replay,
           .distill = settings.distill,
-          .temperature = settings.distill_temperature};
+          .temperature = settings.distill_temperature,
+          .relations = settings.distill_relations,
+          .relation = {settings.relation_heads, settings.relation_loss == "kl"}};
 }
 
 Gradients::Gradients(Trainee& trainee, const tasks::Task& task, const GradientSettings& settings)
@@ -174,12 +192,12 @@ bool Gradients::stop_recording() {
 }
 
 PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
-                          const at::Tensor& taught) {
+                          const Taught& taught) {
   constexpr std::size_t kMostRecorded = 128;
   if (!settings_.replay || !can_record(trainee_.device()))
     return compute(genotype, batch, share, taught);
   std::string key = trainee_.key(genotype) + " x " + std::to_string(share);
-  if (taught.defined()) key += " taught";
+  if (taught.any()) key += " taught";
   for (const auto* tensors : {&batch.inputs, &batch.targets})
     for (const auto& [name, tensor] : *tensors)
       for (const auto size : tensor.sizes()) key += " " + std::to_string(size);
@@ -188,19 +206,20 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
   if (recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
     return compute(genotype, batch, share, taught);
   if (recorded_.empty()) pool_ = Recording::make_pool();
-  at::Tensor
-      shared;  // by all recordings: a copy for each of logits of tokens would fill the memory
-  if (taught.defined()) {
-    shared = taught_[taught.sizes().vec()];
-    if (!shared.defined()) shared = taught_[taught.sizes().vec()] = at::empty_like(taught);
-    shared.copy_(taught);
+  // By all recordings: a copy for each of logits of tokens would fill the memory.
+  Taught shared = taught;
+  const auto tensors = shared.tensors();
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    at::Tensor& kept = taught_[{i, tensors[i]->sizes().vec()}];
+    if (!kept.defined()) kept = at::empty_like(*tensors[i], at::MemoryFormat::Contiguous);
+    kept.copy_(*tensors[i]);
+    *tensors[i] = kept;
   }
   auto& made = recorded_[key];
-  made = std::make_unique<RecordedPass>(
-      trainee_.hold(genotype), batch, shared, pool_, random_,
-      [&](const tasks::Batch& fixed, const at::Tensor& fixed_taught) {
-        return compute(genotype, fixed, share, fixed_taught);
-      });
+  made = std::make_unique<RecordedPass>(trainee_.hold(genotype), batch, shared, pool_, random_,
+                                        [&](const tasks::Batch& fixed, const Taught& fixed_taught) {
+                                          return compute(genotype, fixed, share, fixed_taught);
+                                        });
   return made->replay(batch, taught);
 }
 
@@ -208,19 +227,27 @@ void Gradients::run_all(const std::vector<spaces::Genotype>& architectures,
                         const tasks::Batch& batch, double share,
                         const std::function<void(const spaces::Genotype&)>& before,
                         const std::function<void(const PassResult&)>& after) {
-  at::Tensor taught;
-  const bool distills = settings_.distill > 0;
+  Taught taught;
+  const bool distills = settings_.distill > 0 || settings_.relations > 0;
   if (distills && trainee_.teacher()) taught = teach(*trainee_.teacher(), batch);
   for (const auto& genotype : architectures) {
     before(genotype);
     const auto pass = run(genotype, batch, share, taught);
-    // A copy: what a replayed pass returned is overwritten by the passes after it.
-    if (distills && !taught.defined()) taught = pass.outputs.clone();
+    if (distills && !taught.any()) taught = taught_by(pass);
     after(pass);
   }
 }
 
-at::Tensor Gradients::teach(const Subnet& teacher, const tasks::Batch& batch) const {
+Taught Gradients::taught_by(const PassResult& pass) const {
+  Taught taught;
+  if (settings_.distill > 0) taught.outputs = pass.outputs;
+  if (settings_.relations > 0) taught.attention = pass.attention;
+  // Copies: what a replayed pass returned is overwritten by the passes after it.
+  for (at::Tensor* tensor : taught.tensors()) *tensor = tensor->clone();
+  return taught;
+}
+
+Taught Gradients::teach(const Subnet& teacher, const tasks::Batch& batch) const {
   const at::NoGradGuard guard;
   const auto in_bfloat16 = autocast(settings_.bfloat16);
   const auto& orders = trainee_.orders();
@@ -230,40 +257,76 @@ at::Tensor Gradients::teach(const Subnet& teacher, const tasks::Batch& batch) co
   NamedTensors inputs;
   for (const auto& [name, tensor] : batch.inputs)
     inputs.emplace_back(name, alike ? tensor.select(0, 0) : tensor.flatten(0, 1));
-  const at::Tensor outputs = teacher.forward(inputs).to(at::kFloat);
-  if (!alike || orders.size() == 1) return outputs;
-  auto sizes = outputs.sizes().vec();
-  sizes.insert(sizes.begin(), static_cast<std::int64_t>(orders.size()));
-  return outputs.unsqueeze(0).expand(sizes).flatten(0, 1);
+  const auto networks = static_cast<std::int64_t>(orders.size());
+  /// [1, batch of all or of each, ...] -> [networks, batch, ...].
+  const auto of_each = [&](const at::Tensor& x) {
+    if (!alike) return x.squeeze(0).unflatten(0, {networks, -1});
+    auto sizes = x.sizes().vec();
+    sizes[0] = networks;
+    return x.expand(sizes);
+  };
+  Taught taught;
+  Outputs said;
+  if (settings_.relations > 0)
+    said = teacher.with_attention(inputs);
+  else
+    said.values = {teacher.forward(inputs).unsqueeze(0)};
+  if (settings_.distill > 0) taught.outputs = of_each(said.values[0].to(at::kFloat)).flatten(0, 1);
+  if (settings_.relations > 0) taught.attention = to_teach(said.attentions.at(0), of_each);
+  return taught;
+}
+
+at::Tensor Gradients::distilled(const at::Tensor& each, const at::Tensor& outputs,
+                                const NamedTensors& targets,
+                                const std::vector<Outputs::Attention>& own,
+                                const Taught& taught) const {
+  at::Tensor result = std::max(0.0, 1 - settings_.distill - settings_.relations) * each;
+  if (taught.outputs.defined()) {
+    const at::Tensor soft =
+        task_.distillation_losses(outputs, taught.outputs, targets, settings_.temperature);
+    if (!soft.defined())
+      throw core::UsageError("task '" + task_.name() + "' does not offer distillation",
+                             "train without distill");
+    result = result + settings_.distill * soft;
+  }
+  if (!taught.attention.queries.defined()) return result;
+  std::vector<at::Tensor> of_network(trainee_.networks());
+  for (const auto& attention : own) {
+    const auto rows = relation_losses(attention, taught.attention, settings_.relation).unbind();
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      of_network[static_cast<std::size_t>(attention.networks[i])] = rows[i];
+  }
+  return result + settings_.relations * at::cat(of_network);
 }
 
 PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Batch& batch,
-                              double share, const at::Tensor& taught) {
+                              double share, const Taught& taught) {
   PassResult result;
+  const bool teaches = settings_.relations > 0 && !taught.any() && !trainee_.teacher();
   at::Tensor loss;
   {
     const auto in_bfloat16 = autocast(settings_.bfloat16);
-    const auto outputs = trainee_.forward(
-        genotype, batch.inputs,
-        {.norm = NormMode::batch, .stats = nullptr, .training = true, .random = &random_});
+    const auto outputs =
+        trainee_.forward(genotype, batch.inputs,
+                         {.norm = NormMode::batch,
+                          .stats = nullptr,
+                          .training = true,
+                          .attention = teaches || taught.attention.queries.defined(),
+                          .random = &random_});
     const at::Tensor values = outputs.values[0].to(at::kFloat);
     const at::Tensor all = values.flatten(0, 1);
     const auto targets = flattened(batch.targets);
     // The mean over a network's examples, summed over networks: each has the gradient of its own
     // loss.
     at::Tensor each = task_.losses(all, targets, settings_.label_smoothing);
-    if (taught.defined()) {
-      const at::Tensor soft =
-          task_.distillation_losses(all, taught, targets, settings_.temperature);
-      if (!soft.defined())
-        throw core::UsageError("task '" + task_.name() + "' does not offer distillation",
-                               "train without distill");
-      each = (1 - settings_.distill) * each + settings_.distill * soft;
-    }
+    if (taught.any()) each = distilled(each, all, targets, outputs.attentions, taught);
     loss = each.sum() * (share / static_cast<double>(values.size(1)));
     for (const auto& own : outputs.losses)
       loss = loss + own.value.to(at::kFloat).flatten(1).mean(1).sum() * (share * own.weight);
     result.outputs = all.detach();
+    if (teaches)
+      result.attention = to_teach(outputs.attentions.at(0),
+                                  [](const at::Tensor& tensor) { return tensor.detach(); });
     if (norms_) {
       const at::NoGradGuard guard;
       result.norms = task_.output_gradient_norms(result.outputs, targets);

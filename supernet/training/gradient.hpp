@@ -5,12 +5,25 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/capture.hpp"
 #include "mosaic/supernet/training/trainee.hpp"
+#include "training/relations.hpp"
 
 namespace mosaic::supernet {
+
+/// What a teacher makes of a batch.
+struct Taught {
+  at::Tensor outputs;  ///< float32 [networks * batch, ...]; undefined: they are not learned
+  /// Of its last self-attention, a row for each network of the trainee; undefined: not learned.
+  Outputs::Attention attention;
+
+  bool any() const { return outputs.defined() || attention.queries.defined(); }
+  /// All that are defined.
+  std::vector<at::Tensor*> tensors();
+};
 
 /// Sums over passes. Gradients are parallel to the trainee's parameters, undefined where a
 /// parameter had no part.
@@ -20,6 +33,8 @@ struct PassResult {
   // Of the last pass:
   at::Tensor outputs;  ///< float32 [networks * batch, ...]
   at::Tensor norms;    ///< Findings::norms; undefined where nobody asked
+  /// What others may learn relations from: of passes that nobody teaches, where such are learned.
+  Outputs::Attention attention;
 
   /// `more`: others follow; `other` may be overwritten before they come.
   void add(const PassResult& other, bool more);
@@ -33,6 +48,8 @@ struct GradientSettings {
   bool replay = true;
   double distill = 0;  ///< TrainSettings::distill, of passes that are given a teacher's outputs
   double temperature = 1;
+  double relations = 0;  ///< TrainSettings::distill_relations, likewise
+  RelationSettings relation = {};
 };
 
 /// Do forward passes run in bfloat16 on this device?
@@ -54,12 +71,11 @@ class Gradients {
   void seed(std::int64_t step);
   /// Gradients of `share` times the loss: the mean over a network's examples, and its auxiliary
   /// losses, summed over networks. `batch`: see training_batch(). What a replayed pass returned is
-  /// overwritten by its next run. `taught`: a teacher's outputs, float32 [networks * batch, ...],
-  /// where there is one.
+  /// overwritten by its next run. `taught`: by a teacher, where there is one.
   PassResult run(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
-                 const at::Tensor& taught = {});
-  /// The passes of a step, one after the other; each is given the outputs of its teacher: the
-  /// trainee's, or the pass of the largest network, which comes first.
+                 const Taught& taught = {});
+  /// The passes of a step, one after the other; each is given what its teacher makes of the batch:
+  /// the trainee's, or the pass of the largest network, which comes first.
   void run_all(const std::vector<spaces::Genotype>& architectures, const tasks::Batch& batch,
                double share, const std::function<void(const spaces::Genotype&)>& before,
                const std::function<void(const PassResult&)>& after);
@@ -70,9 +86,15 @@ class Gradients {
 
  private:
   PassResult compute(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
-                     const at::Tensor& taught);
-  /// Outputs of the trainee's teacher, as run() takes them.
-  at::Tensor teach(const Subnet& teacher, const tasks::Batch& batch) const;
+                     const Taught& taught);
+  /// What the trainee's teacher says, as run() takes it.
+  Taught teach(const Subnet& teacher, const tasks::Batch& batch) const;
+  /// What the pass of the largest network says.
+  Taught taught_by(const PassResult& pass) const;
+  /// The losses of examples [networks * batch] as a teacher changes them.
+  at::Tensor distilled(const at::Tensor& each, const at::Tensor& outputs,
+                       const NamedTensors& targets, const std::vector<Outputs::Attention>& own,
+                       const Taught& taught) const;
 
   Trainee& trainee_;
   const tasks::Task& task_;
@@ -81,7 +103,8 @@ class Gradients {
   at::Generator random_;
   std::map<std::string, int> seen_;
   std::map<std::string, std::unique_ptr<RecordedPass>> recorded_;
-  std::map<std::vector<std::int64_t>, at::Tensor> taught_;  ///< what recorded passes read, by shape
+  /// What recorded passes read of their teachers, by place and shape.
+  std::map<std::pair<std::size_t, std::vector<std::int64_t>>, at::Tensor> taught_;
   Recording::Pool pool_{};
 };
 

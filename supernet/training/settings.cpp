@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "mosaic/core/error.hpp"
+#include "mosaic/core/text.hpp"
+
 namespace mosaic::supernet {
 
 void TrainSettings::visit(core::Visitor& v) {
@@ -26,6 +29,9 @@ void TrainSettings::visit(core::Visitor& v) {
   v("ema", ema, {0, 0.999999});
   v("distill", distill, {0, 1});
   v("distill_temperature", distill_temperature, {0.01, 100});
+  v("distill_relations", distill_relations, {0, 1});
+  v("relation_heads", relation_heads, {0, 1024});
+  v("relation_loss", relation_loss, {"mse", "kl"});
   v("teacher", teacher, {}, kNotIdentity);  // its content is in the identity, wherever it lies
   v("autotune", autotune, kNotIdentity);
   v("replay", replay, kNotIdentity);
@@ -35,7 +41,7 @@ void TrainSettings::visit(core::Visitor& v) {
 TrainSettings TrainSettings::read(core::Section section) {
   TrainSettings settings;
   if (section.string("optimizer", settings.optimizer) != "sgd") settings.learning_rate = 2e-3;
-  if (section.has("teacher")) settings.distill = 0.5;
+  if (section.has("teacher") && !section.has("distill_relations")) settings.distill = 0.5;
   core::read(section, settings);
   for (const auto& [steps, share] :
        {std::pair("steps", "epochs"), std::pair("warmup_steps", "warmup"),
@@ -44,13 +50,30 @@ TrainSettings TrainSettings::read(core::Section section) {
       section.fail(steps, std::string(steps) + " and " + share + " say the same thing twice",
                    std::string("remove ") + steps + " or " + share + " (--set supernet." + share +
                        "= takes it out of a file)");
-  if (!settings.teacher.empty() && settings.distill == 0)
+  if (!settings.teacher.empty() && !settings.distills())
     section.fail("teacher", "with distill = 0 nothing is learned from a teacher",
                  "remove one of them");
   if (section.has("distill_temperature") && settings.distill == 0)
     section.fail("distill_temperature", "only a training with distill has this key",
                  "set distill to the share of the teacher in the loss, such as 0.5");
+  for (const auto* key : {"relation_heads", "relation_loss"})
+    if (section.has(key) && settings.distill_relations == 0)
+      section.fail(key, "only a training with distill_relations has this key",
+                   "set distill_relations to their share in the loss, such as 0.5");
+  try {
+    settings.check_shares();
+  } catch (const core::UsageError& error) {
+    section.fail("distill_relations", error.message(), error.advice());
+  }
   return settings;
+}
+
+void TrainSettings::check_shares() const {
+  if (distill + distill_relations <= 1 + 1e-9) return;
+  throw core::UsageError("distill = " + core::format_double(distill) +
+                             " and distill_relations = " + core::format_double(distill_relations) +
+                             " are shares of one loss, and more than 1 together",
+                         "lower one of them: what they leave of 1 is the task's own share");
 }
 
 std::int64_t batch_size_for(std::int64_t examples) {

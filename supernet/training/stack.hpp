@@ -4,11 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
-#include "mosaic/supernet/engine/program.hpp"
+#include "mosaic/supernet/engine/executor.hpp"
 
 namespace mosaic::supernet {
 
@@ -25,20 +26,22 @@ std::vector<std::int64_t> one_order_each(std::size_t networks, std::vector<std::
 template <class Key>
 class Programs {
  public:
-  /// `make` is asked once, with a function that compiles graphs (which it need not keep).
+  /// For this mode; `make` is asked once, with a function that compiles graphs (which it need not
+  /// keep).
   template <class Make>
-  std::shared_ptr<const Program> at(const Key& key, bool training, const Make& make) {
+  std::shared_ptr<const Program> at(const Key& key, const Mode& mode, const Make& make) {
     constexpr std::size_t kKept = 128;
-    auto& known = known_[training ? 1 : 0];
+    auto& known = known_[{mode.training, mode.attention}];
     if (const auto found = known.find(key); found != known.end()) return found->second;
     if (known.size() >= kKept) known.clear();
-    return known[key] = make([training](const std::vector<const spaces::Graph*>& graphs) {
-             return std::make_shared<const Program>(Program::compile(graphs, "forward", training));
+    return known[key] = make([&mode](const std::vector<const spaces::Graph*>& graphs) {
+             return std::make_shared<const Program>(
+                 Program::compile(graphs, "forward", mode.training, mode.attention));
            });
   }
 
  private:
-  std::map<Key, std::shared_ptr<const Program>> known_[2];
+  std::map<std::pair<bool, bool>, std::map<Key, std::shared_ptr<const Program>>> known_;
 };
 
 }  // namespace mosaic::supernet

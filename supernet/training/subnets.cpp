@@ -53,7 +53,7 @@ class Subnets : public Trainee {
 
   Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                   const Mode& mode) override {
-    const auto program = programs_.at(genotype, mode.training, [&](const auto& compile) {
+    const auto program = programs_.at(genotype, mode, [&](const auto& compile) {
       std::vector<const spaces::Graph*> graphs;
       for (const auto* subnet : subnets_) graphs.push_back(&subnet->graph());
       return compile(graphs);

@@ -37,7 +37,7 @@ class Supernets : public Trainee {
 
   Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
                   const Mode& mode) override {
-    const auto program = programs_.at(genotype, mode.training, [&](const auto& compile) {
+    const auto program = programs_.at(genotype, mode, [&](const auto& compile) {
       const spaces::Graph graph = space().bind(genotype);
       return compile(std::vector<const spaces::Graph*>(members_.size(), &graph));
     });

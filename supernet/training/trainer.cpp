@@ -77,7 +77,10 @@ void check(const Trainee& trainee, const TrainSettings& settings, std::int64_t s
         "lower warmup_steps, or train longer");
   if (!settings.teacher.empty() && !trainee.teacher())
     throw std::logic_error("who trains with a teacher gives it to the trainee");
-  if (settings.distill > 0 && !trainee.teacher() && !trainee.largest_first())
+  settings.check_shares();
+  if (settings.distill_relations > 0 && trainee.teacher())
+    (void)last_self_attention(trainee.teacher()->graph(), "forward");
+  if (settings.distills() && !trainee.teacher() && !trainee.largest_first())
     throw core::UsageError("distill needs a network to learn from, and the steps of sampler = \"" +
                                settings.sampler + "\" have no largest network",
                            "use sampler = \"sandwich(random=2)\", or give a teacher");

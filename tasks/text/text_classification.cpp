@@ -171,7 +171,8 @@ class TextClassification : public Task {
 };
 
 TextClassification::TextClassification(const TaskSettings& settings)
-    : seed_(settings.seed), longest_(settings.longest),
+    : seed_(settings.seed),
+      longest_(settings.longest),
       batches_(name_, "sentences", settings) {
   if (settings.path.empty())
     throw core::UsageError("the task text-classification needs a folder",

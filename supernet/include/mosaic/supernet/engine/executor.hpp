@@ -2,6 +2,7 @@
 /// subnets (their own), one or several side by side.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <span>
@@ -71,6 +72,8 @@ struct Mode {
   NormMode norm = NormMode::batch;
   NormStats* stats = nullptr;  ///< of the modes calibrate and stored
   bool training = false;       ///< ops that behave otherwise in training do so
+  /// Trainees: run programs that give Outputs::attentions.
+  bool attention = false;
   /// Where ops that draw (dropout, noise) draw from, on the networks' device; null: they must not.
   at::Generator* random = nullptr;
 };
@@ -105,9 +108,20 @@ struct Outputs {
     at::Tensor value;           ///< [networks that have it, batch, ...]
     std::vector<int> networks;  ///< of each row
   };
-  std::vector<at::Tensor> values;  ///< in the entry point's order
-  NamedTensors states;             ///< after this call
-  std::vector<Loss> losses;        ///< of programs for training
+  /// What the last self-attention of the networks that have it alike reads: all of one length.
+  struct Attention {
+    at::Tensor queries;       ///< [networks that have it, batch, length, heads * size]
+    at::Tensor keys, values;  ///< [networks that have it, batch, length, kv_heads * size]
+    at::Tensor mask;          ///< [networks that have it, batch, length], 0 where a position
+                              ///< does not count; undefined: all do
+    std::int64_t heads = 1, kv_heads = 1;
+    bool causal = false;
+    std::vector<int> networks;  ///< of each row
+  };
+  std::vector<at::Tensor> values;     ///< in the entry point's order
+  NamedTensors states;                ///< after this call
+  std::vector<Loss> losses;           ///< of programs for training
+  std::vector<Attention> attentions;  ///< of programs that keep them
 };
 
 /// The eager engine: runs the steps one by one, and frees values after their last use. `inputs`:
@@ -128,6 +142,10 @@ std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& e
 /// The same of a program of one network, for those who run it often.
 std::vector<at::Tensor> execute(const Program& program, const Inputs& inputs,
                                 const WeightSource& weights, NormMode mode, NormStats* stats);
+
+/// The same with everything that such a program gives, with the network leading: [1, batch, ...].
+Outputs run_alone(const Program& program, const Inputs& inputs, const WeightSource& weights,
+                  NormMode mode, NormStats* stats);
 
 /// Random inputs of the entry point's shapes and types, at these lengths (for timing and tests):
 /// normal, or below the input's range.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -46,13 +47,23 @@ class Program {
     int value = -1;
     std::vector<int> networks;
   };
+  /// What the last self-attention of some networks reads; their nodes agree in attributes and
+  /// shapes.
+  struct Attention {
+    int queries = -1, keys = -1, values = -1;  ///< values
+    int mask = -1;                             ///< 0 where a position does not count; -1: none
+    std::int64_t heads = 1, kv_heads = 1;
+    bool causal = false;
+    std::vector<int> networks;
+  };
 
   /// graphs[i] for network i. For training, nodes are fused (fusion.hpp) and auxiliary losses, of
-  /// networks that have such, are computed. Throws core::Error for an unknown entry point and for
-  /// an auxiliary loss that this one cannot compute, std::logic_error for graphs of different
-  /// spaces.
+  /// networks that have such, are computed. `attention`: what each network's last self-attention
+  /// reads is kept. Throws core::Error for an unknown entry point and for an auxiliary loss that
+  /// this one cannot compute, core::UsageError where a network has no attention to keep,
+  /// std::logic_error for graphs of different spaces.
   static Program compile(std::span<const spaces::Graph* const> graphs, const std::string& entry,
-                         bool training);
+                         bool training, bool attention = false);
 
   const std::string& entry() const { return entry_; }
   int networks() const { return networks_; }
@@ -63,6 +74,8 @@ class Program {
   const std::vector<int>& outputs() const { return outputs_; }
   const std::vector<State>& states() const { return states_; }
   const std::vector<Loss>& losses() const { return losses_; }
+  /// Empty unless it was compiled to keep them.
+  const std::vector<Attention>& attentions() const { return attentions_; }
 
  private:
   friend class Compiler;
@@ -74,6 +87,12 @@ class Program {
   std::vector<int> outputs_;
   std::vector<State> states_;
   std::vector<Loss> losses_;
+  std::vector<Attention> attentions_;
 };
+
+/// The node of the last self-attention that an entry point computes: of attention whose queries and
+/// keys are as many. In networks of encoder and decoder that is the decoder's. Throws
+/// core::UsageError where there is none.
+int last_self_attention(const spaces::Graph& graph, const std::string& entry);
 
 }  // namespace mosaic::supernet

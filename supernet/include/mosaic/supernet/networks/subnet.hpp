@@ -41,6 +41,9 @@ class Subnet {
 
   at::Tensor forward(const Inputs& inputs, NormMode mode = NormMode::stored,
                      NormStats* stats = nullptr) const;
+  /// The same with what its last self-attention reads (Outputs::attentions); [1, batch, ...].
+  /// Throws core::UsageError where there is none.
+  Outputs with_attention(const Inputs& inputs) const;
   void to(const std::string& device);
   const std::string& device() const { return device_; }
 
@@ -65,7 +68,7 @@ class Subnet {
  private:
   spaces::Graph graph_;
   /// Compiled at the first call: compiling is no part of what a call costs.
-  mutable std::shared_ptr<const Program> program_;
+  mutable std::shared_ptr<const Program> program_, with_attention_;
   std::map<std::string, at::Tensor> weights_;
   NormStats stats_;
   SubnetInfo info_;

@@ -37,18 +37,28 @@ struct TrainSettings {
   /// Decay of the exponential moving average of the weights, which is what training ends with;
   /// before step t it is min(ema, (1 + t) / (10 + t)) at most. 0: off.
   double ema = 0;
-  /// Share of a teacher in the loss: (1 - a) times the task's and a times
+  /// Share a of a teacher in the loss: (1 - a) times the task's and a times
   /// tasks::Task::distillation_losses(). The teacher is Trainee::teacher(); without one, the
   /// largest network of each step (Yu et al. 2020, "BigNAS"), which learns from the task alone.
   double distill = 0;
   double distill_temperature = 1;
+  /// Share r of what the last self-attention of a teacher relates (relation_losses()), which is
+  /// then taken off the task's own: (1 - a - r).
+  double distill_relations = 0;
+  std::int64_t relation_heads = 0;  ///< 0: of the teacher's, as many as divide both networks'
+  /// "mse" (Xu et al. 2022, "AutoDistil"), "kl" (Wang et al. 2021, "MiniLMv2").
+  std::string relation_loss = "mse";
   std::string teacher = {};       ///< folder of an extracted network; who trains loads it
   double checkpoint_minutes = 2;  ///< time between checkpoints (one at each epoch's end too)
 
   void visit(core::Visitor& v);
   /// Reads its keys of the section. The default rate of adamw and adam is another one, and
-  /// with a teacher the default of `distill` is a half.
+  /// with a teacher the default of `distill` is a half, unless relations are learned from it.
   static TrainSettings read(core::Section section);
+  /// Is something learned from another network?
+  bool distills() const { return distill > 0 || distill_relations > 0; }
+  /// Throws core::UsageError where the shares of a teacher are more than the loss.
+  void check_shares() const;
 };
 
 /// Steps that weights which many networks share are trained for where nobody says, and those of an

@@ -42,9 +42,16 @@ Batches batches_of(const tasks::Task& task, const TrainSettings& settings);
 /// of an unbroken run on the same device and number of threads. A batch that does not fit in memory
 /// is halved and accumulated, with a notice. Ctrl-C writes a checkpoint, then core::Interrupted
 /// passes through. A loss that is not finite is a core::Error with advice. The last checkpoint
-/// stays. Throws core::UsageError for distillation without anyone who teaches.
+/// stays. Throws core::UsageError for distillation without anyone who teaches, and for what
+/// check_relations() refuses.
 void train(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
            const TrainHooks& hooks);
+
+/// Throws core::UsageError where a network cannot learn the relations of a teacher's last
+/// self-attention (TrainSettings::distill_relations) in so many heads: there is none in one of
+/// them, they are over other positions, or the heads do not divide their features.
+void check_relations(const spaces::Graph& student, const spaces::Graph& teacher,
+                     std::int64_t heads);
 
 /// What a training will cost, before it begins. Throws what train() would for settings that
 /// contradict each other.
