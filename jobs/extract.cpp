@@ -272,7 +272,7 @@ supernet::TrainSettings finetune_settings(const std::vector<std::string>& set,
   auto settings = supernet::TrainSettings::read(section);
   config.finish();
   const bool attends = std::any_of(graph.nodes.begin(), graph.nodes.end(),
-                                   [](const auto& node) { return node.op == "attention"; });
+                                   [](const auto& node) { return node.op.ends_with("attention"); });
   if (!section.has("optimizer")) settings.optimizer = attends ? "adamw" : "sgd";
   if (!section.has("learning_rate"))
     settings.learning_rate = settings.optimizer == "sgd" ? 0.02 : 3e-4;

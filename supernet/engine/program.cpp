@@ -419,7 +419,7 @@ int last_self_attention(const spaces::Graph& graph, const std::string& entry) {
   };
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     const auto& node = graph.nodes[i];
-    if (needed[i] && node.op == "attention" && length(node, 0) == length(node, 1))
+    if (needed[i] && node.op.ends_with("attention") && length(node, 0) == length(node, 1))
       return static_cast<int>(i);
   }
   throw core::UsageError("a network without self-attention has no relations to be learned",
