@@ -28,7 +28,8 @@ void setup(App& app) {
   add_database_options(app, options->database);
   add_selection_options(app, options->extract.selection);
   auto arch = app.add_option("--arch", options->extract.arch,
-                             "architecture or hash of one network, instead of bounds");
+                             "architecture or hash of one network, or largest, or smallest, "
+                             "instead of bounds");
   for (const char* other : {"--max", "--min", "--best", "--goal"})
     arch->excludes(app.get_option(other));
   app.add_option("--path", options->extract.path,

@@ -172,7 +172,9 @@ Extracted extract_subnet(const ExtractOptions& options) {
                       "restore them, or name the folder of the same data with --path");
   work.trained_device = job.device.substr(0, job.device.find(':'));
   const core::Activity activity("extract and check the network");
-  const auto genotype = work.space->parse(arch);
+  const auto genotype = arch == "largest"    ? work.space->largest()
+                        : arch == "smallest" ? work.space->smallest()
+                                             : work.space->parse(arch);
   const auto candidate = evaluators::make_candidate(*work.space, genotype);
   const auto net = work.make_supernet();
   const std::string checkpoint = supernet_path(existing_folder(job, file, options.db));
@@ -339,6 +341,7 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
     throw core::Interrupted("stopped while fine-tuning",
                             "the same command goes on from the checkpoint in " + options.out);
   }
+  if (options.anew) subnet = supernet::merged(subnet).subnet;
   subnet.stats() = supernet::calibrate(
       [&](const auto& inputs, supernet::NormStats* stats) {
         subnet.forward(inputs, supernet::NormMode::calibrate, stats);

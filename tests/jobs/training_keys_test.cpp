@@ -168,6 +168,15 @@ TEST_CASE("a job and an extracted network learn the relations of a network of an
   cli::test::need_data();
   const cli::test::Folder folder("relations");
   make_network(folder, "first", "epochs = 1\n", [](auto text) { return with_attention(text, 5); });
+  for (const std::string which : {"largest", "smallest"}) {
+    jobs::ExtractOptions extract;
+    extract.db = (folder / "r.db").string();
+    extract.job = "first";
+    extract.arch = which;
+    extract.out = (folder / which).string();
+    CHECK_THAT(jobs::extract_subnet(extract).arch,
+               Contains(which == "largest" ? "depth=5" : "depth=4"));
+  }
   const std::string keys =
       "epochs = 1\nteacher = \"first-net\"\ndistill_relations = 0.5\nrelation_heads = 16\n";
   const auto smaller = [](auto text) { return with_attention(text, 4); };

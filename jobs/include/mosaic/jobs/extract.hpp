@@ -16,7 +16,8 @@ struct ExtractOptions {
   std::string db = "results.db";
   std::optional<std::string> job;
   Selection selection;
-  std::string arch;  ///< text or hash of one network, instead of a selection
+  /// Text or hash of one network, "largest" or "smallest", instead of a selection.
+  std::string arch;
   std::string path;  ///< of the data, where it lies elsewhere than when the job began
   std::string out;
 };
