@@ -30,8 +30,9 @@ void setup(App& app) {
       ->check(number(0, 0.999999));
   const auto teacher =
       app.add_option("--teacher", options->teacher, "folder of an extracted network to learn from");
-  app.add_option("--distill", options->distill, "share of the teacher in the loss")
-      ->capture_default_str()
+  app.add_option("--distill", options->distill,
+                 "share of the teacher's answers in the loss (default: 0.5, or 0 with "
+                 "--distill-relations)")
       ->check(number(1e-9, 1))
       ->needs(teacher);
   app.add_option("--distill-temperature", options->distill_temperature,
@@ -39,6 +40,21 @@ void setup(App& app) {
       ->capture_default_str()
       ->check(number(0.01, 100))
       ->needs(teacher);
+  const auto relations =
+      app.add_option("--distill-relations", options->distill_relations,
+                     "share in the loss of what the teacher's last self-attention relates")
+          ->check(number(1e-9, 1))
+          ->needs(teacher);
+  app.add_option("--relation-heads", options->relation_heads,
+                 "in which relations are compared (default: of the teacher's, as many as divide "
+                 "both networks' features)")
+      ->check(whole_number(1, 1024))
+      ->needs(relations);
+  app.add_option("--relation-loss", options->relation_loss,
+                 "mse of products, or kl of their softmax")
+      ->capture_default_str()
+      ->check(one_of({"mse", "kl"}))
+      ->needs(relations);
   app.add_option("--path", options->path,
                  "where the data lies, if elsewhere than when the network was made");
   app.add_option("--device", options->device, "auto, cpu or cuda")

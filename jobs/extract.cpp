@@ -65,7 +65,8 @@ std::unique_ptr<tasks::Task> open_task(const supernet::SubnetInfo& info, const s
   core::read_json(kept, settings);
   settings.seed = kept.at("seed");
   if (!path.empty()) settings.path = path;
-  if (const auto own = std::filesystem::path(folder) / tasks::kTokenizerFile; std::filesystem::exists(own))
+  if (const auto own = std::filesystem::path(folder) / tasks::kTokenizerFile;
+      std::filesystem::exists(own))
     settings.tokenizer = own.string();
   expect_data(settings.path);
   auto task = tasks::make_task(settings);
@@ -290,8 +291,16 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   if (!options.teacher.empty()) {
     teacher = load_teacher(options.teacher, *task, device);
     settings.teacher = options.teacher;
-    settings.distill = options.distill;
+    settings.distill = options.distill > 0             ? options.distill
+                       : options.distill_relations > 0 ? 0
+                                                       : 0.5;
     settings.distill_temperature = options.distill_temperature;
+    settings.distill_relations = options.distill_relations;
+    settings.relation_heads = options.relation_heads;
+    settings.relation_loss = options.relation_loss;
+    settings.check_shares();
+    if (settings.distill_relations > 0)
+      supernet::check_relations(subnet.graph(), teacher.network->graph(), settings.relation_heads);
   }
   core::log_info("fine-tuning " + std::to_string(settings.epochs) + " epochs, " +
                  core::with_commas(examples / settings.batch_size * settings.epochs) +

@@ -193,7 +193,7 @@ RankFile read_rank(core::Section section, const std::string& path) {
                "networks trained on the validation examples cannot be judged by them",
                "set split = \"test\", or all_examples = false");
   rank.truth = supernet::TrainSettings::read(truth);
-  for (const auto* key : {"teacher", "distill"})
+  for (const auto* key : {"teacher", "distill", "distill_relations"})
     if (truth.has(key))
       truth.fail(key, "networks that are trained alone learn from the task", "remove the key");
   return rank;

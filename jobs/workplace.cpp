@@ -52,21 +52,36 @@ void at_key(const JobFile& file, const std::string& section, const std::string& 
   }
 }
 
+/// Can networks of the space, small and large, learn the relations of a teacher, if they are to?
+void check_relations(const JobFile& file, const spaces::Space& space,
+                     const spaces::Graph& teacher) {
+  const auto& train = file.train;
+  if (train.distill_relations == 0) return;
+  at_key(file, "supernet", train.relation_heads > 0 ? "relation_heads" : "distill_relations", [&] {
+    for (const auto& genotype : {space.smallest(), space.largest()})
+      supernet::check_relations(space.bind(genotype), teacher, train.relation_heads);
+  });
+}
+
 /// Finds out who teaches, if the supernet is to learn from someone.
 void settle_teacher(JobFile& file, const spaces::Space& space, const tasks::Task& task,
                     const std::string& device) {
   const auto& train = file.train;
-  if (train.distill == 0) return;
+  if (!train.distills()) return;
   if (train.teacher.empty()) {
-    at_key(file, "supernet", "distill", [&] {
+    at_key(file, "supernet", train.distill > 0 ? "distill" : "distill_relations", [&] {
       if (!supernet::make_sampler(train.sampler, space)->largest_first())
         throw core::UsageError("the steps of sampler = \"" + train.sampler +
                                    "\" have no largest network, from which the others learn",
                                "use sampler = \"sandwich(random=2)\", or give a teacher");
     });
+    check_relations(file, space, space.bind(space.largest()));
   } else if (file.teacher_hash.empty()) {
+    Teacher teacher;
     at_key(file, "supernet", "teacher",
-           [&] { file.teacher_hash = load_teacher(train.teacher, task, device).hash; });
+           [&] { teacher = load_teacher(train.teacher, task, device); });
+    check_relations(file, space, teacher.network->graph());
+    file.teacher_hash = teacher.hash;
   }
 }
 

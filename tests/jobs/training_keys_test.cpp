@@ -34,10 +34,20 @@ std::string identity(const std::string& supernet) {
   return opened(job("job", supernet)).training_identity();
 }
 
+/// The job with Vision Transformers of so many layers.
+std::string with_attention(std::string text, int layers) {
+  const std::string space = "name = \"resnet-pooling\"\nlayers = 5\npoolings = 1\nwidth = 2\n";
+  text.replace(text.find(space), space.size(),
+               "name = \"vit\"\npatch = 7\nlayers = " + std::to_string(layers) + "\n");
+  return text;
+}
+
 /// Runs a job and extracts a network of it.
 void make_network(const cli::test::Folder& folder, const std::string& name,
-                  const std::string& supernet, const std::string& task = "limit = 300\n") {
-  folder.write(name + ".toml", job(name, supernet, task));
+                  const std::string& supernet,
+                  const std::function<std::string(std::string)>& changed = {}) {
+  const auto text = job(name, supernet);
+  folder.write(name + ".toml", changed ? changed(text) : text);
   const auto db = (folder / "r.db").string();
   jobs::run_job({.job_file = (folder / (name + ".toml")).string(), .db = db}, jobs::Goal::run);
   jobs::ExtractOptions options;
@@ -79,6 +89,12 @@ TEST_CASE("what a space or sampler does not have is refused at the line of the k
   CHECK_THROWS_WITH(
       opened(job("job", "teacher = \"nowhere\"\n")),
       Contains("job.toml:16: [supernet] teacher") && Contains("there is no folder 'nowhere'"));
+  CHECK_THROWS_WITH(
+      opened(job("job", "sampler = \"sandwich(random=1)\"\ndistill_relations = 0.5\n")),
+      Contains("job.toml:17: [supernet] distill_relations") && Contains("without self-attention"));
+  CHECK_THROWS_WITH(
+      opened(with_attention(job("job", "distill_relations = 0.5\n"), 4)),
+      Contains("[supernet] distill_relations") && Contains("have no largest network"));
   CHECK_THROWS_WITH(
       opened(job("job", "epochs = 1\n") + "[rank]\nnetworks = 2\n[rank.truth]\ndistill = 0.5\n"),
       Contains("[rank.truth] distill") && Contains("learn from the task"));
@@ -147,6 +163,46 @@ TEST_CASE("a job and an extracted network learn from a network that was extracte
                           jobs::JobFile::from_file((folder / "third.toml").string()), {}, "cpu"),
                       Contains("cannot teach: its outputs are not the task's"));
   }
+}
+
+TEST_CASE("a job and an extracted network learn the relations of a network of another size") {
+  cli::test::need_data();
+  const cli::test::Folder folder("relations");
+  make_network(folder, "first", "epochs = 1\n", [](auto text) { return with_attention(text, 5); });
+  const std::string keys =
+      "epochs = 1\nteacher = \"first-net\"\ndistill_relations = 0.5\nrelation_heads = 16\n";
+  const auto smaller = [](auto text) { return with_attention(text, 4); };
+  const auto identity_with = [&](const std::string& supernet) {
+    folder.write("other.toml", smaller(job("second", supernet)));
+    return jobs::Workplace::open(jobs::JobFile::from_file((folder / "other.toml").string()), {},
+                                 "cpu")
+        .training_identity();
+  };
+  CHECK(identity_with(keys) != identity_with(keys + "relation_loss = \"kl\"\n"));
+  make_network(folder, "second", keys, smaller);
+
+  jobs::FinetuneOptions options;
+  options.folder = (folder / "second-net").string();
+  options.out = (folder / "tuned").string();
+  options.epochs = 1;
+  options.teacher = (folder / "first-net").string();
+  options.distill_relations = 0.4;
+  options.device = "cpu";
+  CHECK(jobs::finetune_subnet(options).after > 5);
+  CHECK_THAT(cli::test::slurp(folder / "tuned/config.json"),
+             Contains("distill_relations=0.4, with a teacher)"));
+  options.out = (folder / "other").string();
+  options.distill = 0.7;
+  CHECK_THROWS_WITH(jobs::finetune_subnet(options),
+                    Contains("distill = 0.7 and distill_relations = 0.4"));
+  options.distill = 0.2;
+  options.relation_heads = 7;
+  CHECK_THROWS_WITH(jobs::finetune_subnet(options), Contains("relation_heads = 7 must divide"));
+
+  folder.write("seven.toml", smaller(job("second", keys.substr(0, keys.find("16")) + "7\n")));
+  CHECK_THROWS_WITH(
+      jobs::Workplace::open(jobs::JobFile::from_file((folder / "seven.toml").string()), {}, "cpu"),
+      Contains("seven.toml:18: [supernet] relation_heads") && Contains("must divide"));
 }
 
 TEST_CASE("steps are as many as the plan and the learning curve say") {

@@ -60,10 +60,13 @@ struct FinetuneOptions {
   double learning_rate = 0;     ///< 0: 0.02 of sgd, 3e-4 of adamw and adam
   std::string optimizer =
       {};          ///< "sgd", "adamw" or "adam"; empty: adamw for networks with attention
-  double ema = 0;  ///< these four: see supernet::TrainSettings
+  double ema = 0;  ///< these: see supernet::TrainSettings
   std::string teacher = {};
-  double distill = 0.5;  ///< where there is a teacher
+  double distill = 0;  ///< where there is a teacher; 0: a half, or none beside relations
   double distill_temperature = 1;
+  double distill_relations = 0;
+  std::int64_t relation_heads = 0;
+  std::string relation_loss = "mse";
 };
 struct Finetuned {
   std::string metric, unit;      ///< the task's leading one
