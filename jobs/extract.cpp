@@ -280,7 +280,7 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
                                                               settings.batch_size, 2);
   const auto& nodes = subnet.graph().nodes;
   const bool attends = std::any_of(nodes.begin(), nodes.end(),
-                                   [](const auto& node) { return node.op == "attention"; });
+                                   [](const auto& node) { return node.op.ends_with("attention"); });
   settings.optimizer = !options.optimizer.empty() ? options.optimizer : attends ? "adamw" : "sgd";
   settings.learning_rate = options.learning_rate > 0     ? options.learning_rate
                            : settings.optimizer == "sgd" ? 0.02

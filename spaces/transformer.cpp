@@ -14,6 +14,26 @@ Value projection(SpaceBuilder& b, const std::string& name, Value x, const Extent
   return b.linear(name, x, {.out = out, .bias = bias, .init = Init::xavier, .group = group});
 }
 
+Value attention_on(SpaceBuilder& b, const Grid& grid, const std::vector<Value>& inputs,
+                   const AttentionOptions& options) {
+  if (inputs.size() != 3 || options.causal || options.kv_heads)
+    throw std::logic_error(
+        "attention with relative positions has no mask, is not causal, and has no groups of heads");
+  std::vector<WeightUse> tables;
+  const std::int64_t class_token = grid.class_token ? 1 : 0;
+  for (const char* table : {"key_rows", "key_columns", "value_rows", "value_columns"})
+    tables.push_back(b.weight(table, table,
+                              {2 * grid.distance + 1 + class_token, options.head_size},
+                              {Crop::leading, Crop::leading}, Init::small, ""));
+  return b.node("heads", "relative_attention", inputs,
+                {{"heads", options.heads},
+                 {"rows", grid.rows},
+                 {"columns", grid.columns},
+                 {"class_token", class_token},
+                 {"distance", grid.distance}},
+                std::move(tables));
+}
+
 }  // namespace
 
 std::vector<std::int64_t> depths_up_to_option(SpaceBuilder& b, std::vector<std::int64_t> depths) {
@@ -51,6 +71,12 @@ Value positions(SpaceBuilder& b, const std::string& name, Value x, std::int64_t 
   return b.node(name, "positions", {x}, {},
                 {b.weight("weight", name + ".weight", {longest, features(b, x)},
                           {Crop::leading, Crop::leading}, Init::embedding, "")});
+}
+
+Value class_token(SpaceBuilder& b, const std::string& name, Value x) {
+  return b.node(
+      name, "prepend_token", {x}, {},
+      {b.weight("weight", name + ".weight", {features(b, x)}, {Crop::leading}, Init::small, "")});
 }
 
 Value layer_norm(SpaceBuilder& b, const std::string& name, Value x, double epsilon) {
@@ -91,9 +117,11 @@ Value attention(SpaceBuilder& b, const std::string& name, Value x, Value memory,
     }
     std::vector<Value> inputs{q, k, v};
     if (mask) inputs.push_back(*mask);
-    const Value attended = b.node(
-        "heads", "attention", inputs,
-        {{"heads", options.heads}, {"kv_heads", kv_heads}, {"causal", options.causal ? 1 : 0}});
+    const Value attended = options.grid ? attention_on(b, *options.grid, inputs, options)
+                                        : b.node("heads", "attention", inputs,
+                                                 {{"heads", options.heads},
+                                                  {"kv_heads", kv_heads},
+                                                  {"causal", options.causal ? 1 : 0}});
     return projection(b, "out", attended, options.out.value_or(features(b, x)), options.bias,
                       options.group);
   });

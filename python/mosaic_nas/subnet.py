@@ -110,14 +110,17 @@ class Subnet(torch.nn.Module):
         if op == "token_mask":
             return (x != 0).float()
         if op == "mean_tokens":
+            x = x[:, a.get("skip", 0):]
             if len(inputs) == 1:
                 return x.mean(1)
-            mask = inputs[1].unsqueeze(-1)
+            mask = inputs[1][:, a.get("skip", 0):].unsqueeze(-1)
             return (x * mask).sum(1) / mask.sum(1).clamp_min(1)
         if op in ("concatenate_length", "append_length"):
             return torch.cat(inputs[: a.get("count", 2)], 1)
         if op == "first_token":
             return x[:, 0]
+        if op == "prepend_token":
+            return torch.cat([w["weight"].expand(len(x), 1, -1), x], 1)
         if op == "positions":
             return x + w["weight"][: x.shape[1]]
         if op == "sinusoid":
@@ -126,6 +129,8 @@ class Subnet(torch.nn.Module):
             return _rotary(x, a["heads"], r["base"])
         if op == "attention":
             return _attention(inputs, a["heads"], a.get("kv_heads", a["heads"]), bool(a.get("causal")))
+        if op == "relative_attention":
+            return _relative_attention(inputs, w, a)
         raise NotImplementedError(f"op {op!r}: add it to mosaic_nas/subnet.py, its meaning is in supernet/engine/ops/")
 
 
@@ -162,4 +167,27 @@ def _attention(inputs: list[Tensor], heads: int, kv_heads: int, causal: bool) ->
             mask = mask & torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril()
     y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal and mask is None,
                                        enable_gqa=kv_heads != heads)
+    return y.transpose(1, 2).flatten(2)
+
+
+def _relative_attention(inputs: list[Tensor], w: dict[str, Tensor], a: dict[str, int]) -> Tensor:
+    """Queries, keys, values [batch, length, heads * size]. Tables [2 distance + 1 + class_token, size] have a row for
+    each distance of a key from the query along rows, or along columns; row 0 stands for all pairs with the class token."""
+    q, k, v = (x.unflatten(2, (a["heads"], -1)).transpose(1, 2) for x in inputs)
+    first = a["class_token"]
+    patch = torch.arange(a["rows"] * a["columns"], device=q.device)
+
+    def met(place: Tensor) -> Tensor:
+        apart = (place[None] - place[:, None]).clamp(-a["distance"], a["distance"]) + a["distance"] + first
+        return F.pad(apart, (first, 0, first, 0)).expand(*q.shape[:2], -1, -1)
+
+    sides = {"rows": met(patch // a["columns"]), "columns": met(patch % a["columns"])}
+    scores = q @ k.transpose(2, 3)
+    for side, rows in sides.items():
+        scores = scores + (q @ w["key_" + side].t()).gather(3, rows)
+    shares = torch.softmax(scores * q.shape[3] ** -0.5, 3)
+    y = shares @ v
+    for side, rows in sides.items():
+        table = w["value_" + side]
+        y = y + shares.new_zeros(*shares.shape[:3], len(table)).scatter_add(3, rows, shares) @ table
     return y.transpose(1, 2).flatten(2)

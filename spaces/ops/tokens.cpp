@@ -10,10 +10,13 @@ Shape mask_shape(const Node&, const std::vector<Shape>& inputs) {
   return inputs[0];
 }
 
-Shape mean_shape(const Node&, const std::vector<Shape>& inputs) {
+Shape mean_shape(const Node& node, const std::vector<Shape>& inputs) {
   if (inputs.size() != 1 && inputs.size() != 2)
     throw std::logic_error("needs features, and at most a mask");
   require_axes(inputs[0], 2, "[length, features]");
+  const Extent skip = attribute_or(node, "skip", 0);
+  if (skip.min() < 0 || (inputs[0][0].symbols().empty() && (skip < inputs[0][0]).min() == 0))
+    throw std::logic_error("it must leave at least one position");
   if (inputs.size() == 2) require_equal({inputs[0][0]}, inputs[1]);
   return {inputs[0][1]};
 }
@@ -22,6 +25,14 @@ Shape first_shape(const Node&, const std::vector<Shape>& inputs) {
   require_inputs(inputs, 1);
   require_axes(inputs[0], 2, "[length, features]");
   return {inputs[0][1]};
+}
+
+Shape prepended_shape(const Node&, const std::vector<Shape>& inputs) {
+  require_inputs(inputs, 1);
+  require_axes(inputs[0], 2, "[length, features]");
+  if (!inputs[0][0].symbols().empty())
+    throw std::logic_error("needs a length that is known beforehand");
+  return {inputs[0][0] + Extent(1), inputs[0][1]};
 }
 
 Shape patches_shape(const Node& node, const std::vector<Shape>& inputs) {
@@ -66,7 +77,8 @@ const core::Registered kMaskEntry{
     ops(), "token_mask", "1 where there is a token, 0 where there is padding (token 0)",
     OpSpec{.shape = mask_shape, .flops = no_flops, .keeps_zero = false}};
 const core::Registered kMeanEntry{ops(), "mean_tokens",
-                                  "mean over positions, of those that a mask counts: [features]",
+                                  "mean over positions, of those that a mask counts, without the "
+                                  "first `skip` ones: [features]",
                                   OpSpec{.shape = mean_shape, .flops = no_flops}};
 const core::Registered kFirstEntry{ops(), "first_token", "the first position: [features]",
                                    OpSpec{.shape = first_shape, .flops = no_flops}};
@@ -78,6 +90,10 @@ const core::Registered kAppendedEntry{
     ops(), "append_length",
     "a state [seen, ...], and behind it what is new [length, ...]: the state of the next call",
     OpSpec{.shape = appended_shape, .flops = no_flops}};
+const core::Registered kPrependedEntry{
+    ops(), "prepend_token",
+    "a learned token before the first (Dosovitskiy et al. 2021); weight [features]",
+    OpSpec{.shape = prepended_shape, .flops = no_flops, .keeps_zero = false}};
 const core::Registered kPatchesEntry{
     ops(), "patch_embedding",
     "squares of `patch` pixels as tokens (Dosovitskiy et al. 2021); weight [out, channels, patch, "

@@ -28,6 +28,8 @@ double variance(const spaces::Slot& slot) {
       return 2 / (in + static_cast<double>(slot.shape[0]));
     case spaces::Init::embedding:
       return 1 / in;
+    case spaces::Init::small:
+      return 0.02 * 0.02;
     default:
       return 2 / in;
   }

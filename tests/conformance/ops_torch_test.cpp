@@ -116,12 +116,32 @@ const std::map<std::string, std::function<Value(SpaceBuilder&, const Given&)>>& 
          return attention(b, "y", x, memory, {.heads = 4, .head_size = 3, .kv_heads = 2},
                           b.node("mask", "token_mask", {in.tokens}));
        }},
+      {"relative_attention",
+       [](SpaceBuilder& b, const Given& in) {
+         const Value x = class_token(b, "token", in.patches(b));
+         return attention(b, "y", x, x,
+                          {.heads = 2,
+                           .head_size = 3,
+                           .grid = spaces::Grid{.rows = 2, .columns = 2, .class_token = true}});
+       }},
+      {"relative_attention, distances clamped",
+       [](SpaceBuilder& b, const Given& in) {
+         const Value x = in.patches(b);
+         return attention(
+             b, "y", x, x,
+             {.heads = 2,
+              .head_size = 3,
+              .grid = spaces::Grid{.rows = 4, .columns = 1, .distance = 1}});
+       }},
+      {"prepend_token",
+       [](SpaceBuilder& b, const Given& in) { return class_token(b, "y", in.patches(b)); }},
       {"mean_tokens",
        [](SpaceBuilder& b, const Given& in) {
          return b.node(
              "y", "mean_tokens",
              {embedding(b, "e", in.tokens, 4, 7), b.node("mask", "token_mask", {in.tokens})});
        }},
+      {"mean_tokens, but the first", of_patches("mean_tokens", {{"skip", 1}})},
       {"first_token", of_patches("first_token")},
       {"concatenate_length",
        [](SpaceBuilder& b, const Given& in) {

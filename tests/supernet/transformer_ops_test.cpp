@@ -1,6 +1,7 @@
 // Ops of Transformers against naive loops, and several networks side by side against one by one.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -23,20 +24,21 @@ at::Tensor draw(at::IntArrayRef sizes, std::uint64_t seed) {
   return at::randn(sizes, generator, at::kDouble);
 }
 
-/// A piece of network over [length, features], or over tokens [length].
+/// A piece of network over [length, features], or over tokens [length]; of any length, or of one.
 struct Piece {
   spaces::Graph graph;
   Program program;
 
-  Piece(const Build& build, std::int64_t features, int networks)
-      : graph(bound(build, features)),
+  Piece(const Build& build, std::int64_t features, int networks, std::int64_t of_length = 0)
+      : graph(bound(build, features, of_length)),
         program(Program::compile(
             std::vector<const spaces::Graph*>(static_cast<std::size_t>(networks), &graph),
             "forward", true)) {}
 
-  static spaces::Graph bound(const Build& build, std::int64_t features) {
+  static spaces::Graph bound(const Build& build, std::int64_t features, std::int64_t of_length) {
     SpaceBuilder b({}, {});
-    const auto length = spaces::Extent::symbol("length");
+    const auto length =
+        of_length > 0 ? spaces::Extent(of_length) : spaces::Extent::symbol("length");
     const Value x = features > 0 ? b.input("x", {length, features})
                                  : b.input("x", {length}, spaces::DataType::int64);
     b.entry("forward", {x}, {build(b, x)});
@@ -59,8 +61,9 @@ struct Piece {
 };
 
 /// What three networks give side by side is what each gives alone.
-void check_side_by_side(const Build& build, const at::Tensor& x, std::int64_t features) {
-  const Piece all(build, features, 3), one(build, features, 1);
+void check_side_by_side(const Build& build, const at::Tensor& x, std::int64_t features,
+                        std::int64_t of_length = 0) {
+  const Piece all(build, features, 3, of_length), one(build, features, 1, of_length);
   const auto weights = all.weights(11);
   const at::Tensor y = all(x, weights);
   for (int network = 0; network < 3; ++network) {
@@ -129,6 +132,88 @@ TEST_CASE("attention agrees with loops: groups of queries, masks, causal") {
         CHECK(at::allclose(y[example].view({5, 4, 3}), expected, 1e-10, 1e-12));
       }
     }
+}
+
+// The formulas of RelativePosition2D_super and AttentionSuper in AutoFormer's code: distances of
+// patches are clamped and counted from 1, and 0 stands for all pairs with the class token.
+TEST_CASE("attention with relative positions agrees with loops over pairs") {
+  constexpr std::int64_t kHeads = 2, kSize = 3, kRows = 2, kColumns = 4, kDistance = 2;
+  for (const std::int64_t leads : {0, 1}) {
+    CAPTURE(leads);
+    const std::int64_t length = kRows * kColumns + leads;
+    SpaceBuilder b({}, {});
+    const auto port = [&](const char* name) { return b.input(name, {length, kHeads * kSize}); };
+    const Value q = port("q"), k = port("k"), v = port("v");
+    std::vector<spaces::WeightUse> uses;
+    std::map<std::string, at::Tensor> tables;
+    for (const char* name : {"key_rows", "key_columns", "value_rows", "value_columns"}) {
+      tables[name] = draw({2 * kDistance + 1 + leads, kSize}, 10 + tables.size());
+      uses.push_back(b.weight(name, name, {2 * kDistance + 1 + leads, kSize},
+                              {spaces::Crop::leading, spaces::Crop::leading}, spaces::Init::small,
+                              ""));
+    }
+    b.entry("forward", {q, k, v},
+            {b.node("y", "relative_attention", {q, k, v},
+                    {{"heads", kHeads},
+                     {"rows", kRows},
+                     {"columns", kColumns},
+                     {"class_token", leads},
+                     {"distance", kDistance}},
+                    uses)});
+    const auto graph = spaces::bind(b.finish(), {});
+    CHECK(spaces::count_parameters(graph) ==
+          static_cast<double>(4 * (2 * kDistance + 1 + leads) * kSize));
+    CHECK(spaces::count_flops(graph) ==
+          static_cast<double>(2 * length * kHeads * kSize * (length + kRows + kColumns + leads)));
+    const NamedTensors in{{"q", draw({2, length, kHeads * kSize}, 1)},
+                          {"k", draw({2, length, kHeads * kSize}, 2)},
+                          {"v", draw({2, length, kHeads * kSize}, 3)}};
+    const at::Tensor y = execute(
+        graph, "forward", in, [&](const auto& ref) { return tables.at(ref.slot); }, NormMode::batch,
+        nullptr)[0];
+
+    /// What a pair of tokens gets of the tables "key" or "value".
+    const auto relative = [&](const std::string& what, std::int64_t i, std::int64_t j) {
+      std::int64_t row = 0, column = 0;
+      if (i >= leads && j >= leads) {
+        const auto counted = [&](std::int64_t apart) {
+          return std::clamp(apart, -kDistance, kDistance) + kDistance + leads;
+        };
+        row = counted((j - leads) / kColumns - (i - leads) / kColumns);
+        column = counted((j - leads) % kColumns - (i - leads) % kColumns);
+      }
+      return tables.at(what + "_rows")[row] + tables.at(what + "_columns")[column];
+    };
+    for (std::int64_t example = 0; example < 2; ++example)
+      for (std::int64_t head = 0; head < kHeads; ++head) {
+        const auto of = [&](const char* name, std::int64_t token) {
+          return tasks::tensor(in, name)[example][token].narrow(0, head * kSize, kSize);
+        };
+        for (std::int64_t i = 0; i < length; ++i) {
+          std::vector<at::Tensor> scores, values;
+          for (std::int64_t j = 0; j < length; ++j) {
+            scores.push_back(of("q", i).dot(of("k", j) + relative("key", i, j)));
+            values.push_back(of("v", j) + relative("value", i, j));
+          }
+          const at::Tensor shares =
+              (at::stack(scores) / std::sqrt(static_cast<double>(kSize))).softmax(0);
+          CHECK(at::allclose(y[example][i].narrow(0, head * kSize, kSize),
+                             shares.matmul(at::stack(values)), 1e-10, 1e-12));
+        }
+      }
+  }
+}
+
+TEST_CASE("attention with relative positions is among all tokens of one image") {
+  const spaces::Grid grid{.rows = 2, .columns = 3};
+  const auto with = [&](const spaces::AttentionOptions& options, std::int64_t length) {
+    return Piece([&](auto& b, Value v) { return attention(b, "y", v, v, options); }, 6, 1, length);
+  };
+  CHECK_NOTHROW(with({.heads = 2, .head_size = 3, .grid = grid}, 6));
+  CHECK_THROWS_WITH(with({.heads = 2, .head_size = 3, .grid = grid}, 7),
+                    Catch::Contains("y.heads") && Catch::Contains("differ along axis 0"));
+  CHECK_THROWS_WITH(with({.heads = 2, .head_size = 3, .causal = true, .grid = grid}, 6),
+                    Catch::Contains("is not causal"));
 }
 
 TEST_CASE("norms, activations and embeddings agree with their definitions") {
@@ -213,6 +298,14 @@ TEST_CASE("networks side by side compute what each computes alone") {
         return attention(b, "y", v, v, {.heads = 4, .head_size = 2, .kv_heads = 2, .rotary = 100});
       },
       x, 6);
+  check_side_by_side(
+      [](auto& b, Value v) {
+        const Value all = class_token(b, "token", v);
+        const spaces::Grid grid{.rows = 5, .columns = 1, .class_token = true, .distance = 3};
+        const Value y = attention(b, "y", all, all, {.heads = 4, .head_size = 2, .grid = grid});
+        return b.node("mean", "mean_tokens", {y}, {{"skip", 1}});
+      },
+      x, 6, 5);
   check_side_by_side(
       [](auto& b, Value v) {
         return feed_forward(b, "y", v, {.inner = 7, .activation = "swiglu"});

@@ -33,6 +33,7 @@ enum class Init {
   zeros,
   xavier,     ///< normal with variance 2 / (fan-in + fan-out) (Glorot and Bengio 2010)
   embedding,  ///< normal with variance 1 / features: rows of a table [tokens, features]
+  small,      ///< normal with deviation 0.02 (tokens and tables of Vision Transformers)
 };
 
 /// A named place for weights at its full shape: the largest extent of every axis over all

@@ -25,12 +25,21 @@ Value embedding(SpaceBuilder& b, const std::string& name, Value tokens, const Ex
 /// vocabulary].
 Value tied_logits(SpaceBuilder& b, const std::string& name, Value x, const std::string& table,
                   std::int64_t vocabulary, const std::string& group = {});
+/// Puts a learned token before the first: [length, features] -> [length + 1, features].
+Value class_token(SpaceBuilder& b, const std::string& name, Value x);
 /// Adds a learned row for each of at most `longest` positions.
 Value positions(SpaceBuilder& b, const std::string& name, Value x, std::int64_t longest);
 Value layer_norm(SpaceBuilder& b, const std::string& name, Value x, double epsilon = 1e-5);
 Value rms_norm(SpaceBuilder& b, const std::string& name, Value x, double epsilon = 1e-6);
 /// `p`: share of the entries that a training step sets to zero. 0: makes no node.
 Value dropout(SpaceBuilder& b, const std::string& name, Value x, double p);
+
+/// Positions of tokens in an image, row by row.
+struct Grid {
+  std::int64_t rows = 1, columns = 1;
+  bool class_token = false;    ///< one more token leads
+  std::int64_t distance = 14;  ///< the largest that is told from those beyond it, either way
+};
 
 struct AttentionOptions {
   Extent heads = 1;
@@ -40,6 +49,10 @@ struct AttentionOptions {
   bool bias = true;
   bool causal = false;
   double rotary = 0;  ///< base of rotary positions ("10000"); 0: none
+  /// Keys and values are relative to their distance from the query on it (Wu et al. 2021), by
+  /// tables NAME.key_rows, .key_columns, .value_rows, .value_columns. Such attention is among all
+  /// tokens of an image: neither masked, nor causal, nor of groups of heads.
+  std::optional<Grid> grid = {};
   std::string group = {};
 };
 /// Projects `x` to queries and `memory` (x itself: self-attention) to keys and values, attends, and
