@@ -1,6 +1,8 @@
 // Vision Transformers in which width, depth, heads and inner widths are elastic: the spaces T, S
-// and B of AutoFormer (Chen et al. 2021, their table 1) without its relative positions, and one for
-// images of about 32 x 32.
+// and B of AutoFormer (Chen et al. 2021, their table 1), and one for images of about 32 x 32.
+//
+// As in AutoFormer's code, its sizes have a class token that the classifier does not see (it takes
+// the mean of the patches), and relative positions beside the absolute ones.
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/spaces/transformer.hpp"
 
@@ -10,22 +12,26 @@ namespace {
 struct Size {
   std::vector<std::int64_t> width, heads, ratio_percent, depth;
   std::int64_t head_size, patch;
+  std::int64_t distance, class_token;  ///< relative positions up to there; 0: none
 };
 
 Size size_of(const std::string& name) {
-  if (name == "tiny") return {{192, 216, 240}, {3, 4}, {350, 400}, {12, 13, 14}, 64, 16};
-  if (name == "small") return {{320, 384, 448}, {5, 6, 7}, {300, 350, 400}, {12, 13, 14}, 64, 16};
-  if (name == "base") return {{528, 576, 624}, {9, 10}, {300, 350, 400}, {14, 15, 16}, 64, 16};
-  return {{96, 128, 160, 192}, {2, 3, 4}, {100, 150, 200}, {4, 5, 6, 7}, 32, 4};
+  if (name == "tiny") return {{192, 216, 240}, {3, 4}, {350, 400}, {12, 13, 14}, 64, 16, 14, 1};
+  if (name == "small")
+    return {{320, 384, 448}, {5, 6, 7}, {300, 350, 400}, {12, 13, 14}, 64, 16, 14, 1};
+  if (name == "base")
+    return {{528, 576, 624}, {9, 10}, {300, 350, 400}, {14, 15, 16}, 64, 16, 14, 1};
+  return {{96, 128, 160, 192}, {2, 3, 4}, {100, 150, 200}, {4, 5, 6, 7}, 32, 4, 0, 0};
 }
 
 /// Pre-norm, as in the papers.
-Value block(SpaceBuilder& b, Value x, const Size& size, double drop) {
+Value block(SpaceBuilder& b, Value x, const Size& size, const std::optional<Grid>& grid,
+            double drop) {
   const Extent heads = b.choice("heads", size.heads);
   const Extent ratio = b.choice("mlp_percent", size.ratio_percent);
   const Extent width = b.shape(x).back();
   Value y = layer_norm(b, "norm1", x);
-  y = attention(b, "attention", y, y, {.heads = heads, .head_size = size.head_size});
+  y = attention(b, "attention", y, y, {.heads = heads, .head_size = size.head_size, .grid = grid});
   x = b.add("add1", {x, dropout(b, "drop1", y, drop)});
   y = feed_forward(b, "mlp", layer_norm(b, "norm2", x), {.inner = width * ratio / 100});
   return b.add("add2", {x, dropout(b, "drop2", y, drop)});
@@ -36,6 +42,8 @@ void build(SpaceBuilder& b) {
   size.depth = depths_up_to_option(b, size.depth);
   const std::int64_t patch = b.option("patch", size.patch, 1, 256);
   const double drop = static_cast<double>(b.option("dropout_percent", 0, 0, 90)) / 100;
+  const bool leads = b.option("class_token", size.class_token, 0, 1) != 0;
+  const std::int64_t distance = b.option("relative_positions", size.distance, 0, 256);
   const ImageShape task = image_shape(b.task());
 
   const Value images = b.input("image", task.image());
@@ -46,22 +54,28 @@ void build(SpaceBuilder& b) {
              {b.weight("weight", "patches.weight", {width, task.channels, patch, patch},
                        std::vector<Crop>(4, Crop::leading), Init::xavier, "patches"),
               b.weight("bias", "patches.bias", {width}, {Crop::leading}, Init::zeros, "patches")});
+  std::optional<Grid> grid;
+  if (distance > 0) grid = {task.height / patch, task.width / patch, leads, distance};
+  if (leads) x = class_token(b, "class_token", x);
   x = positions(b, "positions", x, b.shape(x)[0].max());
   for (std::int64_t layer = 0; layer < size.depth.back(); ++layer) {
     const auto body = [&] {
-      return b.scope("layer" + std::to_string(layer), [&] { return block(b, x, size, drop); });
+      return b.scope("layer" + std::to_string(layer),
+                     [&] { return block(b, x, size, grid, drop); });
     };
     x = layer < size.depth.front() ? body() : b.when(depth > Extent(layer), x, body);
   }
-  x = b.node("mean", "mean_tokens", {layer_norm(b, "norm", x)});
+  std::map<std::string, Extent> mean_of;
+  if (leads) mean_of["skip"] = 1;
+  x = b.node("mean", "mean_tokens", {layer_norm(b, "norm", x)}, mean_of);
   b.entry("forward", {images},
           {b.linear("classifier", x, {.out = task.classes, .init = Init::xavier})});
 }
 
 const core::Registered kEntry{space_types(), "vit",
                               "Vision Transformer with elastic width, depth, heads and inner "
-                              "widths (AutoFormer's T, S and B, "
-                              "and a size for small images)",
+                              "widths (AutoFormer's T, S and B with its relative positions, and "
+                              "a size for small images)",
                               SpaceType{.build = build, .text = {}, .parse = {}}};
 
 }  // namespace

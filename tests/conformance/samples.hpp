@@ -31,4 +31,11 @@ inline spaces::Space small_space(const std::string& name, spaces::TaskShape task
       name, task, found == options.end() ? std::map<std::string, std::string>{} : found->second);
 }
 
+/// A Vision Transformer as AutoFormer's are: with relative positions, and a class token.
+inline spaces::Space space_with_relative_positions() {
+  return spaces::Space::make(
+      "vit", spaces::image_task({1, 28, 14}, 10),
+      {{"patch", "7"}, {"layers", "4"}, {"relative_positions", "2"}, {"class_token", "1"}});
+}
+
 }  // namespace mosaic::conformance

@@ -97,9 +97,11 @@ TEST_CASE(
     "every way of sharing and space: the extracted subnet computes what the supernet computed, "
     "after a "
     "round trip too") {
-  for (const auto& sharing : sharing_kinds().names())
+  for (const auto& sharing : sharing_kinds().names()) {
     for (const auto& name : spaces::space_types().names())
       check_extraction(conformance::small_space(name), sharing, "cpu");
+    check_extraction(conformance::space_with_relative_positions(), sharing, "cpu");
+  }
 }
 
 TEST_CASE(
@@ -109,9 +111,11 @@ TEST_CASE(
   need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
-  for (const auto& sharing : sharing_kinds().names())
+  for (const auto& sharing : sharing_kinds().names()) {
     for (const auto& name : spaces::space_types().names())
       check_extraction(conformance::small_space(name), sharing, "cuda");
+    check_extraction(conformance::space_with_relative_positions(), sharing, "cuda");
+  }
 }
 
 TEST_CASE(
