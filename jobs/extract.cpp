@@ -311,7 +311,21 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
     return supernet::evaluate(subnet, *task, tasks::Split::validation, /*written=*/false);
   };
   const auto before = validate();
-  const auto settings = finetune_settings(options.set, subnet.graph(), *task);
+  supernet::TrainSettings settings;
+  const auto examples = task->size(tasks::Split::train);
+  settings.batch_size =
+      options.batch_size > 0 ? options.batch_size : supernet::batch_size_for(examples);
+  settings.epochs = options.epochs > 0 ? options.epochs
+                                       : supernet::epochs_for(supernet::kSubnetSteps, examples,
+                                                              settings.batch_size, 2);
+  const auto& nodes = subnet.graph().nodes;
+  const bool attends = std::any_of(nodes.begin(), nodes.end(),
+                                   [](const auto& node) { return node.op.ends_with("attention"); });
+  settings.optimizer = !options.optimizer.empty() ? options.optimizer : attends ? "adamw" : "sgd";
+  settings.learning_rate = options.learning_rate > 0     ? options.learning_rate
+                           : settings.optimizer == "sgd" ? 0.02
+                                                         : 3e-4;
+  settings.ema = options.ema;
   Teacher teacher;
   if (!settings.teacher.empty()) teacher = load_teacher(settings.teacher, *task, device);
   if (settings.distill_relations > 0 && teacher.network)
