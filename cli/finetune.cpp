@@ -1,5 +1,6 @@
 // mosaic finetune: an extracted network, trained further.
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "command.hpp"
@@ -12,19 +13,23 @@ namespace {
 
 struct Options {
   jobs::FinetuneOptions finetune;
-  // Training keys that are often given, as text.
-  std::optional<std::string> epochs, batch_size, optimizer, learning_rate, teacher, distill;
+  // Training keys that are often given.
+  std::optional<std::int64_t> epochs, batch_size;
+  std::optional<double> learning_rate, distill;
+  std::optional<std::string> optimizer, teacher;
 };
 
 jobs::FinetuneOptions read(const Options& options) {
   auto result = options.finetune;
-  for (const auto& [key, value] : {std::pair("epochs", &options.epochs),
-                                   {"batch_size", &options.batch_size},
-                                   {"optimizer", &options.optimizer},
-                                   {"learning_rate", &options.learning_rate},
-                                   {"teacher", &options.teacher},
-                                   {"distill", &options.distill}})
-    if (*value) result.set.push_back(std::string(key) + "=" + **value);
+  const auto set = [&](const std::string& key, const auto& value) {
+    if (value) result.set.push_back(key + "=" + nlohmann::json(*value).dump());
+  };
+  set("epochs", options.epochs);
+  set("batch_size", options.batch_size);
+  set("learning_rate", options.learning_rate);
+  set("distill", options.distill);
+  set("optimizer", options.optimizer);
+  set("teacher", options.teacher);
   return result;
 }
 

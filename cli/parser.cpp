@@ -38,6 +38,7 @@ template Option App::add_option(const std::string&, std::uint64_t&, const std::s
 template Option App::add_option(const std::string&, double&, const std::string&);
 template Option App::add_option(const std::string&, std::optional<std::int64_t>&,
                                 const std::string&);
+template Option App::add_option(const std::string&, std::optional<double>&, const std::string&);
 template Option App::add_option(const std::string&, std::optional<std::string>&,
                                 const std::string&);
 template Option App::add_option(const std::string&, std::vector<std::string>&, const std::string&);

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "mosaic/core/config.hpp"
 #include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/plugin.hpp"
 #include "mosaic/core/process.hpp"
+#include "mosaic/core/text.hpp"
 #include "mosaic/jobs/job_state.hpp"
 #include "mosaic/search/search.hpp"
 #include "mosaic/supernet/engine/device.hpp"
@@ -126,9 +128,35 @@ bool file_changed(const db::Reader& database, const db::Job& job) {
          database.state(job.id, "file").value_or(job.config_hash);
 }
 
+namespace {
+
+/// A key that another task reads would say nothing here.
+void refuse_unread(const JobFile& file) {
+  if (!file.task) return;
+  const auto& type = tasks::tasks().at(file.task->name);
+  auto config = core::Config::from_text(file.text, file.path, former_keys());
+  const auto section = config.root().section("task");
+  std::vector<std::string> known;
+  for (const auto& setting : core::listed(tasks::TaskSettings()))
+    if (type.reads(setting.key)) known.push_back(setting.key);
+  for (const auto& setting : core::listed(tasks::TaskSettings()))
+    if (section.has(setting.key) && !type.reads(setting.key))
+      section.fail(setting.key, "the task " + file.task->name + " does not read " + setting.key,
+                   "remove it; known: " + core::join(known));
+}
+
+}  // namespace
+
+std::optional<Workplace> opened_before(const std::string& db, const JobFile& file) {
+  if (std::filesystem::exists(db)) return std::nullopt;
+  refuse_unread(file);
+  return Workplace::open(file);
+}
+
 db::Job new_job(const Workplace& work, const std::string& db) {
   db::Job job;
   const JobFile& file = work.file;
+  refuse_unread(file);
   job.name = file.name;
   job.status = "running";
   job.phase = "begin";

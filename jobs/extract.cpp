@@ -21,6 +21,7 @@
 #include "mosaic/core/text.hpp"
 #include "mosaic/jobs/workplace.hpp"
 #include "mosaic/supernet/engine/device.hpp"
+#include "mosaic/supernet/engine/program.hpp"
 #include "mosaic/supernet/networks/safetensors.hpp"
 #include "mosaic/supernet/scoring/scoring.hpp"
 #include "teacher.hpp"
@@ -98,6 +99,21 @@ supernet::NormStats calibrated(const supernet::Supernet& net,
       candidate.graph, task, examples);
 }
 
+/// Keys that trainings of jobs always have in their identity, where fine-tuning does not have their
+/// defaults.
+core::SettingsList further(const supernet::TrainSettings& settings) {
+  auto list = core::listed(settings);
+  const auto defaults = core::listed(supernet::TrainSettings());
+  std::size_t place = 0;
+  std::erase_if(list, [&](const core::Setting& setting) {
+    const auto& usual = defaults[place++];
+    const bool told = setting.key == "epochs" || setting.key == "batch_size" ||
+                      setting.key == "learning_rate" || setting.key == "optimizer";
+    return told || setting.identity != core::Identity::first || setting.value == usual.value;
+  });
+  return list;
+}
+
 /// Of the weights before, and of how they are trained.
 std::string finetune_identity(const supernet::Subnet& subnet,
                               const supernet::TrainSettings& settings,
@@ -108,6 +124,7 @@ std::string finetune_identity(const supernet::Subnet& subnet,
   if (settings.optimizer != "sgd") hasher.add(settings.optimizer);
   for (const auto& [name, weight] : subnet.weights())
     hasher.add(name).add(core::format_double(weight.to(at::kDouble).sum().item<double>()));
+  core::add_all(hasher, further(settings));
   core::add_changed(hasher, settings);
   if (!teacher_hash.empty()) hasher.add("teacher").add(teacher_hash);
   return hasher.hex();
@@ -273,8 +290,13 @@ supernet::TrainSettings finetune_settings(const std::vector<std::string>& set,
   auto section = config.root().section("supernet");
   auto settings = supernet::TrainSettings::read(section);
   config.finish();
+  if (section.has("sampler"))
+    throw core::UsageError("sampler draws networks, and here there is one", "leave it out");
+  if (settings.distills() && settings.teacher.empty())
+    throw core::UsageError("there is nobody to learn from",
+                           "name the folder of an extracted network: --teacher DIR");
   const bool attends = std::any_of(graph.nodes.begin(), graph.nodes.end(),
-                                   [](const auto& node) { return node.op.ends_with("attention"); });
+                                   [](const auto& node) { return supernet::is_attention(node); });
   if (!section.has("optimizer")) settings.optimizer = attends ? "adamw" : "sgd";
   if (!section.has("learning_rate"))
     settings.learning_rate = settings.optimizer == "sgd" ? 0.02 : 3e-4;
@@ -287,9 +309,15 @@ supernet::TrainSettings finetune_settings(const std::vector<std::string>& set,
 }
 
 /// The same network, never trained.
-supernet::Subnet drawn_anew(const supernet::SubnetInfo& info, std::int64_t seed) {
+supernet::Subnet drawn_anew(const supernet::Subnet& network, std::int64_t seed) {
+  const auto& info = network.info();
   const auto space = spaces::Space::make(info.space, info.shape, info.space_options);
-  auto subnet = supernet::fresh_subnet(space, space.parse(info.arch), static_cast<std::uint64_t>(seed));
+  auto subnet =
+      supernet::fresh_subnet(space, space.parse(info.arch), static_cast<std::uint64_t>(seed));
+  if (spaces::to_json(supernet::merged(subnet).subnet.graph()) != spaces::to_json(network.graph()))
+    throw core::Error("space " + info.space +
+                          " makes another network of this architecture than when it was extracted",
+                      "--anew wants the version of Mosaic, and of its plugins, that extracted it");
   subnet.info() = info;
   subnet.info().passes = "drawn anew(seed " + std::to_string(seed) + ")";
   return subnet;
@@ -302,7 +330,7 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
     throw core::UsageError(options.out + " holds a network already", "choose another --out");
   supernet::set_threads(0);
   supernet::Subnet subnet = supernet::Subnet::load(options.folder);
-  if (options.anew) subnet = drawn_anew(subnet.info(), *options.anew);
+  if (options.anew) subnet = drawn_anew(subnet, *options.anew);
   const std::string device = supernet::resolve_device(options.device);
   const auto task = open_task(subnet.info(), options.folder, options.path);
   task->to(device);
@@ -310,35 +338,28 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
   const auto validate = [&] {
     return supernet::evaluate(subnet, *task, tasks::Split::validation, /*written=*/false);
   };
+  const auto calibrate = [&] {
+    subnet.stats() = supernet::calibrate(
+        [&](const auto& inputs, supernet::NormStats* stats) {
+          subnet.forward(inputs, supernet::NormMode::calibrate, stats);
+        },
+        subnet.graph(), *task, 2048);
+  };
+  if (options.anew) calibrate();
   const auto before = validate();
-  supernet::TrainSettings settings;
-  const auto examples = task->size(tasks::Split::train);
-  settings.batch_size =
-      options.batch_size > 0 ? options.batch_size : supernet::batch_size_for(examples);
-  settings.epochs = options.epochs > 0 ? options.epochs
-                                       : supernet::epochs_for(supernet::kSubnetSteps, examples,
-                                                              settings.batch_size, 2);
-  const auto& nodes = subnet.graph().nodes;
-  const bool attends = std::any_of(nodes.begin(), nodes.end(),
-                                   [](const auto& node) { return node.op.ends_with("attention"); });
-  settings.optimizer = !options.optimizer.empty() ? options.optimizer : attends ? "adamw" : "sgd";
-  settings.learning_rate = options.learning_rate > 0     ? options.learning_rate
-                           : settings.optimizer == "sgd" ? 0.02
-                                                         : 3e-4;
-  settings.ema = options.ema;
+  const auto settings = finetune_settings(options.set, subnet.graph(), *task);
   Teacher teacher;
   if (!settings.teacher.empty()) teacher = load_teacher(settings.teacher, *task, device);
   if (settings.distill_relations > 0 && teacher.network)
     supernet::check_relations(subnet.graph(), teacher.network->graph(), settings.relation_heads);
   const auto batches = supernet::batches_of(*task, settings);
-  core::log_info("training" +
-                 (settings.steps > 0 ? std::string()
-                                     : " " + std::to_string(settings.epochs) + " epochs,") +
-                 " " +
-                 core::with_commas(settings.steps > 0 ? settings.steps
-                                                      : batches.per_epoch * settings.epochs) +
-                 " steps of " + std::to_string(std::llround(batches.examples)) + " examples, " +
-                 settings.optimizer + " at " + core::format_double(settings.learning_rate));
+  core::log_info(
+      "training" +
+      (settings.steps > 0 ? std::string() : " " + std::to_string(settings.epochs) + " epochs,") +
+      " " +
+      core::with_commas(settings.steps > 0 ? settings.steps : batches.per_epoch * settings.epochs) +
+      " steps of " + std::to_string(std::llround(batches.examples)) + " examples, " +
+      settings.optimizer + " at " + core::format_double(settings.learning_rate));
   supernet::TrainHooks hooks;
   hooks.label = "finetune";
   hooks.identity = finetune_identity(subnet, settings, teacher.hash);
@@ -347,7 +368,8 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
     core::log_info("fine-tuning goes on from the checkpoint at step " + std::to_string(step));
   };
   std::filesystem::create_directories(options.out);
-  const auto trainee = supernet::subnet_trainee(subnet);
+  supernet::Subnet* const members[] = {&subnet};
+  const auto trainee = supernet::subnet_trainee(members, {options.anew.value_or(0)});
   trainee->learn_from(teacher.network);
   try {
     supernet::train(*trainee, *task, settings, hooks);
@@ -356,23 +378,19 @@ Finetuned finetune_subnet(const FinetuneOptions& options) {
                             "the same command goes on from the checkpoint in " + options.out);
   }
   if (options.anew) subnet = supernet::merged(subnet).subnet;
-  subnet.stats() = supernet::calibrate(
-      [&](const auto& inputs, supernet::NormStats* stats) {
-        subnet.forward(inputs, supernet::NormMode::calibrate, stats);
-      },
-      subnet.graph(), *task, 2048);
+  calibrate();
   const auto after = validate();
   if (const double loss = after.at("loss").value; !std::isfinite(loss))
     throw core::Error("after fine-tuning, the loss on validation examples is " +
                           core::format_double(loss) + ", not a finite number",
                       "lower learning_rate (now " + core::format_double(settings.learning_rate) +
                           "); no network was written");
-  subnet.info().passes +=
-      ", finetune(" +
-      (settings.steps > 0 ? std::to_string(settings.steps) + " steps"
-                          : std::to_string(settings.epochs) + " epochs") +
-      core::changed_text(settings) +
-      (teacher.network ? ", with a teacher" : "") + "), calibrate(2048 examples)";
+  subnet.info().passes += ", finetune(" +
+                          (settings.steps > 0 ? std::to_string(settings.steps) + " steps"
+                                              : std::to_string(settings.epochs) + " epochs") +
+                          core::text_of(further(settings)) + core::changed_text(settings) +
+                          (teacher.network ? ", with a teacher" : "") +
+                          "), calibrate(2048 examples)";
   save(subnet, *task, options.out);
   std::filesystem::remove(hooks.checkpoint);
   const auto leading = task->metrics().at(0);

@@ -163,18 +163,6 @@ void RankFile::visit(core::Visitor& v) {
 
 namespace {
 
-/// A key that another task reads would say nothing here.
-void refuse_unread(const core::Section& section, const std::string& task) {
-  const auto& type = tasks::tasks().at(task);
-  std::vector<std::string> known;
-  for (const auto& setting : core::listed(tasks::TaskSettings()))
-    if (type.reads(setting.key)) known.push_back(setting.key);
-  for (const auto& setting : core::listed(tasks::TaskSettings()))
-    if (section.has(setting.key) && !type.reads(setting.key))
-      section.fail(setting.key, "the task " + task + " does not read " + setting.key,
-                   "remove it; known: " + core::join(known));
-}
-
 /// [rank] and [rank.truth].
 RankFile read_rank(core::Section section, const std::string& path) {
   RankFile rank;
@@ -252,10 +240,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
   job.space = required_choice(space, "name", spaces::space_types().names());
   for (const auto& [key, value] : space.scalars_except({"name"})) job.space_options[key] = value;
 
-  if (root.has("task")) {
-    job.task = read_task(root, job.seed, path);
-    if (fresh) refuse_unread(root.section("task"), job.task->name);
-  }
+  if (root.has("task")) job.task = read_task(root, job.seed, path);
   if (root.has("supernet")) {
     core::Section section = root.section("supernet");
     job.sharing = supernet::SharingSettings::read(section);

@@ -177,8 +177,7 @@ class Pipeline {
   /// The key that makes so many steps.
   std::string as_many_as(std::int64_t steps, const supernet::TrainEstimate& estimate) const {
     if (work_.file.train.steps > 0) return "steps = " + std::to_string(steps);
-    return "epochs = " +
-           std::to_string(supernet::epochs_for(steps, estimate.batches.per_epoch));
+    return "epochs = " + std::to_string(supernet::epochs_for(steps, estimate.batches.per_epoch));
   }
 
   // ---- measure

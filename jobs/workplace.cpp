@@ -11,6 +11,7 @@
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/plugin.hpp"
+#include "mosaic/core/random.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/search/search.hpp"
 #include "mosaic/supernet/engine/device.hpp"
@@ -32,9 +33,9 @@ void follow_data(JobFile& file, const tasks::Task& task) {
   const auto examples = task.size(tasks::Split::train);
   if (file.batch_size_by_data) file.train.batch_size = supernet::batch_size_for(examples);
   if (file.epochs_by_data)
-    file.train.epochs = supernet::epochs_for(supernet::kSupernetSteps,
-                                             supernet::batches_of(task, file.train).per_epoch,
-                                             file.train.epochs);
+    file.train.epochs =
+        supernet::epochs_for(supernet::kSupernetSteps,
+                             supernet::batches_of(task, file.train).per_epoch, file.train.epochs);
   file.epochs_by_data = file.batch_size_by_data = false;
 }
 
@@ -53,13 +54,18 @@ void at_key(const JobFile& file, const std::string& section, const std::string& 
   }
 }
 
-/// Can networks of the space, small and large, learn the relations of a teacher, if they are to?
+/// Can networks of the space, whatever their last layers are, learn the relations of a teacher, if
+/// they are to?
 void check_relations(const JobFile& file, const spaces::Space& space,
                      const spaces::Graph& teacher) {
   const auto& train = file.train;
   if (train.distill_relations == 0) return;
   at_key(file, "supernet", train.relation_heads > 0 ? "relation_heads" : "distill_relations", [&] {
-    for (const auto& genotype : {space.smallest(), space.largest()})
+    constexpr int kDrawn = 100;
+    std::vector<spaces::Genotype> some{space.smallest(), space.largest()};
+    core::Stream stream(file.seed, "networks to check");
+    for (int i = 0; i < kDrawn; ++i) some.push_back(space.random(stream));
+    for (const auto& genotype : some)
       supernet::check_relations(space.bind(genotype), teacher, train.relation_heads);
   });
 }
@@ -150,6 +156,18 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
            [&] { (void)supernet::routed_slots(work.space->graph(), sharing->routed); });
     (void)supernet::sharing_kinds().at(sharing->kind)(work.space->graph(), 0, *sharing,
                                                       work.file.seed);
+    const auto check_batches = [&](const std::string& section, const auto& settings) {
+      if (settings.batch_tokens > 0)
+        at_key(work.file, section, "batch_tokens", [&] {
+          (void)supernet::batches_of(*work.task, settings);
+          if (supernet::make_sampler(settings.sampler, *work.space)->learns())
+            throw core::UsageError(
+                "sampler = \"" + settings.sampler + "\" chooses the examples of a batch itself",
+                "use batch_size with this sampler");
+        });
+    };
+    check_batches("supernet", work.file.train);
+    if (work.file.rank) check_batches("rank.truth", work.file.rank->truth);
     settle_teacher(work.file, *work.space, *work.task, work.device);
     settle_beginning(work.file, *work.task);
     expect_truth_metric(work.file, *work.task);
@@ -172,11 +190,6 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
     work.file.search.candidates = std::make_shared<search::Candidates>(work.table->complete());
   }
   return work;
-}
-
-std::optional<Workplace> opened_before(const std::string& db, const JobFile& file) {
-  if (std::filesystem::exists(db)) return std::nullopt;
-  return Workplace::open(file);
 }
 
 namespace {

@@ -40,22 +40,23 @@ void TaskSettings::visit(core::Visitor& v) {
 }
 
 std::map<std::string, std::string> TaskSettings::meanings() {
-  return {{"name", "the task"},
-          {"path", "folder or file of the data, as named or beside the job file"},
-          {"validation", "share of the training examples held out for the search"},
-          {"limit", "at most so many training and validation examples (0: all), for a quick try"},
-          {"augment", "random crops and flips in training"},
-          {"image_size", "image-folder: side to which images are resized, in pixels"},
-          {"vocabulary", "text: tokens at most, learned from the training split"},
-          {"tokenizer", "text: a SentencePiece model file instead of a vocabulary learned here"},
-          {"longest", "text: tokens of an example at most; longer ones are cut"},
-          {"typical_length",
-           "text: tokens of an example that FLOPs, memory and latency are counted at; 0: as many as "
-           "the data have on average"},
-          {"source", "translation: ending of the files to translate from, such as en"},
-          {"target", "translation: ending of the files to translate to, such as de"},
-          {"beam", "translation: hypotheses kept while a network writes"},
-          {"length_penalty", "translation: how much longer hypotheses gain; 0: short ones win"}};
+  return {
+      {"name", "the task"},
+      {"path", "folder or file of the data, as named or beside the job file"},
+      {"validation", "share of the training examples held out for the search"},
+      {"limit", "at most so many training and validation examples (0: all), for a quick try"},
+      {"augment", "random crops and flips in training"},
+      {"image_size", "image-folder: side to which images are resized, in pixels"},
+      {"vocabulary", "text: tokens at most, learned from the training split"},
+      {"tokenizer", "text: a SentencePiece model file instead of a vocabulary learned here"},
+      {"longest", "text: tokens of an example at most; longer ones are cut"},
+      {"typical_length",
+       "text: tokens of an example that FLOPs, memory and latency are counted at; 0: as many as "
+       "the data have on average"},
+      {"source", "translation: ending of the files to translate from, such as en"},
+      {"target", "translation: ending of the files to translate to, such as de"},
+      {"beam", "translation: hypotheses kept while a network writes"},
+      {"length_penalty", "translation: how much longer hypotheses gain; 0: short ones win"}};
 }
 
 TaskSettings TaskSettings::read(core::Section section, std::uint64_t seed) {
@@ -63,9 +64,10 @@ TaskSettings TaskSettings::read(core::Section section, std::uint64_t seed) {
   settings.seed = seed;
   core::read(section, settings);
   if (settings.typical_length > settings.longest)
-    section.fail("typical_length", "no example is longer than longest = " +
-                                       std::to_string(settings.longest) + " tokens",
-                 "lower typical_length, or raise longest");
+    section.fail(
+        "typical_length",
+        "no example is longer than longest = " + std::to_string(settings.longest) + " tokens",
+        "lower typical_length, or raise longest");
   return settings;
 }
 

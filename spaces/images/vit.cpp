@@ -1,8 +1,8 @@
 // Vision Transformers in which width, depth, heads and inner widths are elastic: the spaces T, S
 // and B of AutoFormer (Chen et al. 2021, their table 1), and one for images of about 32 x 32.
 //
-// As in AutoFormer's code, its sizes have a class token that the classifier does not see (it takes
-// the mean of the patches), and relative positions beside the absolute ones.
+// As in AutoFormer's code, the sizes named after it have a class token that the classifier does not
+// see (it takes the mean of the patches), and relative positions beside the absolute ones.
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/spaces/transformer.hpp"
 
@@ -16,11 +16,17 @@ struct Size {
 };
 
 Size size_of(const std::string& name) {
-  if (name == "tiny") return {{192, 216, 240}, {3, 4}, {350, 400}, {12, 13, 14}, 64, 16, 14, 1};
+  if (name.starts_with("autoformer-")) {
+    Size size = size_of(name.substr(name.find('-') + 1));
+    size.distance = 14;
+    size.class_token = 1;
+    return size;
+  }
+  if (name == "tiny") return {{192, 216, 240}, {3, 4}, {350, 400}, {12, 13, 14}, 64, 16, 0, 0};
   if (name == "small")
-    return {{320, 384, 448}, {5, 6, 7}, {300, 350, 400}, {12, 13, 14}, 64, 16, 14, 1};
+    return {{320, 384, 448}, {5, 6, 7}, {300, 350, 400}, {12, 13, 14}, 64, 16, 0, 0};
   if (name == "base")
-    return {{528, 576, 624}, {9, 10}, {300, 350, 400}, {14, 15, 16}, 64, 16, 14, 1};
+    return {{528, 576, 624}, {9, 10}, {300, 350, 400}, {14, 15, 16}, 64, 16, 0, 0};
   return {{96, 128, 160, 192}, {2, 3, 4}, {100, 150, 200}, {4, 5, 6, 7}, 32, 4, 0, 0};
 }
 
@@ -38,7 +44,8 @@ Value block(SpaceBuilder& b, Value x, const Size& size, const std::optional<Grid
 }
 
 void build(SpaceBuilder& b) {
-  Size size = size_of(b.option("size", {"cifar", "tiny", "small", "base"}));
+  Size size = size_of(b.option("size", {"cifar", "tiny", "small", "base", "autoformer-tiny",
+                                        "autoformer-small", "autoformer-base"}));
   size.depth = depths_up_to_option(b, size.depth);
   const std::int64_t patch = b.option("patch", size.patch, 1, 256);
   const double drop = static_cast<double>(b.option("dropout_percent", 0, 0, 90)) / 100;

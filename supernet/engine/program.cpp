@@ -412,6 +412,10 @@ Program Program::compile(std::span<const spaces::Graph* const> graphs, const std
   return Compiler(graphs, entry, training, attention)();
 }
 
+bool is_attention(const spaces::GraphNode& node) {
+  return node.op == "attention" || node.op == "relative_attention";
+}
+
 int last_self_attention(const spaces::Graph& graph, const std::string& entry) {
   const auto needed = needed_by(graph, graph.entry(entry));
   const auto length = [&](const spaces::GraphNode& node, std::size_t input) {
@@ -419,7 +423,7 @@ int last_self_attention(const spaces::Graph& graph, const std::string& entry) {
   };
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     const auto& node = graph.nodes[i];
-    if (needed[i] && node.op.ends_with("attention") && length(node, 0) == length(node, 1))
+    if (needed[i] && is_attention(node) && length(node, 0) == length(node, 1))
       return static_cast<int>(i);
   }
   throw core::UsageError("a network without self-attention has no relations to be learned",

@@ -84,10 +84,11 @@ std::vector<bool> routed_slots(const spaces::SuperGraph& graph, const std::strin
     for (const auto& slot : graph.slots) known.push_back(node_of(slot));
     throw core::UsageError(
         pattern == "ffn" ? "'ffn': the space has no feed-forwards (*.ffn.in, *.ffn.out, or "
-                             "*.mlp.in, *.mlp.out)"
-                           : "'" + pattern + "' fits no slot of the space",
-        core::did_you_mean(pattern, known) + "use \"all\", or names of its slots, with * for any characters; there are: " +
-              names_of(graph));
+                           "*.mlp.in, *.mlp.out)"
+                         : "'" + pattern + "' fits no slot of the space",
+        core::did_you_mean(pattern, known) +
+            "use \"all\", or names of its slots, with * for any characters; there are: " +
+            names_of(graph));
   }
   return result;
 }

@@ -384,9 +384,10 @@ tasks::Batch training_batch(const Trainee& trainee, const tasks::Task& task, std
     for (const auto& observer : trainee.observers())
       if (const at::Tensor all = observer->examples(epoch, order); all.defined()) {
         if (tokens > 0)
-          throw core::UsageError("a sampler that chooses the examples of a batch cannot fill it "
-                                 "with batch_tokens",
-                                 "use batch_size with this sampler");
+          throw core::UsageError(
+              "a sampler that chooses the examples of a batch cannot fill it "
+              "with batch_tokens",
+              "use batch_size with this sampler");
         selection.examples = all.narrow(0, selection.begin, batch_size);
       }
     of_order[order] = task.batch(selection);

@@ -41,15 +41,16 @@ void TrainSettings::visit(core::Visitor& v) {
 TrainSettings TrainSettings::read(core::Section section) {
   TrainSettings settings;
   if (section.string("optimizer", settings.optimizer) != "sgd") settings.learning_rate = 2e-3;
-  if (section.has("teacher") && !section.has("distill_relations")) settings.distill = 0.5;
+  if (!section.string("teacher", "").empty() && !section.has("distill_relations"))
+    settings.distill = 0.5;
   core::read(section, settings);
   for (const auto& [steps, share] :
        {std::pair("steps", "epochs"), std::pair("warmup_steps", "warmup"),
         std::pair("batch_tokens", "batch_size")})
     if (section.has(steps) && section.has(share))
       section.fail(steps, std::string(steps) + " and " + share + " say the same thing twice",
-                   std::string("remove ") + steps + " or " + share + " (--set supernet." + share +
-                       "= takes it out of a file)");
+                   std::string("remove ") + steps + " or " + share +
+                       " (--set takes a key out of a file where nothing follows its =)");
   if (!settings.teacher.empty() && !settings.distills())
     section.fail("teacher", "with distill = 0 nothing is learned from a teacher",
                  "remove one of them");

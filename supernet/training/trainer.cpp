@@ -75,6 +75,11 @@ void check(const Trainee& trainee, const TrainSettings& settings, std::int64_t s
             std::to_string(steps) + " steps of the training" +
             (restart > 0 ? " that are left where the learning rate restarts" : ""),
         "lower warmup_steps, or train longer");
+  if (settings.batch_tokens > 0 && cost_of_restructuring(trainee) > 0)
+    throw core::UsageError(
+        "a way of sharing that is chosen while it trains counts examples, and "
+        "has no batch_tokens",
+        "use batch_size");
   if (!settings.teacher.empty() && !trainee.teacher())
     throw std::logic_error("who trains with a teacher gives it to the trainee");
   settings.check_shares();
@@ -430,7 +435,12 @@ Batches batches_of(const tasks::Task& task, const TrainSettings& settings) {
     if (per_epoch < 1)
       throw core::UsageError("the task " + task.name() + " is of no texts, and has no batch_tokens",
                              "use batch_size");
-    return {per_epoch, static_cast<double>(all) / static_cast<double>(per_epoch)};
+    const double examples = static_cast<double>(all) / static_cast<double>(per_epoch);
+    if (examples < 2)
+      throw core::UsageError("batch_tokens = " + std::to_string(settings.batch_tokens) +
+                                 " hold less than two texts on average",
+                             "raise batch_tokens, or lower the task's longest");
+    return {per_epoch, examples};
   }
   const auto size = std::min(settings.batch_size, all);
   if (size < 2)

@@ -137,7 +137,8 @@ std::unique_ptr<Task> make(const TaskSettings& settings) {
 const core::Registered kEntry{
     tasks(), "cifar10",
     "things: 50,000 + 10,000 colour images 32x32 in 10 classes (binary files or folders of images)",
-    TaskType{make, classification_metrics(),
+    TaskType{make,
+             classification_metrics(),
              "50,000 training and 10,000 test images, 32 x 32, RGB. path is a folder with\n"
              "data_batch_1.bin ... test_batch.bin, or with train/<class>/*.jpg and "
              "test/<class>/*.jpg.",

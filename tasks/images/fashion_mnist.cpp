@@ -57,7 +57,8 @@ const core::Registered kEntry{
     tasks(), "fashion-mnist",
     "clothes: 60,000 + 10,000 grey images 28x28 in 10 classes (IDX files)",
     TaskType{
-        make, classification_metrics(),
+        make,
+        classification_metrics(),
         "60,000 training and 10,000 test images, 28 x 28, grey. path is a folder with the four\n"
         "train-images-idx3-ubyte.gz ..., packed or not; by default Debian's (package\n"
         "dataset-fashion-mnist), or $MOSAIC_DATA_DIR/fashion-mnist.",

@@ -27,9 +27,9 @@ image_size x image_size RGB: turned upright, squeezed where it is not square, gr
 equal channels. Training crops and flips them at random, left to right, unless augment = false.
 docs/own-images.md goes through it.)";
 
-const core::Registered kEntry{tasks(), "image-folder",
-                              "any folder train/<class>/*.{jpg,png}, resized to image_size (RGB)",
-                              TaskType{make, classification_metrics(), kExplanation, {"augment", "image_size"}}};
+const core::Registered kEntry{
+    tasks(), "image-folder", "any folder train/<class>/*.{jpg,png}, resized to image_size (RGB)",
+    TaskType{make, classification_metrics(), kExplanation, {"augment", "image_size"}}};
 
 }  // namespace
 

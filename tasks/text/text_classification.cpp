@@ -171,9 +171,7 @@ class TextClassification : public Task {
 };
 
 TextClassification::TextClassification(const TaskSettings& settings)
-    : seed_(settings.seed),
-      longest_(settings.longest),
-      batches_(name_, "sentences", settings) {
+    : seed_(settings.seed), longest_(settings.longest), batches_(name_, "sentences", settings) {
   if (settings.path.empty())
     throw core::UsageError("the task text-classification needs a folder",
                            "set [task] path to one that holds train.tsv or train.csv");
@@ -310,7 +308,9 @@ const core::Registered kEntry{tasks(), "text-classification",
                               TaskType{[](const TaskSettings& settings) -> std::unique_ptr<Task> {
                                          return std::make_unique<TextClassification>(settings);
                                        },
-                                       sentence_metrics(), kExplanation, {"vocabulary", "tokenizer", "longest", "typical_length"}}};
+                                       sentence_metrics(),
+                                       kExplanation,
+                                       {"vocabulary", "tokenizer", "longest", "typical_length"}}};
 
 }  // namespace
 }  // namespace mosaic::tasks

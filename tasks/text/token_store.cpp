@@ -154,9 +154,9 @@ at::Tensor TokenBatches::of_epoch(const Selection& selection) const {
       known.numbers = at::tensor(cut.numbers, at::kLong);
       known.begins = std::move(cut.begins);
     } else {
-      known.numbers = at::tensor(bucketed_order(keys_, batch_size, seed_,
-                                                stream_index(selection.order, selection.epoch)),
-                                 at::kLong);
+      known.numbers = at::tensor(
+          bucketed_order(keys_, batch_size, seed_, stream_index(selection.order, selection.epoch)),
+          at::kLong);
     }
   }
   if (selection.tokens == 0) return known.numbers.narrow(0, selection.begin, selection.count);

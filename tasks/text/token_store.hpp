@@ -54,10 +54,10 @@ struct Cut {
   std::vector<std::int64_t> begins;   ///< of each batch among them, and the end
 };
 
-/// The sequences of these lengths in batches of at most so many tokens, padding counted: those whose
-/// rounded_length() is the same are shuffled and cut (the last batch of such a length may hold
-/// fewer; each holds one at least), and the batches shuffled. A function of its arguments; how many
-/// sequences a batch has, and how long they are, of all but `order`.
+/// The sequences of these lengths in batches of at most so many tokens, padding counted (one that
+/// has more is a batch of its own): those whose rounded_length() is the same are shuffled and cut
+/// (the last batch of such a length may hold fewer), and the batches shuffled. A function of its
+/// arguments; how many sequences a batch has, and how long they are, of all but `order`.
 Cut cut_by_tokens(std::span<const std::int64_t> lengths, std::int64_t most, std::int64_t tokens,
                   std::uint64_t seed, std::int64_t order, std::int64_t epoch);
 

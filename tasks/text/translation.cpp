@@ -219,7 +219,7 @@ Translation::Translation(const TaskSettings& settings)
                                 one == sources.end() ? other->second : one->second,
                                 one == sources.end() ? settings.source : settings.target),
                         "put both sides of the translation there, or take the file away (" +
-                          endings(settings.path) + ")");
+                            endings(settings.path) + ")");
     return true;
   };
   const auto find = [&](std::initializer_list<const char*> stems) {
@@ -327,8 +327,8 @@ Translation::Translation(const TaskSettings& settings)
       "{} pairs of sentences to train, {} to validate, {} to test; {} tokens, {} a sentence in {} "
       "and {} in {} on average",
       core::with_commas(size(Split::train)), core::with_commas(size(Split::validation)),
-      core::with_commas(size(Split::test)), core::with_commas(tokenizer_->size()),
-      source_length, settings.source, target_length, settings.target);
+      core::with_commas(size(Split::test)), core::with_commas(tokenizer_->size()), source_length,
+      settings.source, target_length, settings.target);
   if (empty_ > 0)
     summary_ += message("; {} with an empty side are left out", core::with_commas(empty_));
   if (too_long_ > 0)

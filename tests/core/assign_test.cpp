@@ -79,8 +79,7 @@ TEST_CASE("a key that is no string is taken out by a value of nothing, and its c
   CHECK(set({"search.evaluations="}) == replaced("evaluations = 200 ", " "));
   CHECK(set({"search.start="}) == replaced("start = [\"a\",\n         \"b\"]", "\n"));
   CHECK(set({"search.budget="}, "[search]\nbudget = 3\n") == "[search]\n\n");
-  CHECK(set({"job.steps=3", "job.steps="}, "[job]\nname = \"a\"\n") ==
-        "[job]\nname = \"a\"\n\n");
+  CHECK(set({"job.steps=3", "job.steps="}, "[job]\nname = \"a\"\n") == "[job]\nname = \"a\"\n\n");
 }
 
 TEST_CASE("a key that is not there is added to its table, or to a new one at the end") {

@@ -239,12 +239,12 @@ evaluations = 6
   CHECK(before.figures[0].examples == 100);
   CHECK(before.figures[1].unit == "K²");
   CHECK(reader.measurements(job.id, "test_mean_error").size() == 1);
-  const auto tuned = jobs::finetune_subnet({.folder = folder / "net",
-                                            .out = folder / "tuned",
-                                            .path = {},
-                                            .device = "cpu",
-                                            .set = {"epochs=10", "batch_size=30",
-                                                    "learning_rate=0.05"}});
+  const auto tuned =
+      jobs::finetune_subnet({.folder = folder / "net",
+                             .out = folder / "tuned",
+                             .path = {},
+                             .device = "cpu",
+                             .set = {"epochs=10", "batch_size=30", "learning_rate=0.05"}});
   CHECK(tuned.metric == "mean_error");
   CHECK(tuned.after < tuned.before);
 
@@ -260,7 +260,8 @@ evaluations = 6
   CHECK(anew.after < anew.before);
   alone.out = folder / "other";
   alone.set = {"epochs=2", "momentun=0.5"};
-  CHECK_THROWS_WITH(jobs::finetune_subnet(alone), Catch::Contains("momentun") && Catch::Contains("momentum"));
+  CHECK_THROWS_WITH(jobs::finetune_subnet(alone),
+                    Catch::Contains("momentun") && Catch::Contains("momentum"));
 }
 
 TEST_CASE("networks are ranked by a metric that is better when it is smaller") {

@@ -92,6 +92,12 @@ TEST_CASE("what a space or sampler does not have is refused at the line of the k
   CHECK_THROWS_WITH(
       opened(job("job", "sampler = \"sandwich(random=1)\"\ndistill_relations = 0.5\n")),
       Contains("job.toml:17: [supernet] distill_relations") && Contains("without self-attention"));
+  auto of_tokens = job("job", "");
+  of_tokens.replace(of_tokens.find("batch_size = 50"), 15, "batch_tokens = 256");
+  CHECK_THROWS_WITH(opened(of_tokens),
+                    Contains("[supernet] batch_tokens") && Contains("is of no texts"));
+  // An empty name is no teacher.
+  CHECK_NOTHROW(opened(job("job", "teacher = \"\"\n")));
   CHECK_THROWS_WITH(
       opened(with_attention(job("job", "distill_relations = 0.5\n"), 4)),
       Contains("[supernet] distill_relations") && Contains("have no largest network"));
@@ -122,6 +128,22 @@ TEST_CASE("a job and an extracted network learn from a network that was extracte
   CHECK(jobs::Workplace::open(jobs::JobFile::from_file((folder / "third.toml").string()), {}, "cpu")
             .training_identity() == with_teacher);
   make_network(folder, "second", keys);
+
+  // Alone: with statistics of its own, from each seed another one, and with all that was set told.
+  jobs::FinetuneOptions alone;
+  alone.folder = (folder / "first-net").string();
+  alone.device = "cpu";
+  alone.anew = 1;
+  alone.set = {"epochs=1", "label_smoothing=0.1"};
+  alone.out = (folder / "alone").string();
+  CHECK(jobs::finetune_subnet(alone).after > 5);
+  CHECK_THAT(cli::test::slurp(folder / "alone/config.json"),
+             Contains("drawn anew(seed 1), finetune(1 epochs, label_smoothing=0.1)"));
+  alone.set = {"epochs=1", "sampler=uniform"};
+  alone.out = (folder / "refused").string();
+  CHECK_THROWS_WITH(jobs::finetune_subnet(alone), Contains("sampler draws networks"));
+  alone.set = {"epochs=1", "distill=0.5"};
+  CHECK_THROWS_WITH(jobs::finetune_subnet(alone), Contains("nobody to learn from"));
 
   jobs::FinetuneOptions options;
   options.folder = (folder / "second-net").string();

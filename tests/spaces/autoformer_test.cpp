@@ -39,15 +39,16 @@ std::size_t count(const Graph& graph, const std::string& op) {
 // its space lacks.
 TEST_CASE("networks that AutoFormer's authors found have the published parameters") {
   SECTION("AutoFormer-S") {
-    const Graph graph = network(imagenet("small"), 384, {6, 6, 5, 7, 5, 5, 5, 6, 6, 7, 7, 6, 7},
-                                {300, 350, 300, 350, 400, 400, 400, 400, 400, 400, 400, 350, 400});
+    const Graph graph =
+        network(imagenet("autoformer-small"), 384, {6, 6, 5, 7, 5, 5, 5, 6, 6, 7, 7, 6, 7},
+                {300, 350, 300, 350, 400, 400, 400, 400, 400, 400, 400, 350, 400});
     CHECK(std::round(count_parameters(graph) / 1e5) == 229);
     CHECK(count_parameters(graph) == 22891432);
     CHECK(count_flops(graph) == 4830970368);
   }
   SECTION("AutoFormer-B") {
     const Graph graph =
-        network(imagenet("base"), 576, {9, 9, 9, 9, 9, 10, 9, 9, 10, 9, 10, 9, 9, 10},
+        network(imagenet("autoformer-base"), 576, {9, 9, 9, 9, 9, 10, 9, 9, 10, 9, 10, 9, 9, 10},
                 {350, 350, 400, 350, 400, 350, 350, 300, 400, 400, 300, 400, 300, 350});
     CHECK(std::round(count_parameters(graph) / 1e5) == 537);
     CHECK(count_parameters(graph) == 53691688);
@@ -57,7 +58,7 @@ TEST_CASE("networks that AutoFormer's authors found have the published parameter
 
 TEST_CASE("AutoFormer's sizes have a class token and relative positions, unless told otherwise") {
   const auto smallest = [](const Space& space) { return space.bind(space.smallest()); };
-  const Graph tiny = smallest(imagenet("tiny"));
+  const Graph tiny = smallest(imagenet("autoformer-tiny"));
   CHECK(count(tiny, "relative_attention") == 12);
   CHECK(count(tiny, "attention") == 0);
   CHECK(count(tiny, "prepend_token") == 1);
@@ -71,7 +72,7 @@ TEST_CASE("AutoFormer's sizes have a class token and relative positions, unless 
     CHECK(table.active == std::vector<std::int64_t>{2 * 14 + 2, 64});
 
   const Graph plain =
-      smallest(imagenet("tiny", {{"relative_positions", "0"}, {"class_token", "0"}}));
+      smallest(imagenet("autoformer-tiny", {{"relative_positions", "0"}, {"class_token", "0"}}));
   CHECK(count(plain, "attention") == 12);
   CHECK(count_parameters(tiny) - count_parameters(plain) == 12 * 4 * 30 * 64 + 2 * 192);
 

@@ -179,8 +179,7 @@ TEST_CASE("costs are counted at the lengths that the job gives") {
   write_split(folder, "train", 300, 1);
   CHECK(make(folder)->shape().typical.at("source_length") < 30);
   const auto given = make(folder, [](TaskSettings& s) { s.typical_length = 30; });
-  CHECK(given->shape().typical ==
-        spaces::Symbols{{"source_length", 30}, {"target_length", 30}});
+  CHECK(given->shape().typical == spaces::Symbols{{"source_length", 30}, {"target_length", 30}});
 }
 
 TEST_CASE("every token of an epoch counts alike, and padding not at all") {

@@ -57,8 +57,8 @@ struct FinetuneOptions {
   std::string path;
   std::string device = "auto";
   /// KEY=VALUE of supernet::TrainSettings. What is not set: adamw for networks with attention, else
-  /// sgd; a rate of 0.02 (sgd) or 3e-4; 128 examples a batch, fewer where the data are few; 2 epochs,
-  /// more where the data are few.
+  /// sgd; a rate of 0.02 (sgd) or 3e-4; 128 examples a batch, fewer where the data are few; 2
+  /// epochs, more where the data are few.
   std::vector<std::string> set = {};
   /// Seed that the weights are drawn with, instead of the network's own.
   std::optional<std::int64_t> anew = {};

@@ -42,9 +42,6 @@ struct Workplace {
   std::shared_ptr<const supernet::Subnet> teacher() const;
 };
 
-/// Workplace::open() where there is no database yet: a job that is refused leaves none behind.
-std::optional<Workplace> opened_before(const std::string& db, const JobFile& file);
-
 /// The file of a job as it began: with epochs and batch size as they were then, if it left them
 /// out, and the hashes of its teacher and of the weights that it began with.
 JobFile begun_file(const db::Reader& database, const db::Job& job);

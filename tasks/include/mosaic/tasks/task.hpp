@@ -32,9 +32,9 @@ struct TaskSettings {
   bool augment = true;
   std::int64_t image_size = 32;  ///< image folders only: side to which images are resized
   // Of text:
-  std::int64_t vocabulary = 8000;  ///< tokens at most, learned from the training split
-  std::string tokenizer = {};      ///< a SentencePiece model instead
-  std::int64_t longest = 128;      ///< tokens of an example; longer ones are cut
+  std::int64_t vocabulary = 8000;   ///< tokens at most, learned from the training split
+  std::string tokenizer = {};       ///< a SentencePiece model instead
+  std::int64_t longest = 128;       ///< tokens of an example; longer ones are cut
   std::int64_t typical_length = 0;  ///< that costs are counted at; 0: the mean of the data
   // Of translation:
   std::string source = {}, target = {};  ///< endings of the files: "en", "de"

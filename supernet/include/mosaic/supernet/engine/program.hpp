@@ -90,6 +90,8 @@ class Program {
   std::vector<Attention> attentions_;
 };
 
+/// Does the node attend, with inputs queries, keys and values?
+bool is_attention(const spaces::GraphNode& node);
 /// The node of the last self-attention that an entry point computes: of attention whose queries and
 /// keys are as many. In networks of encoder and decoder that is the decoder's. Throws
 /// core::UsageError where there is none.

@@ -39,11 +39,12 @@ struct Batches {
 Batches batches_of(const tasks::Task& task, const TrainSettings& settings);
 
 /// Trains to the end, from the checkpoint where there is one: the result is bit-identical to that
-/// of an unbroken run on the same device and number of threads. A batch that does not fit in memory
-/// is halved and accumulated, with a notice. Ctrl-C writes a checkpoint, then core::Interrupted
-/// passes through. A loss that is not finite is a core::Error with advice. The last checkpoint
-/// stays. Throws core::UsageError for distillation without anyone who teaches, and for what
-/// check_relations() refuses.
+/// of an unbroken run on the same device and number of threads (on a GPU, as far as its kernels add
+/// in one order: those of attention may not). A batch that does not fit in memory is halved and
+/// accumulated, with a notice. Ctrl-C writes a checkpoint, then core::Interrupted passes through. A
+/// loss that is not finite is a core::Error with advice. The last checkpoint stays. Throws
+/// core::UsageError for distillation without anyone who teaches, and for what check_relations()
+/// refuses.
 void train(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
            const TrainHooks& hooks);
 
