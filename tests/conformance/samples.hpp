@@ -4,18 +4,14 @@
 #include <map>
 #include <string>
 
+#include "mosaic/core/error.hpp"
 #include "mosaic/spaces/space.hpp"
 
 namespace mosaic::conformance {
 
 /// Options that make a space small enough to train in a test. A space without an entry is used as
-/// it is.
-inline spaces::Space small_space(const std::string& name, spaces::TaskShape task = {}) {
-  if (task.inputs.empty())
-    task = name == "bert"              ? spaces::text_task(50, 3, 6)
-           : name == "gpt"             ? spaces::language_task(50, 6)
-           : name == "hat-translation" ? spaces::translation_task(50, 6, 5)
-                                       : spaces::image_task({1, 28, 28}, 10);
+/// it is. Without a task it is made for one that it serves.
+inline spaces::Space small_space(const std::string& name, const spaces::TaskShape& task = {}) {
   static const std::map<std::string, std::map<std::string, std::string>> options = {
       {"resnet-elastic", {{"width", "8"}, {"blocks", "2"}}},
       {"resnet-pooling", {{"width", "4"}, {"layers", "5"}, {"poolings", "2"}}},
@@ -27,8 +23,19 @@ inline spaces::Space small_space(const std::string& name, spaces::TaskShape task
       {"hat-translation", {{"encoder_layers", "2"}, {"decoder_layers", "2"}}},
       {"nasbench201", {{"channels", "4"}, {"cells", "1"}}}};
   const auto found = options.find(name);
-  return spaces::Space::make(
-      name, task, found == options.end() ? std::map<std::string, std::string>{} : found->second);
+  const auto made = [&](const spaces::TaskShape& shape) {
+    return spaces::Space::make(
+        name, shape, found == options.end() ? std::map<std::string, std::string>{} : found->second);
+  };
+  if (!task.inputs.empty()) return made(task);
+  for (const auto& shape : {spaces::image_task({1, 28, 28}, 10), spaces::translation_task(50, 6, 5),
+                            spaces::language_task(50, 6)}) {
+    try {
+      return made(shape);
+    } catch (const core::UsageError&) {  // it serves another kind
+    }
+  }
+  return made(spaces::text_task(50, 3, 6));
 }
 
 /// A Vision Transformer as AutoFormer's are: with relative positions, and a class token.
