@@ -1,8 +1,10 @@
 // `mosaic decisions`: which decisions matter for a metric.
+#include <algorithm>
 #include <cmath>
 
 #include "command.hpp"
 #include "mosaic/core/error.hpp"
+#include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/jobs/effects.hpp"
@@ -46,6 +48,14 @@ void run(const DatabaseOptions& database, const std::string& given, const Output
   if (!counted)
     throw core::UsageError("job '" + job.name + "' has no good measurement of '" + metric + "'",
                            "measured: " + core::join(reader.metrics(job.id)));
+  const auto suspects = reader.suspects(job.id);
+  const auto slow = std::count_if(suspects.begin(), suspects.end(), [&](const auto& suspect) {
+    return suspect.measurement.metric == metric;
+  });
+  if (slow > 0)
+    core::log_warning(std::to_string(slow) +
+                      " of these were timed while the device was slow, and are too long: mosaic "
+                      "remeasure measures them again");
   db::Table table;
   table.columns = {"decision", "explained", "option", "networks", "mean", "low", "high"};
   if (!output.json && !output.csv) {

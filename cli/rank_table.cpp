@@ -54,7 +54,8 @@ std::string text_table(const jobs::RankResult& result) {
   if (has_seeds)
     text += "; ±: half the 95% interval of the mean over " + std::to_string(result.seeds.size()) +
             " seeds (Student's t)";
-  text += "\nError, Regret (best truth less the truth of the pick), Pick: in the truth's unit";
+  text +=
+      "\nError, Regret (how far the truth of the pick is from the best), Pick: in the truth's unit";
   text += result.truth_unit.empty() ? "\n" : ", " + result.truth_unit + "\n";
   if (const auto places = jobs::sharing_places(result); !places.empty()) {
     std::vector<std::string> texts;

@@ -390,7 +390,9 @@ Assigned assign(const std::string& text, const std::vector<std::string>& assignm
     const auto* before = target.table == nullptr ? nullptr : target.table->get(target.key);
     toml::table wanted = root;
     std::vector<Assigned> candidates;
-    if (assignment.value.empty() && before != nullptr && !before->is_string()) {
+    if (assignment.value.empty() && before == nullptr)
+      assignment.fail("the file has no such key to take out", "leave this out");
+    if (assignment.value.empty() && !before->is_string()) {
       find_target(wanted, assignment, former, false).table->erase(target.key);
       candidates.push_back(without(edited, target, "--set " + given));
     } else {

@@ -285,7 +285,8 @@ namespace {
 supernet::TrainSettings finetune_settings(const std::vector<std::string>& set,
                                           const spaces::Graph& graph, const tasks::Task& task) {
   std::vector<std::string> assignments;
-  for (const auto& one : set) assignments.push_back("supernet." + one);
+  for (const auto& one : set)
+    assignments.push_back(one.starts_with("supernet.") ? one : "supernet." + one);
   auto config = core::Config::from_text("[supernet]\n", "--set", {}, assignments);
   auto section = config.root().section("supernet");
   auto settings = supernet::TrainSettings::read(section);

@@ -92,9 +92,9 @@ std::vector<MetricType> all_metrics(const Task& task) {
   auto result = task.metrics();
   const auto [title, unit] = task.loss_name();
   const auto make = [&task] {
-    return mean_metric([&task](const auto& outputs, const auto& targets) {
-      return task.losses(outputs, targets, 0);
-    });
+    return mean_metric([&task](const auto& outputs,
+                               const auto& targets) { return task.losses(outputs, targets, 0); },
+                       1, [&task](const auto& targets) { return task.loss_weights(targets); });
   };
   result.push_back({"loss", unit, false, make, title});
   return result;

@@ -99,7 +99,10 @@ SharingSettings SharingSettings::read(core::Section section) {
     read("mixed_share", settings.share, {0, 1});
     settings.routed = read_routed(section);
   } else {
-    refuse(section, {"mixed_share", "routed"}, "layer-wise");
+    for (const auto* key : {"mixed_share", "routed"})
+      if (section.has(key))
+        section.fail(key, "only mixtures have this key",
+                     "remove it, or use sharing = \"layer-wise\" or \"neuron-wise\"");
   }
   if (kind == "plain" || kind == "grown") settings.copies = 1;
   read("copies", settings.copies, {1, 64});

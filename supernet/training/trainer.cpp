@@ -294,6 +294,12 @@ class Training {
       observer->found(trainee_,
                       {now, architectures, norms.empty() ? at::Tensor() : at::cat(norms, 1)});
     loss_window_ += sum.loss;
+    const at::Tensor weights = task_.loss_weights(flattened(batch.targets));
+    if (weights.defined())
+      weight_window_ +=
+          weights.sum() / (batch_examples_ * static_cast<double>(trainee_.networks()));
+    else
+      weight_window_ += static_cast<double>(batch.inputs.at(0).second.size(1)) / batch_examples_;
     ++steps_window_;
   }
 
@@ -306,7 +312,7 @@ class Training {
     now.steps = steps_;
     now.epoch = static_cast<double>(step_) / static_cast<double>(per_epoch_);
     const auto networks = static_cast<double>(trainee_.networks());
-    const double loss = loss_window_.item<double>() / static_cast<double>(steps_window_) / networks;
+    const double loss = loss_window_.item<double>() / weight_window_.item<double>() / networks;
     now.metrics["loss"] = loss;
     char text[64];
     std::snprintf(text, sizeof text, "loss %.3f", loss);
@@ -358,6 +364,7 @@ class Training {
   void reset_window() {
     const auto options = at::TensorOptions().device(at::Device(trainee_.device()));
     loss_window_ = at::zeros({}, options.dtype(at::kFloat));
+    weight_window_ = at::zeros({}, options.dtype(at::kFloat));
     window_metrics_.clear();
     for (const auto& metric : metrics_) window_metrics_.push_back(metric.make());
     steps_window_ = 0;
@@ -391,6 +398,7 @@ class Training {
   std::int64_t step_ = 0;
   std::int64_t pieces_ = 1;
   at::Tensor loss_window_;
+  at::Tensor weight_window_;  ///< how many steps those losses are of, by Task::loss_weights()
   std::vector<std::unique_ptr<tasks::Metric>> window_metrics_;  ///< parallel to metrics_
   std::int64_t steps_window_ = 0;
   /// Metrics are those of every so manyth step: of as many logits as a vocabulary has they cost as
@@ -408,8 +416,13 @@ double mean_step_seconds(Trainee& trainee, const tasks::Task& task, const TrainS
   eager.replay = false;
   Gradients gradients(trainee, task, eager);
   const std::int64_t batch_size = std::llround(batches.examples);
+  constexpr double kEnough = 20;  // seconds
+  const core::Stopwatch all;
   double seconds = 0;
   for (std::int64_t run = 0; run < 2 * kSteps; ++run) {
+    core::check_interrupt();
+    if (run > 0 && run % 2 == 0 && all.seconds() > kEnough)
+      return seconds / static_cast<double>(run / 2);
     // Batches of tokens differ in length, and in what they take.
     const auto batch = training_batch(trainee, task, 0, std::min(run / 2, batches.per_epoch - 1),
                                       batch_size, settings.batch_tokens);

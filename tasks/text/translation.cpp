@@ -142,6 +142,9 @@ class Translation : public Task {
                     double label_smoothing) const override {
     return token_losses(outputs, tensor(targets, kToken), label_smoothing).first / mean_tokens_;
   }
+  at::Tensor loss_weights(const NamedTensors& targets) const override {
+    return asked(tensor(targets, kToken)).ne(kNotAsked).sum(1).to(at::kFloat) / mean_tokens_;
+  }
   at::Tensor distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
                                  const NamedTensors& targets, double temperature) const override {
     const at::Tensor wanted = asked(tensor(targets, kToken));
@@ -205,10 +208,13 @@ Translation::Translation(const TaskSettings& settings)
     throw core::UsageError("the task translation needs a folder",
                            "set [task] path to one that holds, say, train.en and train.de");
   expect_folder(settings.path, "aligned files, such as train.en and train.de");
-  if (settings.source.empty() || settings.target.empty() || settings.source == settings.target)
+  if (settings.source.empty() || settings.target.empty())
     throw core::UsageError(
         "the task translation needs to know from which files to which it translates",
         "set [task] source and target to their endings (" + endings(settings.path) + ")");
+  if (settings.source == settings.target)
+    throw core::UsageError("source and target are both '" + settings.source + "'",
+                           "name two endings (" + endings(settings.path) + ")");
   const auto sources = files_of(settings.path, settings.source);
   const auto targets = files_of(settings.path, settings.target);
   const auto both = [&](const std::string& stem) {
@@ -218,8 +224,8 @@ Translation::Translation(const TaskSettings& settings)
       throw core::Error(message("{} has no counterpart that ends in '.{}'",
                                 one == sources.end() ? other->second : one->second,
                                 one == sources.end() ? settings.source : settings.target),
-                        "put both sides of the translation there, or take the file away (" +
-                            endings(settings.path) + ")");
+                        "check source and target (" + endings(settings.path) +
+                            "); both sides of a translation must be there");
     return true;
   };
   const auto find = [&](std::initializer_list<const char*> stems) {

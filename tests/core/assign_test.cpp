@@ -78,6 +78,7 @@ TEST_CASE("what stands for a string is one, and what is no TOML is one") {
 TEST_CASE("a key that is no string is taken out by a value of nothing, and its comment stays") {
   CHECK(set({"search.evaluations="}) == replaced("evaluations = 200 ", " "));
   CHECK(set({"search.start="}) == replaced("start = [\"a\",\n         \"b\"]", "\n"));
+  CHECK_THAT(refusal("search.minutes="), Contains("no such key to take out"));
   CHECK(set({"search.budget="}, "[search]\nbudget = 3\n") == "[search]\n\n");
   CHECK(set({"job.steps=3", "job.steps="}, "[job]\nname = \"a\"\n") == "[job]\nname = \"a\"\n\n");
 }

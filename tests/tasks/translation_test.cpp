@@ -202,6 +202,15 @@ TEST_CASE("every token of an epoch counts alike, and padding not at all") {
   const auto perplexity = task->metrics().at(0).make();
   perplexity->add(outputs, all.targets);
   CHECK(perplexity->result().value == Approx(std::exp(expected)).epsilon(1e-5));
+  // So is the loss of any other sentences, however long they are, and its error that of perplexity.
+  const auto some = task->batch({.split = Split::validation, .begin = 3, .count = 9});
+  const at::Tensor of_some =
+      outputs.narrow(0, 0, 9).narrow(1, 0, tensor(some.targets, "token").size(1));
+  const auto loss = all_metrics(*task).back().make(), other = task->metrics().at(0).make();
+  for (const auto& metric : {loss.get(), other.get()}) metric->add(of_some, some.targets);
+  CHECK(std::exp(loss->result().value) == Approx(other->result().value).epsilon(1e-5));
+  CHECK(loss->result().error ==
+        Approx(other->result().error / other->result().value).epsilon(1e-4));
 }
 
 TEST_CASE("BLEU of what was written is of the split's own sentences") {

@@ -41,9 +41,11 @@ struct MetricType {
   bool of_written = false;
 };
 
-/// The mean of a number an example, times `scale`, with its standard error.
+/// The mean of a number an example, times `scale`, with its standard error. `weights`: how much
+/// each example counts [batch], where it gives something: the sum of the numbers over that of
+/// these.
 std::unique_ptr<Metric> mean_metric(
     std::function<at::Tensor(const at::Tensor& outputs, const NamedTensors& targets)> of_examples,
-    double scale = 1);
+    double scale = 1, std::function<at::Tensor(const NamedTensors& targets)> weights = {});
 
 }  // namespace mosaic::tasks

@@ -106,6 +106,9 @@ class Task {
   /// metrics see the targets alone: what they need of the inputs (lengths, masks) is among those.
   virtual at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets,
                             double label_smoothing) const = 0;
+  /// How much each example's loss counts, float32 [batch], where that is not alike: the mean loss
+  /// is the sum of the losses over that of these. Undefined: alike.
+  virtual at::Tensor loss_weights(const NamedTensors& /*targets*/) const { return {}; }
   /// What the mean of the losses is called, and its unit.
   struct LossName {
     std::string title = "cross-entropy";
@@ -141,7 +144,7 @@ class Task {
   virtual std::map<std::string, std::string> files() const { return {}; }
 };
 
-/// The task's own metrics, and "loss": the mean of its losses.
+/// The task's own metrics, and "loss": the mean of its losses, as they count.
 std::vector<MetricType> all_metrics(const Task& task);
 
 using TaskFactory = std::function<std::unique_ptr<Task>(const TaskSettings&)>;
