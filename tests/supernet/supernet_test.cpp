@@ -93,6 +93,18 @@ TEST_CASE("the initial copies differ, and their even mixture has the intended va
   }
 }
 
+TEST_CASE(
+    "relative positions and class tokens start with a deviation of 0.02, as AutoFormer's do") {
+  const auto space = spaces::Space::make("vit", spaces::image_task({3, 32, 32}, 10),
+                                         {{"relative_positions", "14"}, {"class_token", "1"}});
+  const Supernet net(space, {}, 3);
+  for (const std::string slot :
+       {"layer0.attention.key_rows", "layer2.attention.value_columns", "class_token.weight"}) {
+    CAPTURE(slot);
+    CHECK(net.bank().copies(slot).std().item<double>() == Approx(0.02).epsilon(0.15));
+  }
+}
+
 TEST_CASE("architectures of one mixture get different weights from the same slot") {
   const auto space = small_space();
   const Supernet net(space, {.kind = "layer-wise", .copies = 2, .hidden = 16}, 3);
