@@ -36,7 +36,7 @@ TEST_CASE("strided 1 x 1 convolutions of few channels are trained within their m
   const auto graph = spaces::bind(b.finish(), {});
   for (int round = 0; round < 20; ++round) {
     const at::Tensor x = at::randn({32, 8, 64, 64}).contiguous(at::MemoryFormat::ChannelsLast);
-    const at::Tensor weight = at::randn({16, 8, 1, 1}).requires_grad_();
+    at::Tensor weight = at::randn({16, 8, 1, 1}).requires_grad_();
     const auto y = execute(
         graph, "forward", x, [&](const auto&) { return weight; }, NormMode::batch, nullptr)[0];
     y.sum().backward();
