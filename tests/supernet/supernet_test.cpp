@@ -36,7 +36,7 @@ TEST_CASE("strided 1 x 1 convolutions of few channels are trained within their m
   const auto graph = spaces::bind(b.finish(), {});
   for (int round = 0; round < 20; ++round) {
     const at::Tensor x = at::randn({32, 8, 64, 64}).contiguous(at::MemoryFormat::ChannelsLast);
-    const at::Tensor weight = at::randn({16, 8, 1, 1}).requires_grad_();
+    at::Tensor weight = at::randn({16, 8, 1, 1}).requires_grad_();
     const auto y = execute(
         graph, "forward", x, [&](const auto&) { return weight; }, NormMode::batch, nullptr)[0];
     y.sum().backward();
@@ -90,6 +90,18 @@ TEST_CASE("the initial copies differ, and their even mixture has the intended va
       REQUIRE(tensor.mean(0).std().item<double>() == Approx(intended).epsilon(0.02));
       REQUIRE((tensor[0] - tensor[1]).std().item<double>() > 0.3 * intended);
     }
+  }
+}
+
+TEST_CASE(
+    "relative positions and class tokens start with a deviation of 0.02, as AutoFormer's do") {
+  const auto space = spaces::Space::make("vit", spaces::image_task({3, 32, 32}, 10),
+                                         {{"relative_positions", "14"}, {"class_token", "1"}});
+  const Supernet net(space, {}, 3);
+  for (const std::string slot :
+       {"layer0.attention.key_rows", "layer2.attention.value_columns", "class_token.weight"}) {
+    CAPTURE(slot);
+    CHECK(net.bank().copies(slot).std().item<double>() == Approx(0.02).epsilon(0.15));
   }
 }
 
