@@ -105,7 +105,7 @@ TEST_CASE("what is mixed is read from the job file, and is in the identity where
   CHECK(identity(read("")) == identity(read("routed = \"all\"\n")));
   CHECK(identity(read("")) != identity(read("routed = \"ffn\"\n")));
   CHECK_THROWS_WITH(read("sharing = \"plain\"\nrouted = \"ffn\"\n"),
-                    Contains("job.toml:3: [supernet] routed") && Contains("has this key"));
+                    Contains("job.toml:3: [supernet] routed") && Contains("have this key"));
   CHECK_THROWS_WITH(read("routed = \"\"\n"), Contains("no slot is named"));
   CHECK_THROWS_WITH(read("routed = 3\n"), Contains("routed"));
 }
