@@ -102,16 +102,14 @@ supernet::NormStats calibrated(const supernet::Supernet& net,
 /// Keys that trainings of jobs always have in their identity, where fine-tuning does not have their
 /// defaults.
 core::SettingsList further(const supernet::TrainSettings& settings) {
-  auto list = core::listed(settings);
-  const auto defaults = core::listed(supernet::TrainSettings());
-  std::size_t place = 0;
-  std::erase_if(list, [&](const core::Setting& setting) {
-    const auto& usual = defaults[place++];
-    const bool told = setting.key == "epochs" || setting.key == "batch_size" ||
-                      setting.key == "learning_rate" || setting.key == "optimizer";
-    return told || setting.identity != core::Identity::first || setting.value == usual.value;
-  });
-  return list;
+  const std::set<std::string> told{"epochs", "batch_size", "learning_rate", "optimizer"};
+  const auto all = core::listed(settings), usual = core::listed(supernet::TrainSettings());
+  core::SettingsList result;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (all[i].identity == core::Identity::first && all[i].value != usual[i].value &&
+        !told.contains(all[i].key))
+      result.push_back(all[i]);
+  return result;
 }
 
 /// Of the weights before, and of how they are trained.

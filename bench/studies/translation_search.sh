@@ -10,6 +10,7 @@ set -eu
 out=$(mkdir -p "$1" && cd "$1" && pwd) data=$(cd "$2" && pwd)
 mosaic=${MOSAIC:-mosaic}
 cd "$out"
+recipe=(beta2=0.98 weight_decay=1e-2 warmup=0.1 label_smoothing=0.1 clip=1)
 cat >search.toml <<JOB
 [job]
 name = "search"
@@ -26,11 +27,7 @@ longest = 64
 [supernet]
 optimizer = "adamw"
 learning_rate = 1e-3
-beta2 = 0.98
-weight_decay = 1e-2
-warmup = 0.1
-label_smoothing = 0.1
-clip = 1
+$(printf '%s\n' "${recipe[@]}")
 epochs = ${EPOCHS:-100}
 batch_size = 256
 [[objective]]
@@ -49,7 +46,7 @@ train() { # NETWORK OUT EPOCHS RATE OPTIONS...
   local network=$1 to=$2 epochs=$3 rate=$4
   shift 4
   [ -e "$to/config.json" ] || "$mosaic" finetune "$network" --out "$to" --epochs "$epochs" --batch-size 256 --learning-rate "$rate" \
-    --set beta2=0.98 --set weight_decay=1e-2 --set warmup=0.1 --set label_smoothing=0.1 --set clip=1 "$@" >>"$to.log" 2>&1
+    "${recipe[@]/#/--set=}" "$@" >>"$to.log" 2>&1
   "$mosaic" eval "$to" --split test --json >"$to.json" 2>>"$to.log"
 }
 for which in best largest; do

@@ -12,7 +12,7 @@ namespace {
 struct Size {
   std::vector<std::int64_t> width, heads, ratio_percent, depth;
   std::int64_t head_size, patch;
-  std::int64_t distance, class_token;  ///< relative positions up to there; 0: none
+  std::int64_t distance = 0, class_token = 0;  ///< relative positions up to there; 0: none
 };
 
 Size size_of(const std::string& name) {
@@ -22,12 +22,10 @@ Size size_of(const std::string& name) {
     size.class_token = 1;
     return size;
   }
-  if (name == "tiny") return {{192, 216, 240}, {3, 4}, {350, 400}, {12, 13, 14}, 64, 16, 0, 0};
-  if (name == "small")
-    return {{320, 384, 448}, {5, 6, 7}, {300, 350, 400}, {12, 13, 14}, 64, 16, 0, 0};
-  if (name == "base")
-    return {{528, 576, 624}, {9, 10}, {300, 350, 400}, {14, 15, 16}, 64, 16, 0, 0};
-  return {{96, 128, 160, 192}, {2, 3, 4}, {100, 150, 200}, {4, 5, 6, 7}, 32, 4, 0, 0};
+  if (name == "tiny") return {{192, 216, 240}, {3, 4}, {350, 400}, {12, 13, 14}, 64, 16};
+  if (name == "small") return {{320, 384, 448}, {5, 6, 7}, {300, 350, 400}, {12, 13, 14}, 64, 16};
+  if (name == "base") return {{528, 576, 624}, {9, 10}, {300, 350, 400}, {14, 15, 16}, 64, 16};
+  return {{96, 128, 160, 192}, {2, 3, 4}, {100, 150, 200}, {4, 5, 6, 7}, 32, 4};
 }
 
 /// Pre-norm, as in the papers.

@@ -287,18 +287,16 @@ Text is cut into stretches of `longest` tokens, which are the examples; the vali
 the search judges, is drawn from those of train unless it has a file of its own. Tokens are
 SentencePiece's: at most `vocabulary`, learned from train, or those of the model file `tokenizer`.)";
 
-const std::vector<std::string> kKeys{"vocabulary", "tokenizer", "longest", "typical_length"};
-
 template <bool masked>
 std::unique_ptr<Task> make(const TaskSettings& settings) {
   return std::make_unique<LanguageModel>(masked, settings);
 }
 
 const core::Registered kCausal{tasks(), "causal-lm", "running text: guess the next token",
-                               TaskType{make<false>, token_metrics(), kExplanation, kKeys}};
+                               TaskType{make<false>, token_metrics(), kExplanation, text_keys()}};
 const core::Registered kMasked{tasks(), "masked-lm",
                                "running text: guess tokens that were taken out, from both sides",
-                               TaskType{make<true>, token_metrics(), kExplanation, kKeys}};
+                               TaskType{make<true>, token_metrics(), kExplanation, text_keys()}};
 
 }  // namespace
 }  // namespace mosaic::tasks

@@ -308,9 +308,7 @@ const core::Registered kEntry{tasks(), "text-classification",
                               TaskType{[](const TaskSettings& settings) -> std::unique_ptr<Task> {
                                          return std::make_unique<TextClassification>(settings);
                                        },
-                                       sentence_metrics(),
-                                       kExplanation,
-                                       {"vocabulary", "tokenizer", "longest", "typical_length"}}};
+                                       sentence_metrics(), kExplanation, text_keys()}};
 
 }  // namespace
 }  // namespace mosaic::tasks

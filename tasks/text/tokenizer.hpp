@@ -16,6 +16,12 @@ struct TaskSettings;
 /// Numbers of the tokens that every vocabulary has; networks know padding by its number.
 inline constexpr std::int64_t kPadding = 0, kUnknown = 1, kBegin = 2, kEnd = 3, kMask = 4;
 
+/// TaskType::keys of a task over text: those that all have, and its own.
+inline std::vector<std::string> text_keys(std::vector<std::string> own = {}) {
+  own.insert(own.begin(), {"vocabulary", "tokenizer", "longest", "typical_length"});
+  return own;
+}
+
 class Tokenizer {
  public:
   /// A unigram model of at most `vocabulary` tokens, learned from these lines; the same lines give

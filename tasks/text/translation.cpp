@@ -418,9 +418,7 @@ const core::Registered kEntry{
              translation_metrics([]() -> std::unique_ptr<Metric> {
                throw std::logic_error("BLEU needs the task's sentences: ask a task for it");
              }),
-             kExplanation,
-             {"vocabulary", "tokenizer", "longest", "typical_length", "source", "target", "beam",
-              "length_penalty"}}};
+             kExplanation, text_keys({"source", "target", "beam", "length_penalty"})}};
 
 }  // namespace
 }  // namespace mosaic::tasks

@@ -3,12 +3,12 @@
 #include <torch/cuda.h>
 
 #include <catch2/catch.hpp>
-#include <filesystem>
 
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/training/sampler.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
 #include "needs.hpp"
+#include "side_by_side.hpp"
 #include "small_task.hpp"
 #include "stripes.hpp"
 #include "training/gradient.hpp"
@@ -16,6 +16,8 @@
 using namespace mosaic;
 using namespace mosaic::supernet;
 using Catch::Contains;
+using mosaic::supernet::test::require_exact_resume;
+using mosaic::supernet::test::Two;
 
 namespace {
 
@@ -68,14 +70,6 @@ double soft_loss(const at::Tensor& student, const at::Tensor& teacher) {
 double difference(const at::Tensor& a, const at::Tensor& b) {
   return ((a - b).norm() / b.norm().clamp_min(1e-3)).item<double>();
 }
-
-struct Two {
-  Supernet a, b;
-  std::vector<Supernet*> members{&a, &b};
-  explicit Two(const spaces::Space& space,
-               const SharingSettings& sharing = {.kind = "layer-wise", .copies = 2, .hidden = 8})
-      : a(space, sharing, 1), b(space, sharing, 2) {}
-};
 
 }  // namespace
 
@@ -225,28 +219,9 @@ TEST_CASE("supernets that distil train together as each would alone, and in piec
 
 TEST_CASE("distillation that is cut off ends bit for bit where an unbroken one does") {
   const Stripes task;
-  const auto space = pooling_space();
   auto settings = distilling();
-  settings.checkpoint_minutes = 0;
   settings.ema = 0.9;
-  const auto path = (std::filesystem::temp_directory_path() / "mosaic_distil.safetensors").string();
-  std::filesystem::remove(path);
-  TrainHooks hooks;
-  hooks.identity = "distil";
-  Two whole(space), first(space), second(space);
-  train(*supernet_trainee(whole.members, settings, 7, {0, 1}), task, settings, hooks);
-  hooks.checkpoint = path;
-  hooks.report = [&](const TrainProgress& progress) {
-    if (progress.step == 5) throw std::runtime_error("as if killed");
-  };
-  REQUIRE_THROWS(
-      train(*supernet_trainee(first.members, settings, 7, {0, 1}), task, settings, hooks));
-  hooks.report = nullptr;
-  train(*supernet_trainee(second.members, settings, 7, {0, 1}), task, settings, hooks);
-  const auto expected = whole.b.parameters(), found = second.b.parameters();
-  for (std::size_t i = 0; i < expected.size(); ++i)
-    REQUIRE(at::equal(found[i].second, expected[i].second));
-  std::filesystem::remove(path);
+  require_exact_resume(pooling_space(), task, settings, "distil");
 }
 
 TEST_CASE("replayed passes learn from the teacher of their own step", "[gpu]") {

@@ -5,12 +5,12 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <filesystem>
 
 #include "mosaic/core/config.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
 #include "needs.hpp"
+#include "side_by_side.hpp"
 #include "small_task.hpp"
 #include "stripes.hpp"
 #include "training/gradient.hpp"
@@ -19,6 +19,8 @@
 using namespace mosaic;
 using namespace mosaic::supernet;
 using Catch::Contains;
+using mosaic::supernet::test::require_exact_resume;
+using mosaic::supernet::test::Two;
 
 namespace {
 
@@ -97,14 +99,6 @@ TrainSettings relating() {
 double difference(const at::Tensor& a, const at::Tensor& b) {
   return ((a - b).norm() / b.norm().clamp_min(1e-3)).item<double>();
 }
-
-struct Two {
-  Supernet a, b;
-  std::vector<Supernet*> members{&a, &b};
-  explicit Two(const spaces::Space& space,
-               const SharingSettings& sharing = {.kind = "layer-wise", .copies = 2, .hidden = 8})
-      : a(space, sharing, 1), b(space, sharing, 2) {}
-};
 
 /// What a program of these networks gives, of weights drawn for each.
 Outputs outputs_of(const std::vector<const Subnet*>& networks, const NamedTensors& inputs) {
@@ -416,29 +410,7 @@ TEST_CASE("supernets that learn relations train together as each would alone, an
 }
 
 TEST_CASE("a training on relations that is cut off ends bit for bit where an unbroken one does") {
-  const Stripes task;
-  const auto space = images();
-  auto settings = relating();
-  settings.checkpoint_minutes = 0;
-  const auto path =
-      (std::filesystem::temp_directory_path() / "mosaic_relations.safetensors").string();
-  std::filesystem::remove(path);
-  TrainHooks hooks;
-  hooks.identity = "relations";
-  Two whole(space), first(space), second(space);
-  train(*supernet_trainee(whole.members, settings, 7, {0, 1}), task, settings, hooks);
-  hooks.checkpoint = path;
-  hooks.report = [&](const TrainProgress& progress) {
-    if (progress.step == 5) throw std::runtime_error("as if killed");
-  };
-  REQUIRE_THROWS(
-      train(*supernet_trainee(first.members, settings, 7, {0, 1}), task, settings, hooks));
-  hooks.report = nullptr;
-  train(*supernet_trainee(second.members, settings, 7, {0, 1}), task, settings, hooks);
-  const auto expected = whole.b.parameters(), found = second.b.parameters();
-  for (std::size_t i = 0; i < expected.size(); ++i)
-    REQUIRE(at::equal(found[i].second, expected[i].second));
-  std::filesystem::remove(path);
+  require_exact_resume(images(), Stripes(), relating(), "relations");
 }
 
 TEST_CASE("relations that cannot be learned are refused") {

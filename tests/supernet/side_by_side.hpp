@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,40 @@
 #include "mosaic/supernet/training/trainer.hpp"
 
 namespace mosaic::supernet::test {
+
+/// Supernets that are trained side by side.
+struct Two {
+  Supernet a, b;
+  std::vector<Supernet*> members{&a, &b};
+  explicit Two(const spaces::Space& space,
+               const SharingSettings& sharing = {.kind = "layer-wise", .copies = 2, .hidden = 8})
+      : a(space, sharing, 1), b(space, sharing, 2) {}
+};
+
+/// Trains two of them unbroken, and two that are cut off after a few steps and go on from their
+/// checkpoint, `name`: they must end alike, bit for bit.
+inline void require_exact_resume(const spaces::Space& space, const tasks::Task& task,
+                                 TrainSettings settings, const std::string& name) {
+  settings.checkpoint_minutes = 0;  // after every step
+  const auto path = std::filesystem::temp_directory_path() / ("mosaic_" + name + ".safetensors");
+  std::filesystem::remove(path);
+  TrainHooks hooks;
+  hooks.identity = name;
+  Two whole(space), first(space), second(space);
+  train(*supernet_trainee(whole.members, settings, 7, {0, 1}), task, settings, hooks);
+  hooks.checkpoint = path.string();
+  hooks.report = [&](const TrainProgress& progress) {
+    if (progress.step == 5) throw std::runtime_error("as if killed");
+  };
+  REQUIRE_THROWS(
+      train(*supernet_trainee(first.members, settings, 7, {0, 1}), task, settings, hooks));
+  hooks.report = nullptr;
+  train(*supernet_trainee(second.members, settings, 7, {0, 1}), task, settings, hooks);
+  const auto expected = whole.b.parameters(), found = second.b.parameters();
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    REQUIRE(at::equal(found[i].second, expected[i].second));
+  std::filesystem::remove(path);
+}
 
 inline double difference(const at::Tensor& a, const at::Tensor& b) {
   return ((a - b).norm() / b.norm().clamp_min(0.01)).item<double>();
