@@ -118,6 +118,7 @@ class Binder {
     const Node& from = node(index);
     GraphNode to;
     to.name = from.name;
+    to.scope = from.scope;
     to.type = from.type;
     to.shape = dims_of(from.shape, genotype_);
     if (is_dead(index)) {  // read by something that needs real zeros

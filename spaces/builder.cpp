@@ -289,6 +289,7 @@ std::string SpaceBuilder::group_or(const std::string& given, const std::string& 
 Value SpaceBuilder::append(Node node) {
   if (!node_names_.emplace(node.name, static_cast<int>(graph_.nodes.size())).second)
     throw std::logic_error("two nodes are named '" + node.name + "'");
+  if (!scopes_.empty()) node.scope = scopes_.front();
   graph_.nodes.push_back(std::move(node));
   return {static_cast<int>(graph_.nodes.size()) - 1};
 }

@@ -5,7 +5,8 @@
 #
 #   bench/studies/sst2.sh OUT ENGLISH SST2     ENGLISH: a folder with train.txt; SST2: one with train.tsv and dev.tsv (or .gz)
 #
-# MOSAIC: the program. WORD_EPOCHS: passes over the running text (12). DROPOUT: in percent (10). May be interrupted and goes
+# MOSAIC: the program. WORD_EPOCHS: passes over the running text (12). DROPOUT: in percent (10). RATES: learning rates of
+# further training (1e-4 3e-4). May be interrupted and goes
 # on. About six minutes on an H200. The test split is SST-2's dev set, which nothing is chosen by.
 set -eu
 out=$(mkdir -p "$1" && cd "$1" && pwd) english=$(cd "$2" && pwd) sst2=$(cd "$3" && pwd)
@@ -90,7 +91,7 @@ finish() { # JOB: networks of its front, as they are and trained further
   for pick in accuracy latency_ms; do
     [ -e $1-$pick/config.json ] || "$mosaic" extract --db $1.db --best $pick --out $1-$pick >>$1.log 2>&1
     "$mosaic" eval $1-$pick --split test --json >$1-$pick-inherited.json 2>>$1.log
-    for rate in 1e-4 3e-4; do
+    for rate in ${RATES:-1e-4 3e-4}; do
       [ -e $1-$pick-$rate/config.json ] || "$mosaic" finetune $1-$pick --epochs 3 --batch-size 64 --learning-rate $rate --out $1-$pick-$rate >>$1.log 2>&1
       for split in validation test; do
         "$mosaic" eval $1-$pick-$rate --split $split --json >$1-$pick-$rate-$split.json 2>>$1.log

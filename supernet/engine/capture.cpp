@@ -24,13 +24,37 @@ class Recording::Graph {
   at::cuda::CUDAGraph graph;
 };
 
-Recording::Recording(const std::function<void()>& pass, Pool pool, at::Generator random)
+class OwnStream::Guard {
+ public:
+  Guard() : guard_(stream()) {}
+
+ private:
+  static c10::cuda::CUDAStream stream() {
+    static const auto kept = c10::cuda::getStreamFromPool(/*isHighPriority=*/false);
+    return kept;
+  }
+  c10::cuda::CUDAStreamGuard guard_;
+};
+
+OwnStream::OwnStream(const std::string& device) {
+  if (!can_record(device)) return;
+  if (c10::cuda::getCurrentCUDAStream() != c10::cuda::getDefaultCUDAStream()) return;
+  c10::cuda::device_synchronize();
+  guard_ = std::make_unique<Guard>();
+}
+
+OwnStream::~OwnStream() {
+  if (guard_ && cudaDeviceSynchronize() != cudaSuccess) (void)cudaGetLastError();
+}
+
+Recording::Recording(const std::function<void()>& pass, Pool pool, at::Generator random,
+                     bool warm_up)
     : graph_(std::make_unique<Graph>()) {
-  const auto stream = at::cuda::getStreamFromPool(/*isHighPriority=*/false);
-  const c10::cuda::CUDAStreamGuard guard(stream);
-  c10::cuda::device_synchronize();
-  pass();
-  c10::cuda::device_synchronize();
+  const OwnStream own("cuda");
+  if (warm_up) {
+    pass();
+    c10::cuda::device_synchronize();
+  }
   graph_->graph.register_generator_state(random);
   graph_->graph.capture_begin(pool);
   try {
@@ -40,7 +64,6 @@ Recording::Recording(const std::function<void()>& pass, Pool pool, at::Generator
     throw;
   }
   graph_->graph.capture_end();
-  c10::cuda::device_synchronize();
 }
 
 void Recording::replay() { graph_->graph.replay(); }
@@ -58,11 +81,17 @@ at::Generator make_random(const std::string& device) {
 
 bool can_record(const std::string&) { return false; }
 
+class OwnStream::Guard {};
+
+OwnStream::OwnStream(const std::string&) {}
+
+OwnStream::~OwnStream() = default;
+
 class Recording::Graph {};
 
 Recording::Pool Recording::make_pool() { return {}; }
 
-Recording::Recording(const std::function<void()>&, Pool, at::Generator) {
+Recording::Recording(const std::function<void()>&, Pool, at::Generator, bool) {
   throw std::logic_error("nothing can be recorded without CUDA: ask can_record()");
 }
 

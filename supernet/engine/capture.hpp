@@ -14,6 +14,21 @@ namespace mosaic::supernet {
 /// Can passes be recorded on this device?
 bool can_record(const std::string& device);
 
+/// While it lives, what this thread launches goes to a stream that can be recorded, one for all:
+/// the device's usual one cannot. Waits for the device at both ends; within another it does
+/// nothing.
+class OwnStream {
+ public:
+  explicit OwnStream(const std::string& device);
+  ~OwnStream();
+  OwnStream(const OwnStream&) = delete;
+  OwnStream& operator=(const OwnStream&) = delete;
+
+ private:
+  class Guard;
+  std::unique_ptr<Guard> guard_;
+};
+
 /// Kernels of a function as a CUDA graph. Recordings of one pool share their memory: they run one
 /// after the other, and what one wrote is overwritten by the next.
 class Recording {
@@ -21,10 +36,12 @@ class Recording {
   using Pool = std::pair<unsigned long long, unsigned long long>;
   static Pool make_pool();
 
-  /// Runs `pass` twice: once so that kernels are loaded and workspaces made, once to record it. It
-  /// must not wait for the device, and finds what it reads at the same addresses when it is
-  /// replayed. Numbers drawn from `random` are new ones at each replay.
-  Recording(const std::function<void()>& pass, Pool pool, at::Generator random);
+  /// Runs `pass` twice: once so that kernels are loaded and workspaces made, once to record it
+  /// (without `warm_up` that alone: it has run within this OwnStream). It must not wait for the
+  /// device, and finds what it reads at the same addresses when it is replayed. Numbers drawn from
+  /// `random` are new ones at each replay.
+  Recording(const std::function<void()>& pass, Pool pool, at::Generator random,
+            bool warm_up = true);
   ~Recording();
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;

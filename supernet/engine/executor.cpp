@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "engine/channels.hpp"
+#include "engine/steps.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/text.hpp"
 
@@ -42,28 +43,6 @@ void check_input(const spaces::GraphNode& node, const at::Tensor& input, std::in
             ", the network takes " + expected + "]",
         "feed it the data it was made for, or extract a network for this input size");
 }
-
-/// Values of a run.
-class Values {
- public:
-  explicit Values(std::size_t count) : values_(count), rows_(count) {}
-
-  at::Tensor& operator[](int value) { return values_[static_cast<std::size_t>(value)]; }
-  /// One row, as [1, ...]. All are taken apart at once: the backward pass puts them together once.
-  const at::Tensor& row(int value, int row) {
-    auto& rows = rows_[static_cast<std::size_t>(value)];
-    if (rows.empty()) rows = split_networks((*this)[value]);
-    return rows[static_cast<std::size_t>(row)];
-  }
-  void free(int value) {
-    (*this)[value] = at::Tensor();
-    rows_[static_cast<std::size_t>(value)].clear();
-  }
-
- private:
-  std::vector<at::Tensor> values_;
-  std::vector<std::vector<at::Tensor>> rows_;
-};
 
 }  // namespace
 
@@ -121,31 +100,31 @@ std::vector<at::Tensor> Inputs::of(std::span<const spaces::GraphNode> nodes) con
   return result;
 }
 
-Outputs run(const Program& program, const Inputs& given, std::span<const at::Tensor> weights,
-            const Mode& mode, const NamedTensors& states) {
-  const auto inputs = given.of(program.inputs());
-  if (weights.size() != program.weights().size())
-    throw std::logic_error("a program is run with the weights that it lists");
-  Values values(program.values());
+const at::Tensor& Values::row(int value, int row) {
+  auto& rows = rows_[static_cast<std::size_t>(value)];
+  if (rows.empty()) rows = split_networks((*this)[value]);
+  return rows[static_cast<std::size_t>(row)];
+}
+
+void Values::free(int value) {
+  (*this)[value] = at::Tensor();
+  rows_[static_cast<std::size_t>(value)].clear();
+}
+
+spaces::Symbols lengths_of(const Program& program, const std::vector<at::Tensor>& inputs) {
   spaces::Symbols symbols;
-  int next = 0;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
     check_input(program.inputs()[i], inputs[i], program.networks(), symbols);
-    values[next++] = inputs[i];
-  }
-  for (const auto& state : program.states()) {
-    const auto kept = std::find_if(states.begin(), states.end(),
-                                   [&](const auto& known) { return known.first == state.name; });
-    if (kept != states.end()) {
-      values[next++] = kept->second;
-      continue;
-    }
-    std::vector<std::int64_t> shape{program.networks(), inputs[0].size(1)};
-    for (const auto& dim : state.shape) shape.push_back(dim.value(symbols));
-    values[next++] = at::zeros(shape, inputs[0].options().dtype(at::kFloat));
-  }
+  return symbols;
+}
+
+void run_steps(const Program& program, std::size_t begin, std::size_t end, Values& values,
+               std::span<const at::Tensor> weights, const Mode& mode, const at::Tensor& entry_input,
+               const spaces::Symbols& symbols) {
+  int next = program.value_of(begin);
   std::vector<at::Tensor> arguments, own;
-  for (const auto& step : program.steps()) {
+  for (std::size_t i = begin; i < end; ++i) {
+    const auto& step = program.steps()[i];
     arguments.clear();
     if (step.rows.empty()) {
       for (const int input : step.inputs) arguments.push_back(values[input]);
@@ -153,7 +132,7 @@ Outputs run(const Program& program, const Inputs& given, std::span<const at::Ten
       for (const int weight : step.weights)
         own.push_back(weights[static_cast<std::size_t>(weight)]);
       values[next++] =
-          op_kernels().at(step.node.op)({step.node, arguments, own, mode, inputs[0],
+          op_kernels().at(step.node.op)({step.node, arguments, own, mode, entry_input,
                                          static_cast<std::int64_t>(step.networks.size()), symbols});
     } else {
       for (const auto& [value, row] : step.rows) arguments.push_back(values.row(value, row));
@@ -162,6 +141,9 @@ Outputs run(const Program& program, const Inputs& given, std::span<const at::Ten
     arguments.clear();
     for (const int value : step.frees) values.free(value);
   }
+}
+
+Outputs outputs_of(const Program& program, Values& values) {
   Outputs result;
   for (const int output : program.outputs()) result.values.push_back(values[output]);
   for (const auto& state : program.states())
@@ -173,6 +155,30 @@ Outputs run(const Program& program, const Inputs& given, std::span<const at::Ten
                                  kept.mask < 0 ? at::Tensor() : values[kept.mask], kept.heads,
                                  kept.kv_heads, kept.causal, kept.networks});
   return result;
+}
+
+Outputs run(const Program& program, const Inputs& given, std::span<const at::Tensor> weights,
+            const Mode& mode, const NamedTensors& states) {
+  const auto inputs = given.of(program.inputs());
+  if (weights.size() != program.weights().size())
+    throw std::logic_error("a program is run with the weights that it lists");
+  const spaces::Symbols symbols = lengths_of(program, inputs);
+  Values values(program.values());
+  int next = 0;
+  for (const auto& input : inputs) values[next++] = input;
+  for (const auto& state : program.states()) {
+    const auto kept = std::find_if(states.begin(), states.end(),
+                                   [&](const auto& known) { return known.first == state.name; });
+    if (kept != states.end()) {
+      values[next++] = kept->second;
+      continue;
+    }
+    std::vector<std::int64_t> shape{program.networks(), inputs[0].size(1)};
+    for (const auto& dim : state.shape) shape.push_back(dim.value(symbols));
+    values[next++] = at::zeros(shape, inputs[0].options().dtype(at::kFloat));
+  }
+  run_steps(program, 0, program.steps().size(), values, weights, mode, inputs[0], symbols);
+  return outputs_of(program, values);
 }
 
 std::vector<at::Tensor> execute(const spaces::Graph& graph, const std::string& entry,

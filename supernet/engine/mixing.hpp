@@ -18,6 +18,13 @@ struct SlotCopies {
   int mix = -1;       ///< which of the mixes; -1: the first copy alone
 };
 
+/// What the weights of a program are made of.
+struct WeightSources {
+  std::vector<SlotCopies>
+      slots;  ///< parallel to Program::weights(); copies are leaves of gradients
+  std::vector<at::Tensor> mixes;  ///< with the graphs that they were computed by
+};
+
 /// The active part of each slot under its mix r: of shape [networks, ...ref.active], what the
 /// architecture computes with. Mixes are [networks, m] or [networks, out, m] (rows of the full
 /// slot; a slice takes the leading ones), and slots may share one. Differentiable in both; the

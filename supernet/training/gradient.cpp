@@ -13,6 +13,8 @@
 #include "engine/channels.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
+#include "mosaic/core/text.hpp"
+#include "training/pieces.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -30,11 +32,12 @@ auto autocast(bool on) {
   });
 }
 
-/// The leaves that a result was computed from.
-std::unordered_set<const void*> leaves_of(const at::Tensor& result) {
+/// The leaves that results were computed from.
+std::unordered_set<const void*> leaves_of(const std::vector<at::Tensor>& results) {
   std::unordered_set<const void*> leaves;
   std::unordered_set<const torch::autograd::Node*> seen;
-  std::vector<const torch::autograd::Node*> open{result.grad_fn().get()};
+  std::vector<const torch::autograd::Node*> open;
+  for (const auto& result : results) open.push_back(result.grad_fn().get());
   while (!open.empty()) {
     const auto* node = open.back();
     open.pop_back();
@@ -47,30 +50,6 @@ std::unordered_set<const void*> leaves_of(const at::Tensor& result) {
   return leaves;
 }
 
-/// Gradients of the loss, parallel to the parameters; undefined where it does not depend on one.
-/// Autograd is asked for those alone that it depends on: a mixture has thousands of others, and
-/// looking them all up takes longer than the pass.
-std::vector<at::Tensor> gradients_of(const at::Tensor& loss,
-                                     const std::vector<Parameter>& parameters) {
-  const auto leaves = leaves_of(loss);
-  std::vector<at::Tensor> used, result(parameters.size());
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const at::Tensor& leaf = parameters[i].leaf;
-    const at::Tensor& asked = leaf.defined() ? leaf : parameters[i].value;
-    if (!leaves.contains(asked.unsafeGetTensorImpl())) continue;
-    used.push_back(asked);
-    places.push_back(i);
-  }
-  if (used.empty()) return result;
-  const auto found = torch::autograd::grad({loss}, used, {}, std::nullopt, false, true);
-  // The optimiser's fused kernels walk weights and gradients in one order.
-  for (std::size_t i = 0; i < found.size(); ++i)
-    if (found[i].defined())
-      result[places[i]] = found[i].contiguous().view(parameters[places[i]].value.sizes());
-  return result;
-}
-
 /// What others learn relations from: its tensors changed, and no mask, of which they have their
 /// own.
 template <class Change>
@@ -81,6 +60,30 @@ Outputs::Attention to_teach(Outputs::Attention attention, const Change& change) 
 }
 
 }  // namespace
+
+// Autograd is asked for those parameters alone that the roots depend on: a mixture has thousands of
+// others, and looking them all up takes longer than the pass.
+std::vector<at::Tensor> gradients_of(const std::vector<at::Tensor>& roots,
+                                     const std::vector<at::Tensor>& given,
+                                     const std::vector<Parameter>& parameters) {
+  const auto leaves = leaves_of(roots);
+  std::vector<at::Tensor> used, result(parameters.size());
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const at::Tensor& leaf = parameters[i].leaf;
+    const at::Tensor& asked = leaf.defined() ? leaf : parameters[i].value;
+    if (!leaves.contains(asked.unsafeGetTensorImpl())) continue;
+    used.push_back(asked);
+    places.push_back(i);
+  }
+  if (used.empty()) return result;
+  const auto found = torch::autograd::grad(roots, used, given, std::nullopt, false, true);
+  // The optimiser's fused kernels walk weights and gradients in one order.
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (found[i].defined())
+      result[places[i]] = found[i].contiguous().view(parameters[places[i]].value.sizes());
+  return result;
+}
 
 void PassResult::add(const PassResult& other, bool more) {
   if (!loss.defined()) {
@@ -177,15 +180,16 @@ void Gradients::seed(std::int64_t step) {
 }
 
 void Gradients::forget() {
-  const bool any = !recorded_.empty();
+  const bool any = !recorded_.empty() || pieces_;
   recorded_.clear();
+  pieces_.reset();
   taught_.clear();
   seen_.clear();
   if (any) release_unused_memory(trainee_.device());
 }
 
 bool Gradients::stop_recording() {
-  const bool any = !recorded_.empty();
+  const bool any = !recorded_.empty() || pieces_;
   forget();
   settings_.replay = false;
   return any;
@@ -195,7 +199,7 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
                           const Taught& taught) {
   constexpr std::size_t kMostRecorded = 128;
   if (!settings_.replay || !can_record(trainee_.device()))
-    return compute(genotype, batch, share, taught);
+    return compute(genotype, batch, share, taught, settings_.blocks);
   std::string key = trainee_.key(genotype) + " x " + std::to_string(share);
   if (taught.any()) key += " taught";
   for (const auto* tensors : {&batch.inputs, &batch.targets})
@@ -204,7 +208,7 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
   if (const auto found = recorded_.find(key); found != recorded_.end())
     return found->second->replay(batch, taught);
   if (recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
-    return compute(genotype, batch, share, taught);
+    return compute(genotype, batch, share, taught, /*by_blocks=*/true);
   if (recorded_.empty()) pool_ = Recording::make_pool();
   // By all recordings: a copy for each of logits of tokens would fill the memory.
   Taught shared = taught;
@@ -218,7 +222,8 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
   auto& made = recorded_[key];
   made = std::make_unique<RecordedPass>(trainee_.hold(genotype), batch, shared, pool_, random_,
                                         [&](const tasks::Batch& fixed, const Taught& fixed_taught) {
-                                          return compute(genotype, fixed, share, fixed_taught);
+                                          return compute(genotype, fixed, share, fixed_taught,
+                                                         /*by_blocks=*/false);
                                         });
   return made->replay(batch, taught);
 }
@@ -300,46 +305,65 @@ at::Tensor Gradients::distilled(const at::Tensor& each, const at::Tensor& output
 }
 
 PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Batch& batch,
-                              double share, const Taught& taught) {
-  PassResult result;
-  const bool teaches = settings_.relations > 0 && !taught.any() && !trainee_.teacher();
-  at::Tensor loss;
-  {
-    const auto in_bfloat16 = autocast(settings_.bfloat16);
-    const auto outputs =
-        trainee_.forward(genotype, batch.inputs,
-                         {.norm = NormMode::batch,
-                          .stats = nullptr,
-                          .training = true,
-                          .attention = teaches || taught.attention.queries.defined(),
-                          .random = &random_});
-    const at::Tensor values = outputs.values[0].to(at::kFloat);
-    const at::Tensor all = values.flatten(0, 1);
-    const auto targets = flattened(batch.targets);
-    // The mean over a network's examples, summed over networks: each has the gradient of its own
-    // loss.
-    at::Tensor each = task_.losses(all, targets, settings_.label_smoothing);
-    if (taught.any()) each = distilled(each, all, targets, outputs.attentions, taught);
-    loss = each.sum() * (share / static_cast<double>(values.size(1)));
-    for (const auto& own : outputs.losses)
-      loss = loss + own.value.to(at::kFloat).flatten(1).mean(1).sum() * (share * own.weight);
-    result.outputs = all.detach();
-    if (teaches)
-      result.attention = to_teach(outputs.attentions.at(0),
-                                  [](const at::Tensor& tensor) { return tensor.detach(); });
-    if (norms_) {
-      const at::NoGradGuard guard;
-      result.norms = task_.output_gradient_norms(result.outputs, targets);
-      if (!result.norms.defined())
-        throw core::UsageError("this sampler weighs examples by their gradients, and task '" +
-                                   task_.name() + "' does not give them",
-                               "use another sampler, such as uniform");
-      result.norms = result.norms.view({values.size(0), values.size(1)});
+                              double share, const Taught& taught, bool by_blocks) {
+  const auto in_bfloat16 = autocast(settings_.bfloat16);
+  const Mode mode{.norm = NormMode::batch,
+                  .stats = nullptr,
+                  .training = true,
+                  .attention = teaches(taught) || taught.attention.queries.defined(),
+                  .random = &random_};
+  if (by_blocks) {
+    const auto program = trainee_.program(genotype, mode);
+    if (const auto sources = trainee_.sources(genotype, *program)) {
+      if (!pieces_)
+        pieces_ = std::make_unique<Pieces>(trainee_, random_,
+                                           settings_.replay && can_record(trainee_.device()));
+      return pieces_->run(
+          *program, *sources, batch, taught, mode,
+          [&](const Outputs& outputs, const NamedTensors& targets, const Taught& fixed) {
+            return judge(outputs, targets, share, fixed);
+          },
+          core::format_double(share));
     }
   }
-  result.gradients = gradients_of(loss, trainee_.parameters());
-  result.loss = loss.detach();
-  return result;
+  Judged judged =
+      judge(trainee_.forward(genotype, batch.inputs, mode), batch.targets, share, taught);
+  judged.result.gradients = gradients_of({judged.loss}, {}, trainee_.parameters());
+  judged.result.loss = judged.loss.detach();
+  return std::move(judged.result);
+}
+
+bool Gradients::teaches(const Taught& taught) const {
+  return settings_.relations > 0 && !taught.any() && !trainee_.teacher();
+}
+
+Judged Gradients::judge(const Outputs& outputs, const NamedTensors& targets_of_each, double share,
+                        const Taught& taught) const {
+  Judged judged;
+  const at::Tensor values = outputs.values[0].to(at::kFloat);
+  const at::Tensor all = values.flatten(0, 1);
+  const auto targets = flattened(targets_of_each);
+  // The mean over a network's examples, summed over networks: each has the gradient of its own
+  // loss.
+  at::Tensor each = task_.losses(all, targets, settings_.label_smoothing);
+  if (taught.any()) each = distilled(each, all, targets, outputs.attentions, taught);
+  judged.loss = each.sum() * (share / static_cast<double>(values.size(1)));
+  for (const auto& own : outputs.losses)
+    judged.loss =
+        judged.loss + own.value.to(at::kFloat).flatten(1).mean(1).sum() * (share * own.weight);
+  judged.result.outputs = all.detach();
+  if (teaches(taught))
+    judged.result.attention = to_teach(outputs.attentions.at(0),
+                                       [](const at::Tensor& tensor) { return tensor.detach(); });
+  if (!norms_) return judged;
+  const at::NoGradGuard guard;
+  judged.result.norms = task_.output_gradient_norms(judged.result.outputs, targets);
+  if (!judged.result.norms.defined())
+    throw core::UsageError("this sampler weighs examples by their gradients, and task '" +
+                               task_.name() + "' does not give them",
+                           "use another sampler, such as uniform");
+  judged.result.norms = judged.result.norms.view({values.size(0), values.size(1)});
+  return judged;
 }
 
 namespace {

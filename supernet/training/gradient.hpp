@@ -46,20 +46,32 @@ struct GradientSettings {
   double label_smoothing = 0;
   bool bfloat16 = false;  ///< forward passes in bfloat16 (GPU); weights and gradients are float32
   bool replay = true;
+  /// Pass block by block (pieces.hpp) where nothing is recorded as well: what a GPU computes, and
+  /// tests on the CPU.
+  bool blocks = false;
   double distill = 0;  ///< TrainSettings::distill, of passes that are given a teacher's outputs
   double temperature = 1;
   double relations = 0;  ///< TrainSettings::distill_relations, likewise
   RelationSettings relation = {};
 };
 
+/// Gradients of roots (undefined `given`: of scalars), parallel to the parameters; undefined where
+/// none depends on one.
+std::vector<at::Tensor> gradients_of(const std::vector<at::Tensor>& roots,
+                                     const std::vector<at::Tensor>& given,
+                                     const std::vector<Parameter>& parameters);
+
 /// Do forward passes run in bfloat16 on this device?
 bool uses_bfloat16(const TrainSettings& settings, const std::string& device);
 GradientSettings gradient_settings(const TrainSettings& settings, const std::string& device);
 
 class RecordedPass;
+class Pieces;
+struct Judged;
 
-/// Runs passes; on a GPU a pass whose key comes the second time is recorded and replayed from then
-/// on, which spares the launch of its kernels one by one.
+/// Runs passes. On a GPU a pass whose key comes the second time is recorded and replayed from then
+/// on, which spares the launch of its kernels one by one; passes of architectures that do not come
+/// again are recorded block by block.
 class Gradients {
  public:
   Gradients(Trainee& trainee, const tasks::Task& task, const GradientSettings& settings);
@@ -85,8 +97,14 @@ class Gradients {
   bool stop_recording();
 
  private:
+  /// All at once, or block by block where the trainee and the settings let it.
   PassResult compute(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
-                     const Taught& taught);
+                     const Taught& taught, bool by_blocks);
+  /// Do others learn the relations of a pass that this was taught?
+  bool teaches(const Taught& taught) const;
+  /// The loss of what a program gives.
+  Judged judge(const Outputs& outputs, const NamedTensors& targets, double share,
+               const Taught& taught) const;
   /// What the trainee's teacher says, as run() takes it.
   Taught teach(const Subnet& teacher, const tasks::Batch& batch) const;
   /// What the pass of the largest network says.
@@ -106,6 +124,7 @@ class Gradients {
   /// What recorded passes read of their teachers, by place and shape.
   std::map<std::pair<std::size_t, std::vector<std::int64_t>>, at::Tensor> taught_;
   Recording::Pool pool_{};
+  std::unique_ptr<Pieces> pieces_;
 };
 
 /// Targets [networks, batch, ...] as [networks * batch, ...], parallel to PassResult::outputs.

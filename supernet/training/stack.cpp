@@ -49,6 +49,11 @@ std::string Parameter::label(std::size_t of_networks) const {
   return name + "@" + core::join(numbers, ",");
 }
 
+Outputs Trainee::forward(const spaces::Genotype& genotype, const Inputs& inputs, const Mode& mode) {
+  const auto program = this->program(genotype, mode);
+  return run(*program, inputs, weights(genotype, *program, mode.training), mode);
+}
+
 std::vector<Heritage> Trainee::restructure(const std::string&) {
   throw std::logic_error("what is trained has one structure only");
 }

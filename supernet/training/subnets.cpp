@@ -51,22 +51,25 @@ class Subnets : public Trainee {
     }
   }
 
-  Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
-                  const Mode& mode) override {
-    const auto program = programs_.at(genotype, mode, [&](const auto& compile) {
+  std::shared_ptr<const Program> program(const spaces::Genotype& genotype,
+                                         const Mode& mode) override {
+    return programs_.at(genotype, mode, [&](const auto& compile) {
       std::vector<const spaces::Graph*> graphs;
       for (const auto* subnet : subnets_) graphs.push_back(&subnet->graph());
       return compile(graphs);
     });
+  }
+
+  std::vector<at::Tensor> weights(const spaces::Genotype&, const Program& program, bool) override {
     std::map<std::size_t, Rows> rows;
-    std::vector<at::Tensor> weights;
-    for (const auto& weight : program->weights()) {
+    std::vector<at::Tensor> result;
+    for (const auto& weight : program.weights()) {
       const std::size_t place = of_slot_.at({weight.ref.slot, weight.ref.full});
-      weights.push_back(
+      result.push_back(
           active_part(rows.try_emplace(place, parameters_[place]).first->second(weight.networks), 1,
                       weight.ref));
     }
-    return run(*program, inputs, weights, mode);
+    return result;
   }
 
  private:

@@ -35,13 +35,26 @@ class Supernets : public Trainee {
 
   bool largest_first() const override { return sampler_->largest_first(); }
 
-  Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
-                  const Mode& mode) override {
-    const auto program = programs_.at(genotype, mode, [&](const auto& compile) {
+  std::shared_ptr<const Program> program(const spaces::Genotype& genotype,
+                                         const Mode& mode) override {
+    return programs_.at(genotype, mode, [&](const auto& compile) {
       const spaces::Graph graph = space().bind(genotype);
       return compile(std::vector<const spaces::Graph*>(members_.size(), &graph));
     });
-    return run(*program, inputs, weights(genotype, *program, mode.training), mode);
+  }
+
+  std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
+                                  bool training) override {
+    const WeightSources sources = made_of(genotype, program, training);
+    std::vector<const spaces::WeightRef*> refs;
+    for (const auto& weight : program.weights()) refs.push_back(&weight.ref);
+    return mixed_weights(sources.slots, refs, sources.mixes);
+  }
+
+  std::shared_ptr<const WeightSources> sources(const spaces::Genotype& genotype,
+                                               const Program& program) override {
+    if (!same_parts_) return {};
+    return std::make_shared<WeightSources>(made_of(genotype, program, /*training=*/true));
   }
 
   std::string key(const spaces::Genotype& genotype) const override {
@@ -129,18 +142,16 @@ class Supernets : public Trainee {
     return supernet.sharing().joint_coefficients(parameters, supernet.encoding(any)).has_value();
   }
 
-  /// What all members compute this architecture with, parallel to program.weights().
-  std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
-                                  bool training) const {
-    const Mixes mixes = this->mixes(genotype, program, training);
-    std::vector<SlotCopies> slots;
-    std::vector<const spaces::WeightRef*> refs;
+  /// What all members compute this architecture with.
+  WeightSources made_of(const spaces::Genotype& genotype, const Program& program,
+                        bool training) const {
+    Mixes mixes = this->mixes(genotype, program, training);
+    WeightSources result{{}, std::move(mixes.mixes)};
     for (const auto& weight : program.weights()) {
       const std::size_t slot = bank().place(weight.ref.slot);
-      slots.push_back({copies(slot, genotype), mixes.of_slot[slot]});
-      refs.push_back(&weight.ref);
+      result.slots.push_back({copies(slot, genotype), mixes.of_slot[slot]});
     }
-    return mixed_weights(slots, refs, mixes.mixes);
+    return result;
   }
 
   /// What mixes the slots of a program, for all members.

@@ -11,6 +11,7 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "engine/capture.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/core/process.hpp"
@@ -133,6 +134,7 @@ class Training {
 
  private:
   void go_on() {
+    const OwnStream own(trainee_.device());
     reset_window();
     if (settings_.autotune) set_autotune(true);
     const auto reset = c10::make_scope_exit([this] {

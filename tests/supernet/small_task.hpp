@@ -43,6 +43,14 @@ class Wrapped : public Trainee {
                   const Mode& mode) override {
     return inner_->forward(genotype, inputs, mode);
   }
+  std::shared_ptr<const Program> program(const spaces::Genotype& genotype,
+                                         const Mode& mode) override {
+    return inner_->program(genotype, mode);
+  }
+  std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
+                                  bool training) override {
+    return inner_->weights(genotype, program, training);
+  }
   std::string key(const spaces::Genotype& genotype) const override { return inner_->key(genotype); }
   std::string structure() const override { return inner_->structure(); }
   std::vector<Heritage> restructure(const std::string& structure) override {

@@ -43,6 +43,9 @@ struct GraphNode {
   std::vector<WeightRef> weights;
   std::vector<Dim> shape;
   DataType type = DataType::float32;
+  /// Node::scope: nodes of one scope are run as a block. It is no part of the function, and is not
+  /// stored.
+  std::string scope = {};
 
   /// Throws std::logic_error if there is no such attribute: a bug of the op.
   std::int64_t attribute(const std::string& key) const;

@@ -67,7 +67,8 @@ struct Node {
   std::vector<WeightUse> weights;
   Shape shape;  ///< of the output
   DataType type = DataType::float32;
-  Extent condition = 1;  ///< 1 where the node exists
+  Extent condition = 1;    ///< 1 where the node exists
+  std::string scope = {};  ///< the outermost scope of the builder that it was made in; empty: none
 };
 
 /// A state that lives between calls of entry points (a key-value cache): read as a node, written at

@@ -70,6 +70,10 @@ class Program {
   std::size_t values() const { return inputs_.size() + states_.size() + steps_.size(); }
   const std::vector<spaces::GraphNode>& inputs() const { return inputs_; }
   const std::vector<Step>& steps() const { return steps_; }
+  /// The value of a step, by number.
+  int value_of(std::size_t step) const {
+    return static_cast<int>(inputs_.size() + states_.size() + step);
+  }
   const std::vector<Weight>& weights() const { return weights_; }
   const std::vector<int>& outputs() const { return outputs_; }
   const std::vector<State>& states() const { return states_; }

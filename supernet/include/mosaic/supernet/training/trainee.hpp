@@ -33,6 +33,7 @@ struct Parameter {
 };
 
 class Trainee;
+struct WeightSources;  // engine/mixing.hpp
 
 /// A moment of training, before the step of that number.
 struct Moment {
@@ -117,8 +118,18 @@ class Trainee {
   /// Sampler::largest_first() of what is drawn.
   virtual bool largest_first() const { return false; }
   /// Inputs [networks, batch, ...] of the entry point "forward".
-  virtual Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs,
-                          const Mode& mode) = 0;
+  virtual Outputs forward(const spaces::Genotype& genotype, const Inputs& inputs, const Mode& mode);
+  /// What computes that.
+  virtual std::shared_ptr<const Program> program(const spaces::Genotype& genotype,
+                                                 const Mode& mode) = 0;
+  /// What the program computes with, parallel to its weights.
+  virtual std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
+                                          bool training) = 0;
+  /// What these are made of, where that is copies among parameters(); null: it is not. An
+  /// architecture that is another one at every step is trained block by block then.
+  virtual std::shared_ptr<const WeightSources> sources(const spaces::Genotype&, const Program&) {
+    return {};
+  }
   /// Passes of one key run the same kernels on the same tensors: a GPU records them once and
   /// replays them.
   virtual std::string key(const spaces::Genotype&) const { return "all"; }
