@@ -160,27 +160,32 @@ def write_scores(paths, out):
                 writer.writerow([job_name, arch, metric, seed, f"{value:.5f}"])
 
 
-def read(paths):
+def read(paths, truth_path):
     """truth: metric -> arch -> [values]; arms: name -> metric -> seed -> arch -> value."""
     truth, arms = {}, {}
-    for name, arch, metric, value, seed in measurements(paths):
+    for path, (name, arch, metric, value, seed) in ((p, row) for p in paths for row in measurements([p])):
         if metric.startswith("standalone_"):
+            if truth_path and path != truth_path:
+                continue
             truth.setdefault(metric.removeprefix("standalone_"), {}).setdefault(arch, []).append(value)
         else:
             arms.setdefault(name, {}).setdefault(metric, {}).setdefault(int(seed), {})[arch] = value
     return truth, arms
 
 
-def print_table(paths):
+def print_table(paths, truth_path=None):
     """Over the networks whose truth is known and that every supernet of an arm scored."""
-    truth, arms = read(paths)
+    truth, arms = read(paths, truth_path)
     known = [arch for arch, values in truth["bleu"].items() if len(values) == max(map(len, truth["bleu"].values()))]
     mean = {metric: {arch: sum(of[arch]) / len(of[arch]) for arch in known} for metric, of in truth.items()}
     print(f"{len(known)} networks, each alone with {len(truth['bleu'][known[0]])} seeds")
     for metric, digits in (("bleu", 2), ("loss", 3)):
         values = sorted(mean[metric].values())
+        print(f"truth, {metric}: {values[0]:.{digits}f} to {values[-1]:.{digits}f}")
+        if len(truth[metric][known[0]]) < 2:
+            continue
         noise = [abs(a - b) for a, b, *_ in (truth[metric][arch] for arch in known)]
-        print(f"truth, {metric}: {values[0]:.{digits}f} to {values[-1]:.{digits}f}; two seeds of a network differ by "
+        print(f"two seeds of a network differ by "
               f"{sum(noise) / len(noise):.{digits}f} on average; τ between them "
               f"{tau_b([truth[metric][a][0] for a in known], [truth[metric][a][1] for a in known]):.3f}")
     print("\n| arm | inherited BLEU | error, BLEU | τ, BLEU | regret, BLEU | error, cross-entropy | τ, cross-entropy "
@@ -231,6 +236,7 @@ def main():
     jobs.add_argument("--dropout", type=int, default=20)
     table = commands.add_parser("table")
     table.add_argument("databases", nargs="+")
+    table.add_argument("--truth", help="the one of them whose networks alone are the truth; else all")
     scores = commands.add_parser("scores")
     scores.add_argument("databases", nargs="+")
     scores.add_argument("--out", required=True)
@@ -240,7 +246,7 @@ def main():
     elif a.command == "scores":
         write_scores(a.databases, a.out)
     else:
-        print_table(a.databases)
+        print_table(a.databases, a.truth)
 
 
 if __name__ == "__main__":

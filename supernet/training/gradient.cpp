@@ -207,7 +207,7 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
       for (const auto size : tensor.sizes()) key += " " + std::to_string(size);
   if (const auto found = recorded_.find(key); found != recorded_.end())
     return found->second->replay(batch, taught);
-  if (recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
+  if (!settings_.whole || recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
     return compute(genotype, batch, share, taught, /*by_blocks=*/true);
   if (recorded_.empty()) pool_ = Recording::make_pool();
   // By all recordings: a copy for each of logits of tokens would fill the memory.

@@ -46,6 +46,7 @@ struct GradientSettings {
   double label_smoothing = 0;
   bool bfloat16 = false;  ///< forward passes in bfloat16 (GPU); weights and gradients are float32
   bool replay = true;
+  bool whole = true;  ///< record passes that come again as a whole
   /// Pass block by block (pieces.hpp) where nothing is recorded as well: what a GPU computes, and
   /// tests on the CPU.
   bool blocks = false;

@@ -1,0 +1,218 @@
+// Times training steps of a mixture-of-supernets whose architecture is another one at every step, HAT's
+// WMT space by default; beside peers in Python: bench/peers/.
+//   bench_engine [--sharing layer-wise] [--routed ffn] [--batch 64] [--length 64] [--steps 60] [--whole]
+// Architectures attend to the last encoder layer alone, as the published space's peers do. All have run
+// three times before they are timed: launched, recorded, replayed. --launch: nothing is recorded.
+#include <ATen/ATen.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+
+#include "engine/capture.hpp"
+#include "engine/profile.hpp"
+#include "mosaic/core/error.hpp"
+#include "mosaic/supernet/networks/supernet.hpp"
+#include "training/gradient.hpp"
+#include "training/optimizer.hpp"
+#include "training/pieces.hpp"
+
+#ifdef MOSAIC_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
+#endif
+
+using namespace mosaic;
+using namespace mosaic::supernet;
+
+namespace {
+
+struct Options {
+  std::string space = "hat-translation", size = "wmt", sharing = "layer-wise", routed = "ffn";
+  std::string device = "cuda";
+  std::int64_t vocabulary = 32'768, batch = 64, length = 64, copies = 2;
+  int steps = 60, repeats = 3;
+  bool launch = false, profile = false;
+};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void wait(const std::string& device) {
+#ifdef MOSAIC_CUDA
+  if (device != "cpu") c10::cuda::device_synchronize();
+#else
+  (void)device;
+#endif
+}
+
+double gibibytes_in_use() {
+#ifdef MOSAIC_CUDA
+  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(0);
+  return static_cast<double>(stats.reserved_bytes[0].current) / (1 << 30);
+#else
+  return 0;
+#endif
+}
+
+/// Sentences of random tokens, none padded; the targets are the sentences written.
+class RandomTranslation : public tasks::Task {
+ public:
+  RandomTranslation(const spaces::Space& space, const Options& o) : shape_(space.task()) {
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
+    const auto tokens = [&] {
+      return at::randint(4, o.vocabulary, {o.batch, o.length}, generator, at::kLong)
+          .to(at::Device(o.device));
+    };
+    for (const auto& input : shape_.inputs) batch_.inputs.emplace_back(input.name, tokens());
+    batch_.targets.emplace_back("token", tokens());
+  }
+  const std::string& name() const override { return name_; }
+  const std::string& checksum() const override { return name_; }
+  const spaces::TaskShape& shape() const override { return shape_; }
+  std::int64_t size(tasks::Split) const override { return batch_.examples(); }
+  void to(const std::string&) override {}
+  tasks::Batch batch(const tasks::Selection&) const override { return batch_; }
+  at::Tensor losses(const at::Tensor& outputs, const tasks::NamedTensors& targets,
+                    double smoothing) const override {
+    const at::Tensor& wanted = tasks::tensor(targets, "token");
+    return at::cross_entropy_loss(outputs.flatten(0, 1), wanted.flatten(), {}, 0, -100, smoothing)
+        .view(wanted.sizes())
+        .mean(1);
+  }
+  std::vector<tasks::MetricType> metrics() const override { return {}; }
+
+ private:
+  spaces::TaskShape shape_;
+  tasks::Batch batch_;
+  std::string name_ = "random";
+};
+
+class Bench {
+ public:
+  explicit Bench(const Options& o)
+      : o_(o),
+        space_(spaces::Space::make(o.space,
+                                   spaces::translation_task(o.vocabulary, o.length, o.length),
+                                   {{"size", o.size}, {"dropout_percent", "0"}})),
+        net_(space_,
+             {.kind = o.sharing, .copies = o.sharing == "plain" ? 1 : o.copies, .routed = o.routed},
+             1) {
+    settings_.optimizer = "adamw";
+    settings_.learning_rate = 1e-4;
+    settings_.label_smoothing = 0.1;
+    net_.to(o.device);
+    task_ = std::make_unique<RandomTranslation>(space_, o);
+    trainee_ = supernet_trainee(net_, settings_, 1);
+    optimizer_ = std::make_unique<Optimizer>(*trainee_, settings_);
+    core::Stream stream(1, "architectures");
+    for (int i = 0; i < o.steps; ++i) architectures_.push_back(random(stream));
+  }
+
+  void operator()() {
+    const OwnStream own(o_.device);
+    auto how = gradient_settings(settings_, o_.device);
+    how.replay = !o_.launch;
+    how.whole = false;
+    Gradients gradients(*trainee_, *task_, how);
+    const double begin = now();
+    const int before = o_.launch ? 1 : 3;
+    for (int time = 0; time < before; ++time) round(gradients);
+    wait(o_.device);
+    const double warm = now() - begin;
+    std::vector<double> all, host;
+    for (int repeat = 0; repeat < o_.repeats; ++repeat) {
+      wait(o_.device);
+      const double first = now();
+      round(gradients);
+      host.push_back((now() - first) / o_.steps);
+      wait(o_.device);
+      all.push_back((now() - first) / o_.steps);
+    }
+    std::sort(all.begin(), all.end());
+    std::sort(host.begin(), host.end());
+    double parameters = 0;
+    for (const auto& parameter : trainee_->parameters())
+      parameters += static_cast<double>(parameter.value.numel());
+    std::printf("%-12s %4lld x %-3lld %8.2f ms a step (%.2f to %.2f), host %.2f ms, first %d rounds "
+                "%.1f s, %.1f GiB, %.1f M parameters, loss %.3f\n",
+                o_.sharing.c_str(), static_cast<long long>(o_.batch),
+                static_cast<long long>(o_.length), 1e3 * all[all.size() / 2], 1e3 * all.front(),
+                1e3 * all.back(), 1e3 * host[host.size() / 2], before, warm, gibibytes_in_use(),
+                parameters / 1e6, loss_.item<double>());
+    if (o_.profile) print(profiled([&] { round(gradients); }));
+  }
+
+ private:
+  /// A step's mean.
+  void print(const Profile& profile) const {
+    std::printf("  %.2f ms a step, busy %.2f\n", 1e3 * profile.seconds / o_.steps,
+                1e3 * profile.busy / o_.steps);
+    for (const auto& share : profile.classes)
+      std::printf("  %8.3f ms %7.1f launches  %s\n", 1e3 * share.seconds / o_.steps,
+                  static_cast<double>(share.launches) / o_.steps, share.name.c_str());
+    for (std::size_t i = 0; i < std::min<std::size_t>(25, profile.kernels.size()); ++i)
+      std::printf("    %8.3f ms %7.1f  %s\n", 1e3 * profile.kernels[i].seconds / o_.steps,
+                  static_cast<double>(profile.kernels[i].launches) / o_.steps,
+                  profile.kernels[i].name.substr(0, 110).c_str());
+  }
+
+  spaces::Genotype random(core::Stream& stream) const {
+    auto genotype = space_.random(stream);
+    for (std::size_t i = 0; i < genotype.size(); ++i)
+      if (space_.genes()[i].name.ends_with("attended_layers")) genotype[i] = 0;
+    return genotype;
+  }
+
+  void round(Gradients& gradients) {
+    const auto batch = training_batch(*trainee_, *task_, 0, 0, o_.batch);
+    for (int i = 0; i < o_.steps; ++i) {
+      gradients.seed(i);
+      const auto pass = gradients.run(architectures_[static_cast<std::size_t>(i)], batch, 1);
+      pass.give(trainee_->parameters());
+      loss_ = pass.loss;
+      optimizer_->step(settings_.learning_rate);
+      optimizer_->zero_grad();
+    }
+  }
+
+  Options o_;
+  spaces::Space space_;
+  Supernet net_;
+  TrainSettings settings_;
+  std::unique_ptr<tasks::Task> task_;
+  std::unique_ptr<Trainee> trainee_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::vector<spaces::Genotype> architectures_;
+  at::Tensor loss_;
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  Options o;
+  CLI::App app("Times steps of a mixture-of-supernets whose architecture changes at every step.");
+  app.add_option("--space", o.space);
+  app.add_option("--size", o.size);
+  app.add_option("--sharing", o.sharing);
+  app.add_option("--routed", o.routed);
+  app.add_option("--copies", o.copies);
+  app.add_option("--vocabulary", o.vocabulary);
+  app.add_option("--batch", o.batch);
+  app.add_option("--length", o.length);
+  app.add_option("--steps", o.steps);
+  app.add_option("--repeats", o.repeats);
+  app.add_option("--device", o.device);
+  app.add_flag("--launch", o.launch, "record nothing");
+  app.add_flag("--profile", o.profile, "what a step's kernels take");
+  CLI11_PARSE(app, count, arguments);
+  try {
+    Bench bench(o);
+    bench();
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return 1;
+  }
+}
