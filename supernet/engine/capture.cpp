@@ -51,9 +51,11 @@ Recording::Recording(const std::function<void()>& pass, Pool pool, at::Generator
                      bool warm_up)
     : graph_(std::make_unique<Graph>()) {
   const OwnStream own("cuda");
-  if (warm_up) {
+  if (warm_up) {  // which draws what the first replay draws
+    const auto offset = random.get_offset();
     pass();
     c10::cuda::device_synchronize();
+    random.set_offset(offset);
   }
   graph_->graph.register_generator_state(random);
   graph_->graph.capture_begin(pool);
@@ -70,6 +72,12 @@ void Recording::replay() { graph_->graph.replay(); }
 
 void release_unused_memory(const std::string& device) {
   if (device != "cpu") c10::cuda::CUDACachingAllocator::emptyCache();
+}
+
+double reserved_bytes(const std::string& device) {
+  if (device == "cpu") return 0;
+  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(c10::cuda::current_device());
+  return static_cast<double>(stats.reserved_bytes[0].current);
 }
 
 at::Generator make_random(const std::string& device) {
@@ -98,6 +106,8 @@ Recording::Recording(const std::function<void()>&, Pool, at::Generator, bool) {
 void Recording::replay() {}
 
 void release_unused_memory(const std::string&) {}
+
+double reserved_bytes(const std::string&) { return 0; }
 
 at::Generator make_random(const std::string&) { return at::make_generator<at::CPUGeneratorImpl>(); }
 

@@ -56,6 +56,9 @@ class Recording {
 /// use to others.
 void release_unused_memory(const std::string& device);
 
+/// Bytes that this process holds on a GPU, in use or not; 0 elsewhere.
+double reserved_bytes(const std::string& device);
+
 /// A source of random numbers of its own for ops on this device.
 at::Generator make_random(const std::string& device);
 

@@ -196,19 +196,20 @@ bool Gradients::stop_recording() {
 }
 
 PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
-                          const Taught& taught) {
+                          const Taught& taught, bool outputs) {
   constexpr std::size_t kMostRecorded = 128;
   if (!settings_.replay || !can_record(trainee_.device()))
-    return compute(genotype, batch, share, taught, settings_.blocks);
+    return compute(genotype, batch, share, taught, outputs, settings_.blocks);
   std::string key = trainee_.key(genotype) + " x " + std::to_string(share);
   if (taught.any()) key += " taught";
+  if (outputs) key += " said";
   for (const auto* tensors : {&batch.inputs, &batch.targets})
     for (const auto& [name, tensor] : *tensors)
       for (const auto size : tensor.sizes()) key += " " + std::to_string(size);
   if (const auto found = recorded_.find(key); found != recorded_.end())
     return found->second->replay(batch, taught);
   if (!settings_.whole || recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
-    return compute(genotype, batch, share, taught, /*by_blocks=*/true);
+    return compute(genotype, batch, share, taught, outputs, /*by_blocks=*/true);
   if (recorded_.empty()) pool_ = Recording::make_pool();
   // By all recordings: a copy for each of logits of tokens would fill the memory.
   Taught shared = taught;
@@ -222,14 +223,14 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
   auto& made = recorded_[key];
   made = std::make_unique<RecordedPass>(trainee_.hold(genotype), batch, shared, pool_, random_,
                                         [&](const tasks::Batch& fixed, const Taught& fixed_taught) {
-                                          return compute(genotype, fixed, share, fixed_taught,
+                                          return compute(genotype, fixed, share, fixed_taught, outputs,
                                                          /*by_blocks=*/false);
                                         });
   return made->replay(batch, taught);
 }
 
 void Gradients::run_all(const std::vector<spaces::Genotype>& architectures,
-                        const tasks::Batch& batch, double share,
+                        const tasks::Batch& batch, double share, bool outputs,
                         const std::function<void(const spaces::Genotype&)>& before,
                         const std::function<void(const PassResult&)>& after) {
   Taught taught;
@@ -237,8 +238,9 @@ void Gradients::run_all(const std::vector<spaces::Genotype>& architectures,
   if (distills && trainee_.teacher()) taught = teach(*trainee_.teacher(), batch);
   for (const auto& genotype : architectures) {
     before(genotype);
-    const auto pass = run(genotype, batch, share, taught);
-    if (distills && !taught.any()) taught = taught_by(pass);
+    const bool teaches = distills && !taught.any();
+    const auto pass = run(genotype, batch, share, taught, outputs || teaches);
+    if (teaches) taught = taught_by(pass);
     after(pass);
   }
 }
@@ -305,7 +307,8 @@ at::Tensor Gradients::distilled(const at::Tensor& each, const at::Tensor& output
 }
 
 PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Batch& batch,
-                              double share, const Taught& taught, bool by_blocks) {
+                              double share, const Taught& taught, bool outputs,
+                              bool by_blocks) {
   const auto in_bfloat16 = autocast(settings_.bfloat16);
   const Mode mode{.norm = NormMode::batch,
                   .stats = nullptr,
@@ -320,14 +323,14 @@ PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Bat
                                            settings_.replay && can_record(trainee_.device()));
       return pieces_->run(
           *program, *sources, batch, taught, mode,
-          [&](const Outputs& outputs, const NamedTensors& targets, const Taught& fixed) {
-            return judge(outputs, targets, share, fixed);
+          [&](const Outputs& given, const NamedTensors& targets, const Taught& fixed) {
+            return judge(given, targets, share, fixed, outputs);
           },
-          core::format_double(share));
+          core::format_double(share) + (outputs ? " said" : ""));
     }
   }
   Judged judged =
-      judge(trainee_.forward(genotype, batch.inputs, mode), batch.targets, share, taught);
+      judge(trainee_.forward(genotype, batch.inputs, mode), batch.targets, share, taught, outputs);
   judged.result.gradients = gradients_of({judged.loss}, {}, trainee_.parameters());
   judged.result.loss = judged.loss.detach();
   return std::move(judged.result);
@@ -337,27 +340,27 @@ bool Gradients::teaches(const Taught& taught) const {
   return settings_.relations > 0 && !taught.any() && !trainee_.teacher();
 }
 
-Judged Gradients::judge(const Outputs& outputs, const NamedTensors& targets_of_each, double share,
-                        const Taught& taught) const {
+Judged Gradients::judge(const Outputs& given, const NamedTensors& targets_of_each, double share,
+                        const Taught& taught, bool outputs) const {
   Judged judged;
-  const at::Tensor values = outputs.values[0].to(at::kFloat);
+  const at::Tensor values = given.values[0].to(at::kFloat);
   const at::Tensor all = values.flatten(0, 1);
   const auto targets = flattened(targets_of_each);
   // The mean over a network's examples, summed over networks: each has the gradient of its own
   // loss.
   at::Tensor each = task_.losses(all, targets, settings_.label_smoothing);
-  if (taught.any()) each = distilled(each, all, targets, outputs.attentions, taught);
+  if (taught.any()) each = distilled(each, all, targets, given.attentions, taught);
   judged.loss = each.sum() * (share / static_cast<double>(values.size(1)));
-  for (const auto& own : outputs.losses)
+  for (const auto& own : given.losses)
     judged.loss =
         judged.loss + own.value.to(at::kFloat).flatten(1).mean(1).sum() * (share * own.weight);
-  judged.result.outputs = all.detach();
+  if (outputs) judged.result.outputs = all.detach();
   if (teaches(taught))
-    judged.result.attention = to_teach(outputs.attentions.at(0),
+    judged.result.attention = to_teach(given.attentions.at(0),
                                        [](const at::Tensor& tensor) { return tensor.detach(); });
   if (!norms_) return judged;
   const at::NoGradGuard guard;
-  judged.result.norms = task_.output_gradient_norms(judged.result.outputs, targets);
+  judged.result.norms = task_.output_gradient_norms(all.detach(), targets);
   if (!judged.result.norms.defined())
     throw core::UsageError("this sampler weighs examples by their gradients, and task '" +
                                task_.name() + "' does not give them",

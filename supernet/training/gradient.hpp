@@ -31,7 +31,8 @@ struct PassResult {
   at::Tensor loss;  ///< float32 scalar, summed over the trainee's networks
   std::vector<at::Tensor> gradients;
   // Of the last pass:
-  at::Tensor outputs;  ///< float32 [networks * batch, ...]
+  /// float32 [networks * batch, ...]; undefined where nobody asked.
+  at::Tensor outputs;
   at::Tensor norms;    ///< Findings::norms; undefined where nobody asked
   /// What others may learn relations from: of passes that nobody teaches, where such are learned.
   Outputs::Attention attention;
@@ -84,13 +85,14 @@ class Gradients {
   void seed(std::int64_t step);
   /// Gradients of `share` times the loss: the mean over a network's examples, and its auxiliary
   /// losses, summed over networks. `batch`: see training_batch(). What a replayed pass returned is
-  /// overwritten by its next run. `taught`: by a teacher, where there is one.
+  /// overwritten by its next run. `taught`: by a teacher, where there is one. `outputs`: are
+  /// PassResult::outputs asked for?
   PassResult run(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
-                 const Taught& taught = {});
+                 const Taught& taught = {}, bool outputs = true);
   /// The passes of a step, one after the other; each is given what its teacher makes of the batch:
   /// the trainee's, or the pass of the largest network, which comes first.
   void run_all(const std::vector<spaces::Genotype>& architectures, const tasks::Batch& batch,
-               double share, const std::function<void(const spaces::Genotype&)>& before,
+               double share, bool outputs, const std::function<void(const spaces::Genotype&)>& before,
                const std::function<void(const PassResult&)>& after);
   /// Forgets what was recorded, and gives its memory back.
   void forget();
@@ -100,12 +102,12 @@ class Gradients {
  private:
   /// All at once, or block by block where the trainee and the settings let it.
   PassResult compute(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
-                     const Taught& taught, bool by_blocks);
+                     const Taught& taught, bool outputs, bool by_blocks);
   /// Do others learn the relations of a pass that this was taught?
   bool teaches(const Taught& taught) const;
   /// The loss of what a program gives.
-  Judged judge(const Outputs& outputs, const NamedTensors& targets, double share,
-               const Taught& taught) const;
+  Judged judge(const Outputs& given, const NamedTensors& targets, double share,
+               const Taught& taught, bool outputs) const;
   /// What the trainee's teacher says, as run() takes it.
   Taught teach(const Subnet& teacher, const tasks::Batch& batch) const;
   /// What the pass of the largest network says.

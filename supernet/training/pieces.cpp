@@ -324,11 +324,13 @@ class Pieces::Pass {
     return result;
   }
 
-  /// Records both passes of a block. What the forward pass leaves to the backward pass lies in the
-  /// memory of the scope, where that of the scope's other blocks lies as well: between the two no
-  /// other block of the scope runs.
+  /// Records both passes of a block. What the forward pass leaves to the backward pass lies where
+  /// that of other architectures' blocks of this place lies as well: a pass runs one of them.
   void record(std::size_t i, Piece& piece) {
-    const auto [pool, fresh] = all_.pools_.try_emplace(blocks_[i].scope);
+    const auto before = std::count_if(
+        blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(i),
+        [&](const Block& block) { return block.scope == blocks_[i].scope; });
+    const auto [pool, fresh] = all_.pools_.try_emplace({blocks_[i].scope, before});
     if (fresh) pool->second = Recording::make_pool();
     for (const int number : blocks_[i].weights) (void)gradient(parameter(number));
     Live live;

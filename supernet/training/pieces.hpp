@@ -58,7 +58,9 @@ class Pieces {
   bool record_;
   std::map<std::string, std::unique_ptr<Buffer>> buffers_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Piece>> pieces_;
-  std::map<std::string, Recording::Pool> pools_;  ///< by scope: blocks of one never overlap
+  /// By scope and how many blocks of that scope are before it (of no scope there are several): two
+  /// blocks of one pass have never the same.
+  std::map<std::pair<std::string, std::ptrdiff_t>, Recording::Pool> pools_;
   std::unordered_map<const void*, std::size_t> parameters_;  ///< places by tensor
   std::vector<at::Tensor> gradients_;                        ///< parallel; undefined: none yet
   std::uint64_t passes_ = 0;

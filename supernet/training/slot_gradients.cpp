@@ -20,7 +20,7 @@ std::vector<at::Tensor> SlotGradients::operator()(const spaces::Genotype& genoty
   at::NoGradGuard guard;
   const PassResult pass = [&] {
     const at::AutoGradMode with_gradient(true);
-    return gradients_->run(genotype, batch, 1);
+    return gradients_->run(genotype, batch, 1, {}, false);
   }();
   const auto count = static_cast<std::int64_t>(members_.size());
   std::vector<at::Tensor> result(members_[0]->space().graph().slots.size());

@@ -279,13 +279,14 @@ class Training {
       const double share = static_cast<double>(piece.inputs.at(0).second.size(1)) /
                            batch_examples_ / static_cast<double>(architectures.size());
       const auto targets = flattened(piece.targets);
+      const bool measured = step_ % metrics_every_ == 0 && !window_metrics_.empty();
       gradients_->run_all(
-          architectures, piece, share,
+          architectures, piece, share, measured,
           [&](const spaces::Genotype& genotype) {
             for (const auto& observer : trainee_.observers()) observer->before_pass(now, genotype);
           },
           [&](const PassResult& pass) {
-            if (step_ % metrics_every_ == 0)
+            if (measured)
               for (const auto& metric : window_metrics_) metric->add(pass.outputs, targets);
             sum.add(pass, pieces.size() * architectures.size() > 1);
           });
@@ -431,7 +432,7 @@ double mean_step_seconds(Trainee& trainee, const tasks::Task& task, const TrainS
     const core::Stopwatch watch;
     const Moment now{run / 2, kSteps, kSteps, batch_size, task, settings};
     gradients.run_all(
-        trainee.draw(now.step), batch, 1,
+        trainee.draw(now.step), batch, 1, false,
         [&](const spaces::Genotype& genotype) {
           for (const auto& observer : trainee.observers()) observer->before_pass(now, genotype);
         },

@@ -78,7 +78,10 @@ void check_extraction(const spaces::Space& space, const std::string& sharing,
     subnet.save(folder);
     Subnet copy = Subnet::load(folder);
     copy.to(device);
-    REQUIRE(at::equal(copy.forward(x), subnet.forward(x)));
+    if (device == "cpu")
+      REQUIRE(at::equal(copy.forward(x), subnet.forward(x)));
+    else  // its weights lie elsewhere, and other kernels may be chosen
+      REQUIRE(relative_difference(subnet.forward(x), copy.forward(x)) < 1e-6);
     std::filesystem::remove_all(folder);
     if (space.task().written.empty()) continue;
     StepwiseNetwork steps(copy.graph(), space.task().written,

@@ -40,6 +40,7 @@ double difference(const std::vector<at::Tensor>& a, const std::vector<at::Tensor
 /// The largest differences of losses and gradients over some architectures, each `times` in a row.
 void check(const spaces::Space& space, const std::string& sharing, std::size_t members, int times,
            const std::string& device, double loss_tolerance, double tolerance) {
+  CAPTURE(sharing, space.name(), members);
   if (sharing == "balanced" && space.genotypes() > 100'000) return;
   std::vector<std::unique_ptr<Supernet>> nets;
   std::vector<Supernet*> all;
@@ -51,7 +52,7 @@ void check(const spaces::Space& space, const std::string& sharing, std::size_t m
   const test::AnyTask task(space, device);
   const auto trainee = supernet_trainee(all, TrainSettings{}, 7);
   Gradients whole(*trainee, task, {.replay = false});
-  Gradients by_blocks(*trainee, task, {.blocks = true});
+  Gradients by_blocks(*trainee, task, {.whole = false, .blocks = true});
   core::Stream stream(5, "architectures");
   for (int i = 0; i < 5; ++i) {
     const auto genotype = i == 0   ? space.smallest()

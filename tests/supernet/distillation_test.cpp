@@ -98,7 +98,7 @@ TEST_CASE("the networks of a step learn from the largest, and that one from the 
   std::size_t passes = 0;
   Gradients gradients(*trainee, task, gradient_settings(settings, "cpu"));
   gradients.run_all(
-      architectures, batch, 0.5, [](const auto&) {},
+      architectures, batch, 0.5, true, [](const auto&) {},
       [&](const PassResult& pass) {
         for (const auto& parameter : trainee->parameters())
           at::Tensor(parameter.value).mutable_grad().reset();
@@ -148,7 +148,7 @@ TEST_CASE("a given network teaches all of a step, each in its own order of the d
     const auto targets = flattened(batch.targets);
     Gradients gradients(*trainee, task, gradient_settings(settings, "cpu"));
     gradients.run_all(
-        architectures, batch, 1, [](const auto&) {},
+        architectures, batch, 1, true, [](const auto&) {},
         [&](const PassResult& pass) {
           const at::Tensor outputs =
               trainee->forward(architectures[0], batch.inputs, {.training = true})
@@ -240,11 +240,11 @@ TEST_CASE("replayed passes learn from the teacher of their own step", "[gpu]") {
     const auto batch = training_batch(*trainee, *task, 0, step, 64);
     std::vector<PassResult> expected;
     launched.run_all(
-        architectures, batch, 1, [](const auto&) {},
+        architectures, batch, 1, true, [](const auto&) {},
         [&](const PassResult& pass) { expected.push_back(pass); });
     std::size_t i = 0;
     replayed.run_all(
-        architectures, batch, 1, [](const auto&) {},
+        architectures, batch, 1, true, [](const auto&) {},
         [&](const PassResult& pass) {
           const auto& wanted = expected[i++];
           CHECK(difference(pass.loss, wanted.loss) < (bfloat16 ? 1e-2 : 1e-4));

@@ -305,7 +305,7 @@ TEST_CASE("the networks of a step learn the relations of the largest") {
   std::size_t passes = 0;
   Gradients gradients(*trainee, task, gradient_settings(settings, "cpu"));
   gradients.run_all(
-      architectures, batch, 0.5, [](const auto&) {},
+      architectures, batch, 0.5, true, [](const auto&) {},
       [&](const PassResult& pass) {
         for (const auto& parameter : trainee->parameters())
           at::Tensor(parameter.value).mutable_grad().reset();
@@ -369,7 +369,7 @@ TEST_CASE("networks of any depth side by side learn the relations of a larger te
     CHECK(expected > 1e-3);
     Gradients gradients(*trainee, task, gradient_settings(settings, "cpu"));
     gradients.run_all(
-        trainee->draw(0), batch, 1, [](const auto&) {},
+        trainee->draw(0), batch, 1, true, [](const auto&) {},
         [&](const PassResult& pass) {
           CHECK(pass.loss.item<double>() == Approx(expected).epsilon(1e-4));
         });
@@ -515,11 +515,11 @@ TEST_CASE("replayed passes learn the relations of their own step", "[gpu]") {
     const auto batch = training_batch(*trainee, *task, 0, step, 64);
     std::vector<PassResult> expected;
     launched.run_all(
-        architectures, batch, 1, [](const auto&) {},
+        architectures, batch, 1, true, [](const auto&) {},
         [&](const PassResult& pass) { expected.push_back(pass); });
     std::size_t i = 0;
     replayed.run_all(
-        architectures, batch, 1, [](const auto&) {},
+        architectures, batch, 1, true, [](const auto&) {},
         [&](const PassResult& pass) {
           const auto& wanted = expected[i++];
           CHECK(difference(pass.loss, wanted.loss) < (bfloat16 ? 1e-2 : 1e-4));
