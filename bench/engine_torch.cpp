@@ -1,8 +1,9 @@
-// Times training steps of a mixture-of-supernets whose architecture is another one at every step, HAT's
-// WMT space by default; beside peers in Python: bench/peers/.
-//   bench_engine [--sharing layer-wise] [--routed ffn] [--batch 64] [--length 64] [--steps 60] [--whole]
-// Architectures attend to the last encoder layer alone, as the published space's peers do. All have run
-// three times before they are timed: launched, recorded, replayed. --launch: nothing is recorded.
+// Times training steps of supernets whose architecture is another one at every step: HAT's WMT space by
+// default, any other by name; beside peers in Python: bench/engine.sh.
+//   bench_engine_torch [--sharing layer-wise] [--routed ffn] [--batch 64] [--length 64] [--steps 60]
+//   bench_engine_torch --space nasbench201 --option channels=8 --option cells=5 --members 3 --batch 256
+// Translation attends to the last encoder layer alone, as the peers do. All architectures have run three
+// times before they are timed: launched, recorded, replayed. --launch: nothing is recorded.
 #include <ATen/ATen.h>
 
 #include <torch/cuda.h>
@@ -27,12 +28,29 @@ using namespace mosaic::supernet;
 namespace {
 
 struct Options {
-  std::string space = "hat-translation", size = "wmt", sharing = "layer-wise", routed = "ffn";
-  std::string device = "cuda";
+  std::string space = "hat-translation", sharing = "layer-wise", routed = "all", device = "cuda";
+  std::vector<std::string> options;
   std::int64_t vocabulary = 32'768, batch = 64, length = 64, copies = 2;
+  std::size_t members = 1;
   int steps = 60, repeats = 3;
   bool launch = false, profile = false;
+
+  bool translates() const { return space == "hat-translation"; }
 };
+
+spaces::Space space_of(const Options& o) {
+  std::map<std::string, std::string> options;
+  if (o.translates()) options = {{"size", "wmt"}, {"dropout_percent", "0"}};
+  for (const auto& option : o.options) {
+    const auto equals = option.find('=');
+    options[option.substr(0, equals)] = option.substr(equals + 1);
+  }
+  return spaces::Space::make(o.space,
+                             o.translates()
+                                 ? spaces::translation_task(o.vocabulary, o.length, o.length)
+                                 : spaces::image_task({3, 32, 32}, 10),
+                             options);
+}
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -42,17 +60,18 @@ void wait(const std::string& device) {
   if (device != "cpu") torch::cuda::synchronize();
 }
 
-/// Sentences of random tokens, none padded; the targets are the sentences written.
-class RandomTranslation : public tasks::Task {
+/// One batch of noise: sentences of which none is padded, written as their own targets, or images.
+class Noise : public tasks::Task {
  public:
-  RandomTranslation(const spaces::Space& space, const Options& o) : shape_(space.task()) {
+  Noise(const spaces::Space& space, const Options& o) : shape_(space.task()) {
+    const auto graph = space.bind(space.largest());
+    batch_.inputs = random_inputs(graph, "forward", o.batch, 1, o.device,
+                                  {{"source_length", o.length}, {"target_length", o.length}});
     auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
-    const auto tokens = [&] {
-      return at::randint(4, o.vocabulary, {o.batch, o.length}, generator, at::kLong)
-          .to(at::Device(o.device));
-    };
-    for (const auto& input : shape_.inputs) batch_.inputs.emplace_back(input.name, tokens());
-    batch_.targets.emplace_back("token", tokens());
+    batch_.targets.emplace_back(
+        "class", o.translates()
+                     ? batch_.inputs.back().second
+                     : at::randint(10, {o.batch}, generator, at::kLong).to(at::Device(o.device)));
   }
   const std::string& name() const override { return name_; }
   const std::string& checksum() const override { return name_; }
@@ -62,9 +81,9 @@ class RandomTranslation : public tasks::Task {
   tasks::Batch batch(const tasks::Selection&) const override { return batch_; }
   at::Tensor losses(const at::Tensor& outputs, const tasks::NamedTensors& targets,
                     double smoothing) const override {
-    const at::Tensor& wanted = tasks::tensor(targets, "token");
-    return at::cross_entropy_loss(outputs.flatten(0, 1), wanted.flatten(), {}, 0, -100, smoothing)
-        .view(wanted.sizes())
+    const at::Tensor& wanted = tasks::tensor(targets, "class");
+    return at::cross_entropy_loss(outputs.flatten(0, -2), wanted.flatten(), {}, 0, -100, smoothing)
+        .view({wanted.size(0), -1})
         .mean(1);
   }
   std::vector<tasks::MetricType> metrics() const override { return {}; }
@@ -72,26 +91,29 @@ class RandomTranslation : public tasks::Task {
  private:
   spaces::TaskShape shape_;
   tasks::Batch batch_;
-  std::string name_ = "random";
+  std::string name_ = "noise";
 };
 
 class Bench {
  public:
-  explicit Bench(const Options& o)
-      : o_(o),
-        space_(spaces::Space::make(o.space,
-                                   spaces::translation_task(o.vocabulary, o.length, o.length),
-                                   {{"size", o.size}, {"dropout_percent", "0"}})),
-        net_(space_,
-             {.kind = o.sharing, .copies = o.sharing == "plain" ? 1 : o.copies, .routed = o.routed},
-             1) {
-    settings_.optimizer = "adamw";
+  explicit Bench(const Options& o) : o_(o), space_(space_of(o)) {
+    set_threads(0);
+    settings_.optimizer = o.translates() ? "adamw" : "sgd";
     settings_.learning_rate = 1e-4;
     settings_.label_smoothing = 0.1;
-    set_threads(0);
-    net_.to(o.device);
-    task_ = std::make_unique<RandomTranslation>(space_, o);
-    trainee_ = supernet_trainee(net_, settings_, 1);
+    std::vector<Supernet*> members;
+    for (std::size_t i = 0; i < o.members; ++i) {
+      nets_.push_back(std::make_unique<Supernet>(
+          space_,
+          SharingSettings{.kind = o.sharing,
+                          .copies = o.sharing == "plain" ? 1 : o.copies,
+                          .routed = o.routed},
+          i + 1));
+      nets_.back()->to(o.device);
+      members.push_back(nets_.back().get());
+    }
+    task_ = std::make_unique<Noise>(space_, o);
+    trainee_ = supernet_trainee(members, settings_, 1);
     optimizer_ = std::make_unique<Optimizer>(*trainee_, settings_);
     core::Stream stream(1, "architectures");
     for (int i = 0; i < o.steps; ++i) architectures_.push_back(random(stream));
@@ -128,11 +150,13 @@ class Bench {
     double parameters = 0;
     for (const auto& parameter : trainee_->parameters())
       parameters += static_cast<double>(parameter.value.numel());
-    std::printf("%-12s %4lld x %-3lld %8.2f ms a step (%.2f to %.2f), host %.2f ms, first %d rounds "
-                "%.1f s, %.1f GiB, %.1f M parameters, loss %.3f\n",
-                o_.sharing.c_str(), static_cast<long long>(o_.batch),
-                static_cast<long long>(o_.length), 1e3 * all[all.size() / 2], 1e3 * all.front(),
-                1e3 * all.back(), 1e3 * host[host.size() / 2], before, warm, reserved_bytes(o_.device) / (1 << 30),
+    const double median = all[all.size() / 2];
+    std::printf("%s %s, %zu x %lld: %.2f ms a step (%.2f to %.2f), %.0f examples/s, host %.2f ms, "
+                "first %d rounds %.1f s, %.1f GiB, %.1f M parameters, loss %.3f\n",
+                o_.space.c_str(), o_.sharing.c_str(), o_.members, static_cast<long long>(o_.batch),
+                1e3 * median, 1e3 * all.front(), 1e3 * all.back(),
+                static_cast<double>(o_.batch) * static_cast<double>(o_.members) / median,
+                1e3 * host[host.size() / 2], before, warm, reserved_bytes(o_.device) / (1 << 30),
                 parameters / 1e6, loss_.item<double>());
     if (o_.profile) print(profiled([&] { round(gradients); }));
   }
@@ -173,7 +197,7 @@ class Bench {
 
   Options o_;
   spaces::Space space_;
-  Supernet net_;
+  std::vector<std::unique_ptr<Supernet>> nets_;
   TrainSettings settings_;
   std::unique_ptr<tasks::Task> task_;
   std::unique_ptr<Trainee> trainee_;
@@ -188,7 +212,8 @@ int main(int count, char** arguments) {
   Options o;
   CLI::App app("Times steps of a mixture-of-supernets whose architecture changes at every step.");
   app.add_option("--space", o.space);
-  app.add_option("--size", o.size);
+  app.add_option("--option", o.options, "KEY=VALUE of the space");
+  app.add_option("--members", o.members, "supernets side by side");
   app.add_option("--sharing", o.sharing);
   app.add_option("--routed", o.routed);
   app.add_option("--copies", o.copies);

@@ -41,6 +41,7 @@ void append(std::string& text, const std::vector<std::int64_t>& shape) {
 /// Everything that networks must agree on to run a node as one.
 std::string key_of(const spaces::Graph& graph, const spaces::GraphNode& node) {
   std::string key = node.op;
+  key.reserve(256);
   for (const auto& [name, value] : node.attributes) key += ' ' + name + '=' + std::to_string(value);
   for (const auto& [name, value] : node.reals) key += ' ' + name + '=' + core::format_double(value);
   append(key, node.shape);
@@ -109,10 +110,18 @@ class Compiler {
       if (fresh) add(*graphs[network]);
       members_[found->second].networks.push_back(static_cast<int>(network));
     }
-    of_network_.resize(graphs.size());
-    for (std::size_t i = 0; i < members_.size(); ++i)
-      for (const int network : members_[i].networks)
-        of_network_[static_cast<std::size_t>(network)] = i;
+    number_networks();
+  }
+
+  Compiler(spaces::Graph graph, int networks, const std::string& entry, bool training,
+           bool attention)
+      : training_(training), attention_(attention) {
+    program_.entry_ = entry;
+    program_.networks_ = networks;
+    add(std::move(graph));
+    members_[0].networks.resize(static_cast<std::size_t>(networks));
+    std::iota(members_[0].networks.begin(), members_[0].networks.end(), 0);
+    number_networks();
   }
 
   Program operator()() {
@@ -134,8 +143,15 @@ class Compiler {
     return member.graph.entry(program_.entry_);
   }
 
-  void add(const spaces::Graph& original) {
-    Member member{training_ ? fused(original) : original, {}, {}, {}};
+  void number_networks() {
+    of_network_.resize(static_cast<std::size_t>(program_.networks_));
+    for (std::size_t i = 0; i < members_.size(); ++i)
+      for (const int network : members_[i].networks)
+        of_network_[static_cast<std::size_t>(network)] = i;
+  }
+
+  void add(spaces::Graph original) {
+    Member member{training_ ? fused(std::move(original)) : std::move(original), {}, {}, {}};
     const auto& graph = member.graph;
     const auto& point = entry(member);
     member.needed = needed_by(graph, point);
@@ -231,7 +247,15 @@ class Compiler {
   void add_step(std::size_t node, std::string key, const std::vector<std::size_t>& members) {
     auto& first = members_[members[0]];
     Program::Step step;
-    step.node = first.graph.nodes[static_cast<std::size_t>(place(first, node))];
+    auto& bound = first.graph.nodes[static_cast<std::size_t>(place(first, node))];
+    if (members_.size() == 1 && !attention_) {  // nobody asks for more of it than these
+      spaces::GraphNode rest;
+      rest.shape = bound.shape;
+      rest.inputs = bound.inputs;
+      step.node = std::exchange(bound, std::move(rest));
+    } else {
+      step.node = bound;
+    }
     if (!pieces_[node].empty())  // names are unique, and this node runs in several steps
       step.node.name += " " + std::to_string(pieces_[node].size() + 1);
     for (const std::size_t member : members)
@@ -406,6 +430,11 @@ class Compiler {
   std::map<std::tuple<std::string, std::vector<std::int64_t>, std::vector<int>>, int> weight_index_;
   std::map<std::pair<std::vector<std::size_t>, std::vector<int>>, int> gathered_;
 };
+
+Program Program::compile(spaces::Graph graph, int networks, const std::string& entry, bool training,
+                         bool attention) {
+  return Compiler(std::move(graph), networks, entry, training, attention)();
+}
 
 Program Program::compile(std::span<const spaces::Graph* const> graphs, const std::string& entry,
                          bool training, bool attention) {

@@ -317,7 +317,7 @@ PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Bat
                   .random = &random_};
   if (by_blocks) {
     const auto program = trainee_.program(genotype, mode);
-    if (const auto sources = trainee_.sources(genotype, *program)) {
+    if (const auto sources = trainee_.sources(genotype, *program, mode)) {
       if (!pieces_)
         pieces_ = std::make_unique<Pieces>(trainee_, random_,
                                            settings_.replay && can_record(trainee_.device()));

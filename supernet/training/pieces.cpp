@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 
 #include "engine/channels.hpp"
@@ -15,8 +16,8 @@
 namespace mosaic::supernet {
 namespace {
 
-/// Recorded blocks at most; those that were not used for longest go first.
-constexpr std::size_t kMostRecorded = 4096;
+/// Known blocks at most: when there are more, all are forgotten.
+constexpr std::size_t kMostBlocks = 16'384;
 constexpr int kImageAxes = 5;  // networks, batch, channels, height, width
 
 void write(const at::Tensor& target, const at::Tensor& given, bool add) {
@@ -52,7 +53,6 @@ struct Pieces::Piece {
   std::vector<Buffer*> outputs;  ///< parallel to Block::outputs
   PassResult result;             ///< of a last block
   std::unique_ptr<Recording> forward, backward;
-  std::uint64_t used = 0;  ///< number of the last pass
 };
 
 /// Of a block between its forward and its backward pass: what autograd is asked for.
@@ -193,19 +193,21 @@ class Pieces::Pass {
           mix < 0 ? -1 : static_cast<std::int64_t>(mixes_[static_cast<std::size_t>(mix)]->number));
       hasher.add(mix < 0 || last_mix_.at(mix) == i ? 1 : 0);
     }
-    for (const int value : block.outputs) hasher.add(program_.steps()[step_of(value)].node.name);
+    for (const int value : block.outputs) hasher.add(name_of(value));
     if (is_last(i)) hasher.add(judge_key);
     if (is_last(i) || block.needs_lengths)
       for (const auto number : shapes_) hasher.add(static_cast<std::int64_t>(number));
     auto& piece = all_.pieces_[hasher.value64()];
     if (!piece) piece = std::make_unique<Piece>();
-    piece->used = all_.passes_;
     return *piece;
   }
 
   bool is_last(std::size_t i) const { return i + 1 == blocks_.size(); }
-  std::size_t step_of(int value) const {
-    return static_cast<std::size_t>(value - program_.value_of(0));
+  /// Of what a step computes; no two of a program are called alike.
+  std::string name_of(int value) const {
+    const auto step = static_cast<std::size_t>(value - program_.value_of(0));
+    const std::string& name = program_.steps()[step].node.name;
+    return name.empty() ? "rows " + std::to_string(step) : name;
   }
 
   /// Runs a block, and hands its outputs over.
@@ -225,7 +227,7 @@ class Pieces::Pass {
       const at::Tensor& made = values[value];
       const bool differentiable = made.requires_grad();
       Buffer& to =
-          all_.buffer("value " + program_.steps()[step_of(value)].node.name, made, differentiable);
+          all_.buffer("value " + name_of(value), made, differentiable);
       const at::Tensor flat = to.networks > 0 ? folded(made) : made;
       {
         const at::NoGradGuard guard;
@@ -266,17 +268,19 @@ class Pieces::Pass {
     std::vector<SlotCopies> slots;
     std::vector<const spaces::WeightRef*> refs;
     for (const int number : block.weights) {
-      const auto& [copies, mix] = this->copies(number);
+      SlotCopies slot = copies(number);
       at::Tensor& leaf = leaves[parameter(number)];
       if (!leaf.defined()) {
-        leaf = copies.detach().requires_grad_();
+        leaf = slot.copies.detach().requires_grad_();
         live.copies.push_back(leaf);
       }
+      slot.copies = leaf;
+      const int mix = slot.mix;
       if (mix >= 0 && !mixes[static_cast<std::size_t>(mix)].defined()) {
         mixes[static_cast<std::size_t>(mix)] = mixes_[static_cast<std::size_t>(mix)]->leaf();
         live.mixes.push_back(mixes[static_cast<std::size_t>(mix)]);
       }
-      slots.push_back({leaf, mix});
+      slots.push_back(std::move(slot));
       refs.push_back(&weight(number).ref);
     }
     const auto made = mixed_weights(slots, refs, mixes);
@@ -400,21 +404,32 @@ Pieces::Buffer& Pieces::buffer(const std::string& name, const at::Tensor& like,
   made->number = buffers_.size();
   const at::NoGradGuard guard;
   if (like.dim() == kImageAxes) made->networks = like.size(0);
-  made->value = at::empty_like(made->networks > 0 ? folded(like) : like);
-  if (differentiable) made->gradient = at::empty_like(made->value);
+  const at::Tensor shape = made->networks > 0 ? folded(like) : like;
+  made->value = place(name, shape);
+  if (differentiable) made->gradient = place("gradient of " + name, shape);
   return *made;
+}
+
+at::Tensor Pieces::place(const std::string& name, const at::Tensor& like) {
+  const at::Tensor laid_out = at::empty_like(like);
+  const std::int64_t count = laid_out.numel();
+  auto& known = memory_[name + " " + c10::toString(like.scalar_type())];
+  auto found = std::find_if(known.begin(), known.end(),
+                            [&](const at::Tensor& memory) { return memory.numel() >= count; });
+  if (found == known.end()) {
+    const auto size = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(count)));
+    known.push_back(at::empty({size}, laid_out.options()));
+    found = known.end() - 1;
+  }
+  return found->as_strided(laid_out.sizes(), laid_out.strides());
 }
 
 PassResult Pieces::run(const Program& program, const WeightSources& sources,
                        const tasks::Batch& batch, const Taught& taught, const Mode& mode,
                        const Judge& judge, const std::string& judge_key) {
-  ++passes_;
-  if (pieces_.size() > 2 * kMostRecorded) {
-    std::vector<std::uint64_t> used;
-    for (const auto& [key, piece] : pieces_) used.push_back(piece->used);
-    std::nth_element(used.begin(), used.begin() + kMostRecorded, used.end());
-    const std::uint64_t oldest = used[kMostRecorded];
-    std::erase_if(pieces_, [&](const auto& entry) { return entry.second->used < oldest; });
+  if (pieces_.size() > kMostBlocks) {  // and the memory of their recordings
+    pieces_.clear();
+    pools_.clear();
   }
   return Pass(*this, program, sources, mode, judge)(batch, taught, judge_key);
 }

@@ -51,7 +51,7 @@ std::string Parameter::label(std::size_t of_networks) const {
 
 Outputs Trainee::forward(const spaces::Genotype& genotype, const Inputs& inputs, const Mode& mode) {
   const auto program = this->program(genotype, mode);
-  return run(*program, inputs, weights(genotype, *program, mode.training), mode);
+  return run(*program, inputs, weights(genotype, *program, mode), mode);
 }
 
 std::vector<Heritage> Trainee::restructure(const std::string&) {

@@ -26,18 +26,14 @@ std::vector<std::int64_t> one_order_each(std::size_t networks, std::vector<std::
 template <class Key>
 class Programs {
  public:
-  /// For this mode; `make` is asked once, with a function that compiles graphs (which it need not
-  /// keep).
+  /// For this mode; `make` is asked once, for a program.
   template <class Make>
   std::shared_ptr<const Program> at(const Key& key, const Mode& mode, const Make& make) {
     constexpr std::size_t kKept = 128;
     auto& known = known_[{mode.training, mode.attention}];
     if (const auto found = known.find(key); found != known.end()) return found->second;
     if (known.size() >= kKept) known.clear();
-    return known[key] = make([&mode](const std::vector<const spaces::Graph*>& graphs) {
-             return std::make_shared<const Program>(
-                 Program::compile(graphs, "forward", mode.training, mode.attention));
-           });
+    return known[key] = std::make_shared<const Program>(make());
   }
 
  private:

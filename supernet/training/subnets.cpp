@@ -53,14 +53,15 @@ class Subnets : public Trainee {
 
   std::shared_ptr<const Program> program(const spaces::Genotype& genotype,
                                          const Mode& mode) override {
-    return programs_.at(genotype, mode, [&](const auto& compile) {
+    return programs_.at(genotype, mode, [&] {
       std::vector<const spaces::Graph*> graphs;
       for (const auto* subnet : subnets_) graphs.push_back(&subnet->graph());
-      return compile(graphs);
+      return Program::compile(graphs, "forward", mode.training, mode.attention);
     });
   }
 
-  std::vector<at::Tensor> weights(const spaces::Genotype&, const Program& program, bool) override {
+  std::vector<at::Tensor> weights(const spaces::Genotype&, const Program& program,
+                                  const Mode&) override {
     std::map<std::size_t, Rows> rows;
     std::vector<at::Tensor> result;
     for (const auto& weight : program.weights()) {

@@ -37,24 +37,25 @@ class Supernets : public Trainee {
 
   std::shared_ptr<const Program> program(const spaces::Genotype& genotype,
                                          const Mode& mode) override {
-    return programs_.at(genotype, mode, [&](const auto& compile) {
-      const spaces::Graph graph = space().bind(genotype);
-      return compile(std::vector<const spaces::Graph*>(members_.size(), &graph));
+    return programs_.at(genotype, mode, [&] {
+      return Program::compile(space().bind(genotype), static_cast<int>(members_.size()), "forward",
+                              mode.training, mode.attention);
     });
   }
 
   std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
-                                  bool training) override {
-    const WeightSources sources = made_of(genotype, program, training);
+                                  const Mode& mode) override {
+    const WeightSources sources = made_of(genotype, program, mode);
     std::vector<const spaces::WeightRef*> refs;
     for (const auto& weight : program.weights()) refs.push_back(&weight.ref);
     return mixed_weights(sources.slots, refs, sources.mixes);
   }
 
   std::shared_ptr<const WeightSources> sources(const spaces::Genotype& genotype,
-                                               const Program& program) override {
+                                               const Program& program,
+                                               const Mode& mode) override {
     if (!same_parts_) return {};
-    return std::make_shared<WeightSources>(made_of(genotype, program, /*training=*/true));
+    return std::make_shared<WeightSources>(made_of(genotype, program, mode));
   }
 
   std::string key(const spaces::Genotype& genotype) const override {
@@ -144,8 +145,8 @@ class Supernets : public Trainee {
 
   /// What all members compute this architecture with.
   WeightSources made_of(const spaces::Genotype& genotype, const Program& program,
-                        bool training) const {
-    Mixes mixes = this->mixes(genotype, program, training);
+                        const Mode& mode) const {
+    Mixes mixes = this->mixes(genotype, program, mode.training);
     WeightSources result{{}, std::move(mixes.mixes)};
     for (const auto& weight : program.weights()) {
       const std::size_t slot = bank().place(weight.ref.slot);

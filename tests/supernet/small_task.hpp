@@ -48,8 +48,8 @@ class Wrapped : public Trainee {
     return inner_->program(genotype, mode);
   }
   std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
-                                  bool training) override {
-    return inner_->weights(genotype, program, training);
+                                  const Mode& mode) override {
+    return inner_->weights(genotype, program, mode);
   }
   std::string key(const spaces::Genotype& genotype) const override { return inner_->key(genotype); }
   std::string structure() const override { return inner_->structure(); }

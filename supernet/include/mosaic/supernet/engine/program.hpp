@@ -64,6 +64,9 @@ class Program {
   /// std::logic_error for graphs of different spaces.
   static Program compile(std::span<const spaces::Graph* const> graphs, const std::string& entry,
                          bool training, bool attention = false);
+  /// The same of so many networks of one graph.
+  static Program compile(spaces::Graph graph, int networks, const std::string& entry, bool training,
+                         bool attention = false);
 
   const std::string& entry() const { return entry_; }
   int networks() const { return networks_; }

@@ -124,10 +124,11 @@ class Trainee {
                                                  const Mode& mode) = 0;
   /// What the program computes with, parallel to its weights.
   virtual std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
-                                          bool training) = 0;
+                                          const Mode& mode) = 0;
   /// What these are made of, where that is copies among parameters(); null: it is not. An
   /// architecture that is another one at every step is trained block by block then.
-  virtual std::shared_ptr<const WeightSources> sources(const spaces::Genotype&, const Program&) {
+  virtual std::shared_ptr<const WeightSources> sources(const spaces::Genotype&, const Program&,
+                                                       const Mode&) {
     return {};
   }
   /// Passes of one key run the same kernels on the same tensors: a GPU records them once and
