@@ -62,9 +62,11 @@ class Subnets : public Trainee {
     std::vector<at::Tensor> weights;
     for (const auto& weight : program->weights()) {
       const std::size_t place = of_slot_.at({weight.ref.slot, weight.ref.full});
-      weights.push_back(
+      const at::Tensor own =
           active_part(rows.try_emplace(place, parameters_[place]).first->second(weight.networks), 1,
-                      weight.ref));
+                      weight.ref);
+      const bool rounded = mode.bfloat16 && weight.factor && own.is_cuda();
+      weights.push_back(rounded ? own.to(at::kBFloat16) : own);
     }
     return run(*program, inputs, weights, mode);
   }

@@ -41,7 +41,7 @@ class Supernets : public Trainee {
       const spaces::Graph graph = space().bind(genotype);
       return compile(std::vector<const spaces::Graph*>(members_.size(), &graph));
     });
-    return run(*program, inputs, weights(genotype, *program, mode.training), mode);
+    return run(*program, inputs, weights(genotype, *program, mode), mode);
   }
 
   std::string key(const spaces::Genotype& genotype) const override {
@@ -131,13 +131,16 @@ class Supernets : public Trainee {
 
   /// What all members compute this architecture with, parallel to program.weights().
   std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
-                                  bool training) const {
-    const Mixes mixes = this->mixes(genotype, program, training);
+                                  const Mode& mode) const {
+    const Mixes mixes = this->mixes(genotype, program, mode.training);
     std::vector<SlotCopies> slots;
     std::vector<const spaces::WeightRef*> refs;
+    std::map<std::size_t, at::Tensor> known;  // copies, by slot
     for (const auto& weight : program.weights()) {
       const std::size_t slot = bank().place(weight.ref.slot);
-      slots.push_back({copies(slot, genotype), mixes.of_slot[slot]});
+      at::Tensor& own = known[slot];
+      if (!own.defined()) own = copies(slot, genotype);
+      slots.push_back({own, mixes.of_slot[slot], mode.bfloat16 && weight.factor});
       refs.push_back(&weight.ref);
     }
     return mixed_weights(slots, refs, mixes.mixes);
