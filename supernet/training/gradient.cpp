@@ -240,7 +240,7 @@ void Gradients::run_all(const std::vector<spaces::Genotype>& architectures,
 
 Taught Gradients::taught_by(const PassResult& pass) const {
   Taught taught;
-  if (settings_.distill > 0) taught.outputs = pass.outputs;
+  if (settings_.distill > 0) taught.outputs = pass.outputs.to(at::kFloat);
   if (settings_.relations > 0) taught.attention = pass.attention;
   // Copies: what a replayed pass returned is overwritten by the passes after it.
   for (at::Tensor* tensor : taught.tensors()) *tensor = tensor->clone();
@@ -312,14 +312,16 @@ PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Bat
                           .stats = nullptr,
                           .training = true,
                           .attention = teaches || taught.attention.queries.defined(),
+                          .bfloat16 = settings_.bfloat16,
                           .random = &random_});
-    const at::Tensor values = outputs.values[0].to(at::kFloat);
-    const at::Tensor all = values.flatten(0, 1);
+    const at::Tensor& values = outputs.values[0];
+    const at::Tensor all = (task_.takes_bfloat16() ? values : values.to(at::kFloat)).flatten(0, 1);
     const auto targets = flattened(batch.targets);
     // The mean over a network's examples, summed over networks: each has the gradient of its own
     // loss.
     at::Tensor each = task_.losses(all, targets, settings_.label_smoothing);
-    if (taught.any()) each = distilled(each, all, targets, outputs.attentions, taught);
+    if (taught.any())
+      each = distilled(each, all.to(at::kFloat), targets, outputs.attentions, taught);
     loss = each.sum() * (share / static_cast<double>(values.size(1)));
     for (const auto& own : outputs.losses)
       loss = loss + own.value.to(at::kFloat).flatten(1).mean(1).sum() * (share * own.weight);
@@ -329,7 +331,7 @@ PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Bat
                                   [](const at::Tensor& tensor) { return tensor.detach(); });
     if (norms_) {
       const at::NoGradGuard guard;
-      result.norms = task_.output_gradient_norms(result.outputs, targets);
+      result.norms = task_.output_gradient_norms(result.outputs.to(at::kFloat), targets);
       if (!result.norms.defined())
         throw core::UsageError("this sampler weighs examples by their gradients, and task '" +
                                    task_.name() + "' does not give them",

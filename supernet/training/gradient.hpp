@@ -31,7 +31,7 @@ struct PassResult {
   at::Tensor loss;  ///< float32 scalar, summed over the trainee's networks
   std::vector<at::Tensor> gradients;
   // Of the last pass:
-  at::Tensor outputs;  ///< float32 [networks * batch, ...]
+  at::Tensor outputs;  ///< [networks * batch, ...], as the task takes them: float32 or bfloat16
   at::Tensor norms;    ///< Findings::norms; undefined where nobody asked
   /// What others may learn relations from: of passes that nobody teaches, where such are learned.
   Outputs::Attention attention;
