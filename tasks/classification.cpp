@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "cross_entropy.hpp"
 #include "soft_losses.hpp"
 
 namespace mosaic::tasks {
@@ -64,10 +65,7 @@ double matthews(const at::Tensor& counts) {
 
 at::Tensor class_losses(const at::Tensor& outputs, const NamedTensors& targets,
                         double label_smoothing) {
-  const auto type = outputs.scalar_type();
-  const bool narrow = type == at::kHalf || type == at::kBFloat16;
-  return at::cross_entropy_loss(narrow ? outputs.to(at::kFloat) : outputs, tensor(targets, kClass),
-                                {}, at::Reduction::None, kNotAsked, label_smoothing);
+  return cross_entropies(outputs, tensor(targets, kClass), label_smoothing);
 }
 
 at::Tensor class_distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,

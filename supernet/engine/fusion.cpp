@@ -36,6 +36,20 @@ spaces::Graph fused(spaces::Graph graph) {
   std::iota(taken_by.begin(), taken_by.end(), 0);
   for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i) {
     auto& node = graph.nodes[static_cast<std::size_t>(i)];
+    if (node.op == "add" && node.inputs.size() == 2 && node.inputs[0] != node.inputs[1]) {
+      const int next = reader[static_cast<std::size_t>(i)];
+      if (taken_by[static_cast<std::size_t>(i)] != i ||
+          (!reads(next, "layer_norm") && !reads(next, "rms_norm")))
+        continue;
+      graph.nodes[static_cast<std::size_t>(next)].inputs = node.inputs;
+      taken_by[static_cast<std::size_t>(i)] = next;
+    }
+    if (node.op == "linear")
+      for (const char* activation : {"relu", "gelu"})
+        if (const int next = reader[static_cast<std::size_t>(i)]; reads(next, activation)) {
+          node.attributes[activation] = 1;
+          taken_by[static_cast<std::size_t>(next)] = i;
+        }
     if (node.op != "batch_norm") continue;
     int next = reader[static_cast<std::size_t>(i)];
     if (reads(next, "add")) {
@@ -56,7 +70,7 @@ spaces::Graph fused(spaces::Graph graph) {
   std::vector<int> renumbered(graph.nodes.size());
   std::vector<spaces::GraphNode> kept;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (taken_by[i] != static_cast<int>(i)) {
+    if (taken_by[i] != static_cast<int>(i)) {  // of a later one: nobody else reads it
       renumbered[i] = renumbered[static_cast<std::size_t>(taken_by[i])];
       continue;
     }

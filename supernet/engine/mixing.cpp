@@ -7,11 +7,10 @@
 #include <map>
 #include <memory>
 #include <stdexcept>
+#include <tuple>
 
 #ifdef MOSAIC_CUDA
-#include <c10/cuda/CUDAGuard.h>
-
-#include "engine/cuda/kernels.hpp"
+#include "engine/mixing_cuda.hpp"
 #endif
 
 namespace mosaic::supernet {
@@ -52,108 +51,6 @@ at::Tensor shares_of(const at::Tensor& mix, const at::Tensor& part) {
   return shares;
 }
 
-#ifdef MOSAIC_CUDA
-
-/// The kernels of cuda/mix.cu.
-class MixKernels {
- public:
-  static bool fit(const Mixture& all) {
-    const auto on_gpu = [](const at::Tensor& tensor) {
-      return tensor.is_cuda() && tensor.scalar_type() == at::kFloat;
-    };
-    return all.parts[0].size(0) <= 65'535 &&
-           std::all_of(all.parts.begin(), all.parts.end(),
-                       [&](const auto& part) { return on_gpu(part) && part.is_contiguous(); }) &&
-           std::all_of(all.mixes.begin(), all.mixes.end(), [&](const auto& mix) {
-             const bool rows_follow = mix.dim() == 2 || mix.stride(1) == mix.size(2);
-             return on_gpu(mix) && mix.stride(-1) == 1 && rows_follow;
-           });
-  }
-
-  explicit MixKernels(const Mixture& all)
-      : all_(all), networks_(all.parts[0].size(0)), guard_(all.parts[0].device()) {
-    for (std::size_t i = 0; i < all.parts.size(); ++i) {
-      const at::Tensor &part = all.parts[i], &mix = all.mix(i);
-      slots_.push_back(
-          {.copies = part.const_data_ptr<float>(),
-           .mix = mix.const_data_ptr<float>(),
-           .mix_stride = mix.stride(0),
-           .count = static_cast<int>(part.size(1)),
-           .rows = static_cast<int>(part.size(2)),
-           .columns = static_cast<int>(part.numel() / (part.size(0) * part.size(1) * part.size(2))),
-           .by_row = mix.dim() == 3});
-    }
-  }
-
-  std::vector<at::Tensor> forward() {
-    std::vector<at::Tensor> results;
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      auto sizes = all_.parts[i].sizes().vec();
-      sizes.erase(sizes.begin() + 1);
-      results.push_back(at::empty(sizes, all_.parts[i].options()));
-      slots_[i].result = results[i].mutable_data_ptr<float>();
-    }
-    cuda::mix_forward(slots_, networks_, stream_);
-    C10_CUDA_KERNEL_LAUNCH_CHECK();
-    return results;
-  }
-
-  /// Gradients of the parts, then of the mixes, given those of the results (undefined: none).
-  std::vector<at::Tensor> backward(std::vector<at::Tensor> given) {
-    std::vector<at::Tensor> results(all_.parts.size() + all_.mixes.size());
-    std::vector<cuda::MixGradient> sums;
-    std::vector<cuda::MixedSlot> used;
-    std::vector<std::int64_t> offsets;
-    std::int64_t scratch = 0;
-    for (std::size_t mix = 0; mix < all_.mixes.size(); ++mix) {
-      // Products of all slots with this mix, side by side: [networks, terms, width].
-      const at::Tensor& own = all_.mixes[mix];
-      const std::int64_t width = own.numel() / networks_;
-      cuda::MixGradient sum{.terms = 0, .width = static_cast<int>(width)};
-      const std::size_t first = used.size();
-      for (std::size_t i = 0; i < slots_.size(); ++i) {
-        if (all_.mix_of[i] != static_cast<std::int64_t>(mix) || !given[i].defined()) continue;
-        given[i] = given[i].contiguous();
-        results[i] = at::empty_like(all_.parts[i]);
-        used.push_back(slots_[i]);
-        used.back().gradient = given[i].const_data_ptr<float>();
-        used.back().copy_gradient = results[i].mutable_data_ptr<float>();
-        offsets.push_back(scratch + sum.terms * width);
-        sum.terms += slots_[i].by_row ? 1 : slots_[i].rows;
-      }
-      if (used.size() == first) continue;
-      for (std::size_t i = first; i < used.size(); ++i) used[i].products_stride = sum.terms * width;
-      at::Tensor& result = results[all_.parts.size() + mix];
-      result = at::empty(own.sizes(), own.options());
-      sum.result = result.mutable_data_ptr<float>();
-      sums.push_back(sum);
-      scratch += networks_ * sum.terms * width;
-    }
-    if (used.empty()) return results;
-    // Zeros: rows that a slice leaves out have none.
-    const at::Tensor products = at::zeros({scratch}, all_.parts[0].options());
-    for (std::size_t i = 0; i < used.size(); ++i)
-      used[i].products = products.mutable_data_ptr<float>() + offsets[i];
-    std::int64_t begin = 0;
-    for (auto& sum : sums) {
-      sum.products = products.const_data_ptr<float>() + begin;
-      begin += networks_ * sum.terms * sum.width;
-    }
-    cuda::mix_backward(used, sums, networks_, stream_);
-    C10_CUDA_KERNEL_LAUNCH_CHECK();
-    return results;
-  }
-
- private:
-  const Mixture& all_;
-  std::int64_t networks_;
-  c10::cuda::CUDAGuard guard_;
-  cuda::Stream stream_ = c10::cuda::getCurrentCUDAStream();
-  std::vector<cuda::MixedSlot> slots_;
-};
-
-#endif
-
 /// W = sum_i r_i E_i along axis 1 of each part, with the copies' gradient divided by sum_i r_i^2.
 class Mixing : public torch::autograd::Function<Mixing> {
  public:
@@ -165,9 +62,6 @@ class Mixing : public torch::autograd::Function<Mixing> {
     context->saved_data["mix_of"] = mix_of;
     context->set_materialize_grads(false);
     const Mixture all = mixture(tensors.vec(), mix_of);
-#ifdef MOSAIC_CUDA
-    if (MixKernels::fit(all)) return MixKernels(all).forward();
-#endif
     std::vector<at::Tensor> results;
     for (std::size_t i = 0; i < all.parts.size(); ++i)
       results.push_back((all.parts[i] * shares_of(all.mix(i), all.parts[i])).sum(1));
@@ -178,11 +72,7 @@ class Mixing : public torch::autograd::Function<Mixing> {
                                                  torch::autograd::variable_list gradients) {
     const auto mix_of = context->saved_data["mix_of"].toIntVector();
     const Mixture all = mixture(context->get_saved_variables(), mix_of);
-    std::vector<at::Tensor> results;
-#ifdef MOSAIC_CUDA
-    if (MixKernels::fit(all)) results = MixKernels(all).backward(gradients);
-#endif
-    if (results.empty()) results = gradients_of(all, gradients);
+    std::vector<at::Tensor> results = gradients_of(all, gradients);
     results.emplace_back();  // of mix_of
     return results;
   }
@@ -217,9 +107,8 @@ class Mixing : public torch::autograd::Function<Mixing> {
   }
 };
 
-}  // namespace
-
-std::vector<at::Tensor> mixed_weights(const std::vector<SlotCopies>& slots,
+/// mixed_weights() by LibTorch's own operations.
+std::vector<at::Tensor> plainly_mixed(const std::vector<SlotCopies>& slots,
                                       const std::vector<const spaces::WeightRef*>& refs,
                                       const std::vector<at::Tensor>& mixes) {
   std::vector<at::Tensor> results(slots.size());
@@ -238,16 +127,49 @@ std::vector<at::Tensor> mixed_weights(const std::vector<SlotCopies>& slots,
         place[mix] = static_cast<std::int64_t>(all.mixes.size());
         all.mixes.push_back(mixes[mix]);
       }
-      all.parts.push_back(part.is_cuda() ? part.contiguous() : part);
+      all.parts.push_back(part);
       all.mix_of.push_back(place[mix]);
       mixed.push_back(i);
     }
   }
-  if (mixed.empty()) return results;
-  std::vector<at::Tensor> tensors = all.parts;
-  tensors.insert(tensors.end(), all.mixes.begin(), all.mixes.end());
-  auto made = Mixing::apply(at::TensorList(tensors), all.mix_of);
-  for (std::size_t i = 0; i < mixed.size(); ++i) results[mixed[i]] = std::move(made[i]);
+  if (!mixed.empty()) {
+    std::vector<at::Tensor> tensors = all.parts;
+    tensors.insert(tensors.end(), all.mixes.begin(), all.mixes.end());
+    auto made = Mixing::apply(at::TensorList(tensors), all.mix_of);
+    for (std::size_t i = 0; i < mixed.size(); ++i) results[mixed[i]] = std::move(made[i]);
+  }
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    if (slots[i].bfloat16) results[i] = results[i].to(at::kBFloat16);
+  return results;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> mixed_weights(const std::vector<SlotCopies>& slots,
+                                      const std::vector<const spaces::WeightRef*>& refs,
+                                      const std::vector<at::Tensor>& mixes) {
+  // What is asked for twice is made once.
+  std::map<std::tuple<const void*, int, bool, std::vector<std::int64_t>>, std::size_t> known;
+  std::vector<std::size_t> places;
+  std::vector<SlotCopies> asked;
+  std::vector<const spaces::WeightRef*> by;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    SlotCopies own = slots[i];
+    own.bfloat16 = own.bfloat16 && own.copies.is_cuda();
+    const auto [found, fresh] = known.try_emplace(
+        {own.copies.unsafeGetTensorImpl(), own.mix, own.bfloat16, refs[i]->active}, asked.size());
+    places.push_back(found->second);
+    if (!fresh) continue;
+    asked.push_back(std::move(own));
+    by.push_back(refs[i]);
+  }
+  std::vector<at::Tensor> made;
+#ifdef MOSAIC_CUDA
+  if (auto generated = generated_weights(asked, by, mixes)) made = std::move(*generated);
+#endif
+  if (made.empty()) made = plainly_mixed(asked, by, mixes);
+  std::vector<at::Tensor> results;
+  for (const std::size_t place : places) results.push_back(made[place]);
   return results;
 }
 

@@ -14,8 +14,9 @@ at::Tensor active_part(at::Tensor slot, std::int64_t first, const spaces::Weight
 
 /// A slot's copies in one or several networks, and what mixes them.
 struct SlotCopies {
-  at::Tensor copies;  ///< [networks, m, ...full]
-  int mix = -1;       ///< which of the mixes; -1: the first copy alone
+  at::Tensor copies;      ///< [networks, m, ...full]
+  int mix = -1;           ///< which of the mixes; -1: the first copy alone
+  bool bfloat16 = false;  ///< what reads it multiplies in bfloat16: on a GPU it is given so
 };
 
 /// What the weights of a program are made of.
@@ -30,7 +31,8 @@ struct WeightSources {
 /// slot; a slice takes the leading ones), and slots may share one. Differentiable in both; the
 /// copies' gradient is that of sum_i r_i E_i divided by sum_i r_i^2, because a step along the
 /// plain one moves the merged weight by only that share of the step (1/m when even). One operation
-/// for all slots, however many there are.
+/// for all slots, however many there are; on a GPU one kernel reads the copies where they lie, and
+/// one writes their gradients (cuda/mix.cu).
 std::vector<at::Tensor> mixed_weights(const std::vector<SlotCopies>& slots,
                                       const std::vector<const spaces::WeightRef*>& refs,
                                       const std::vector<at::Tensor>& mixes);

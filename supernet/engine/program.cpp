@@ -54,6 +54,16 @@ std::string key_of(const spaces::Graph& graph, const spaces::GraphNode& node) {
   return key;
 }
 
+/// Does the op give this weight to a product alone, which autocast would round it for? Several
+/// networks' convolutions are packed out of float32 (ops/conv2d.cpp), and their biases are added to
+/// the products.
+bool is_factor(const spaces::GraphNode& node, const std::string& role, bool one) {
+  if (node.op == "linear") return one || role == "weight";
+  if (node.op == "conv2d") return one || role == "bias" || node.attribute("groups", 1) > 1;
+  if (node.op == "patch_embedding") return role == "weight";
+  return node.op == "relative_attention";
+}
+
 /// Marks what a node is computed from, itself included.
 void need(const spaces::Graph& graph, int node, std::vector<bool>& needed) {
   needed[static_cast<std::size_t>(node)] = true;
@@ -271,16 +281,19 @@ class Compiler {
       }
       step.inputs.push_back(gather(from, step.networks));
     }
-    for (const auto& ref : step.node.weights) step.weights.push_back(weight(ref, step.networks));
+    for (const auto& ref : step.node.weights)
+      step.weights.push_back(
+          weight(ref, step.networks,
+                 training_ && is_factor(step.node, ref.role, step.networks.size() == 1)));
     step.key = std::move(key) + " x" + std::to_string(step.networks.size());
     const std::vector<int> networks = step.networks;
     pieces_[node].push_back({add(std::move(step)), networks});
   }
 
-  int weight(const spaces::WeightRef& ref, const std::vector<int>& networks) {
+  int weight(const spaces::WeightRef& ref, const std::vector<int>& networks, bool factor) {
     const auto [found, fresh] = weight_index_.try_emplace(
-        {ref.slot, ref.active, networks}, static_cast<int>(program_.weights_.size()));
-    if (fresh) program_.weights_.push_back({ref, networks});
+        {ref.slot, ref.active, networks, factor}, static_cast<int>(program_.weights_.size()));
+    if (fresh) program_.weights_.push_back({ref, networks, factor});
     return found->second;
   }
 
@@ -427,7 +440,8 @@ class Compiler {
   std::size_t nodes_ = 0;
   std::vector<std::vector<int>> places_;  ///< by member and node
   std::vector<std::vector<Piece>> pieces_;
-  std::map<std::tuple<std::string, std::vector<std::int64_t>, std::vector<int>>, int> weight_index_;
+  std::map<std::tuple<std::string, std::vector<std::int64_t>, std::vector<int>, bool>, int>
+      weight_index_;
   std::map<std::pair<std::vector<std::size_t>, std::vector<int>>, int> gathered_;
 };
 

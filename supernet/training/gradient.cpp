@@ -247,7 +247,7 @@ void Gradients::run_all(const std::vector<spaces::Genotype>& architectures,
 
 Taught Gradients::taught_by(const PassResult& pass) const {
   Taught taught;
-  if (settings_.distill > 0) taught.outputs = pass.outputs;
+  if (settings_.distill > 0) taught.outputs = pass.outputs.to(at::kFloat);
   if (settings_.relations > 0) taught.attention = pass.attention;
   // Copies: what a replayed pass returned is overwritten by the passes after it.
   for (at::Tensor* tensor : taught.tensors()) *tensor = tensor->clone();
@@ -314,6 +314,7 @@ PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Bat
                   .stats = nullptr,
                   .training = true,
                   .attention = teaches(taught) || taught.attention.queries.defined(),
+                  .bfloat16 = settings_.bfloat16,
                   .random = &random_};
   if (by_blocks) {
     const auto program = trainee_.program(genotype, mode);
@@ -343,13 +344,14 @@ bool Gradients::teaches(const Taught& taught) const {
 Judged Gradients::judge(const Outputs& given, const NamedTensors& targets_of_each, double share,
                         const Taught& taught, bool outputs) const {
   Judged judged;
-  const at::Tensor values = given.values[0].to(at::kFloat);
-  const at::Tensor all = values.flatten(0, 1);
+  const at::Tensor& values = given.values[0];
+  const at::Tensor all = (task_.takes_bfloat16() ? values : values.to(at::kFloat)).flatten(0, 1);
   const auto targets = flattened(targets_of_each);
   // The mean over a network's examples, summed over networks: each has the gradient of its own
   // loss.
   at::Tensor each = task_.losses(all, targets, settings_.label_smoothing);
-  if (taught.any()) each = distilled(each, all, targets, given.attentions, taught);
+  if (taught.any())
+    each = distilled(each, all.to(at::kFloat), targets, given.attentions, taught);
   judged.loss = each.sum() * (share / static_cast<double>(values.size(1)));
   for (const auto& own : given.losses)
     judged.loss =
@@ -360,7 +362,7 @@ Judged Gradients::judge(const Outputs& given, const NamedTensors& targets_of_eac
                                        [](const at::Tensor& tensor) { return tensor.detach(); });
   if (!norms_) return judged;
   const at::NoGradGuard guard;
-  judged.result.norms = task_.output_gradient_norms(all.detach(), targets);
+  judged.result.norms = task_.output_gradient_norms(all.detach().to(at::kFloat), targets);
   if (!judged.result.norms.defined())
     throw core::UsageError("this sampler weighs examples by their gradients, and task '" +
                                task_.name() + "' does not give them",

@@ -31,7 +31,8 @@ struct PassResult {
   at::Tensor loss;  ///< float32 scalar, summed over the trainee's networks
   std::vector<at::Tensor> gradients;
   // Of the last pass:
-  /// float32 [networks * batch, ...]; undefined where nobody asked.
+  /// [networks * batch, ...], as the task takes them: float32 or bfloat16; undefined where nobody
+  /// asked.
   at::Tensor outputs;
   at::Tensor norms;    ///< Findings::norms; undefined where nobody asked
   /// What others may learn relations from: of passes that nobody teaches, where such are learned.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "mosaic/core/error.hpp"
+#include "training/adam.hpp"
 #include "training/checkpoint.hpp"
 
 namespace mosaic::supernet {
@@ -84,11 +85,24 @@ void Optimizer::clip(double largest) {
     for (std::size_t i = 0; i < rows.size(); ++i)
       of_networks[static_cast<std::size_t>(entry.parameter.networks[i])].push_back(rows[i]);
   }
+  std::vector<at::Tensor> factors;
   for (const auto& gradients : of_networks) {
-    if (gradients.empty()) continue;
+    if (gradients.empty()) {
+      factors.emplace_back();
+      continue;
+    }
     const at::Tensor norm = at::stack(at::_foreach_norm(gradients)).norm();
-    at::_foreach_mul_(gradients, at::clamp_max(largest / (norm + 1e-6), 1.0));
+    factors.push_back(at::clamp_max(largest / (norm + 1e-6), 1.0));
+    if (!scales_later()) at::_foreach_mul_(gradients, factors.back());
   }
+  if (!scales_later()) return;
+  for (auto& factor : factors)
+    if (!factor.defined()) factor = at::ones({}, entries_[0].parameter.value.options());
+  factors_ = at::stack(factors);
+}
+
+bool Optimizer::scales_later() const {
+  return adam_ && !entries_.empty() && entries_[0].parameter.value.is_cuda();
 }
 
 void Optimizer::step(double learning_rate, const at::Tensor& trained) {
@@ -99,42 +113,45 @@ void Optimizer::step(double learning_rate, const at::Tensor& trained) {
       if (entry.parameter.slot >= 0 && entry.parameter.value.grad().defined())
         for (const auto& tensor : {entry.parameter.value, entry.first, entry.second})
           if (tensor.defined()) kept.emplace_back(tensor, tensor.clone());
+  if (adam_)
+    step_adam(learning_rate);
+  else
+    step_sgd(learning_rate);
+  for (auto& [tensor, former] : kept) {
+    at::Tensor mask = trained;
+    while (mask.dim() < tensor.dim()) mask = mask.unsqueeze(-1);
+    tensor.copy_(at::where(mask > 0, tensor, former));
+  }
+}
+
+void Optimizer::step_adam(double learning_rate) {
+  std::vector<AdamTensor> tensors;
+  for (const auto& entry : entries_) {
+    const auto& [parameter, label, decay, first, second, steps, average] = entry;
+    if (const at::Tensor& gradient = parameter.value.grad(); gradient.defined())
+      tensors.push_back({parameter.value, gradient, first, second, steps,
+                         learning_rate * parameter.rate, decay, parameter.networks});
+  }
+  adam_step(tensors, {beta1_, beta2_, kEpsilon, coupled_}, factors_);
+  factors_ = at::Tensor();
+}
+
+void Optimizer::step_sgd(double learning_rate) {
   // The kernels take one weight decay and one rate for all tensors of a call.
   std::map<std::pair<double, double>, std::vector<Entry*>> by_call;
   for (auto& entry : entries_)
     if (entry.parameter.value.grad().defined())
       by_call[{entry.weight_decay, entry.parameter.rate}].push_back(&entry);
   for (const auto& [call, members] : by_call) {
-    const double decay = call.first, rate = learning_rate * call.second;
-    std::vector<at::Tensor> parameters, gradients, first, second, steps;
+    std::vector<at::Tensor> parameters, gradients, first;
     for (const Entry* entry : members) {
       parameters.push_back(entry->parameter.value);
       gradients.push_back(entry->parameter.value.grad());
-      if (adam_ || momentum_ > 0) first.push_back(entry->first);  // else the kernel wants none
-      if (adam_) {
-        second.push_back(entry->second);
-        steps.push_back(entry->steps);
-      }
+      if (momentum_ > 0) first.push_back(entry->first);  // else the kernel wants none
     }
-    if (adam_) {
-      at::_foreach_add_(steps, 1);
-      constexpr bool kAmsgrad = false, kMaximize = false;
-      if (coupled_)
-        at::_fused_adam_(parameters, gradients, first, second, {}, steps, rate, beta1_, beta2_,
-                         decay, kEpsilon, kAmsgrad, kMaximize);
-      else
-        at::_fused_adamw_(parameters, gradients, first, second, {}, steps, rate, beta1_, beta2_,
-                          decay, kEpsilon, kAmsgrad, kMaximize);
-    } else {
-      at::_fused_sgd_(parameters, gradients, first, decay, momentum_, rate,
-                      /*dampening=*/0.0,
-                      /*nesterov=*/momentum_ > 0, /*maximize=*/false, /*is_first_step=*/false);
-    }
-  }
-  for (auto& [tensor, former] : kept) {
-    at::Tensor mask = trained;
-    while (mask.dim() < tensor.dim()) mask = mask.unsqueeze(-1);
-    tensor.copy_(at::where(mask > 0, tensor, former));
+    at::_fused_sgd_(parameters, gradients, first, call.first, momentum_,
+                    learning_rate * call.second, /*dampening=*/0.0, /*nesterov=*/momentum_ > 0,
+                    /*maximize=*/false, /*is_first_step=*/false);
   }
 }
 

@@ -1,5 +1,5 @@
-/// SGD, AdamW and Adam over LibTorch's fused kernels, and the moving average of what they train,
-/// with state that can be written to a checkpoint by name.
+/// SGD over LibTorch's fused kernel, AdamW and Adam (adam.hpp), and the moving average of what they
+/// train, with state that can be written to a checkpoint by name.
 #pragma once
 
 #include <map>
@@ -50,7 +50,13 @@ class Optimizer {
     at::Tensor steps = {};    ///< Adam's step count
     at::Tensor average = {};  ///< of the weights
   };
+  void step_adam(double learning_rate);
+  void step_sgd(double learning_rate);
+  /// Does the step multiply the gradients by what clip() found?
+  bool scales_later() const;
+
   std::vector<Entry> entries_;
+  at::Tensor factors_;    ///< [networks], of the next step; undefined: 1
   std::size_t networks_;  ///< trained side by side
   bool adam_;
   bool coupled_;  ///< Adam: does decay go through its moments?

@@ -61,14 +61,16 @@ class Subnets : public Trainee {
   }
 
   std::vector<at::Tensor> weights(const spaces::Genotype&, const Program& program,
-                                  const Mode&) override {
+                                  const Mode& mode) override {
     std::map<std::size_t, Rows> rows;
     std::vector<at::Tensor> result;
     for (const auto& weight : program.weights()) {
       const std::size_t place = of_slot_.at({weight.ref.slot, weight.ref.full});
-      result.push_back(
+      const at::Tensor own =
           active_part(rows.try_emplace(place, parameters_[place]).first->second(weight.networks), 1,
-                      weight.ref));
+                      weight.ref);
+      const bool rounded = mode.bfloat16 && weight.factor && own.is_cuda();
+      result.push_back(rounded ? own.to(at::kBFloat16) : own);
     }
     return result;
   }

@@ -148,9 +148,12 @@ class Supernets : public Trainee {
                         const Mode& mode) const {
     Mixes mixes = this->mixes(genotype, program, mode.training);
     WeightSources result{{}, std::move(mixes.mixes)};
+    std::map<std::size_t, at::Tensor> known;  // copies, by slot
     for (const auto& weight : program.weights()) {
       const std::size_t slot = bank().place(weight.ref.slot);
-      result.slots.push_back({copies(slot, genotype), mixes.of_slot[slot]});
+      at::Tensor& own = known[slot];
+      if (!own.defined()) own = copies(slot, genotype);
+      result.slots.push_back({own, mixes.of_slot[slot], mode.bfloat16 && weight.factor});
     }
     return result;
   }

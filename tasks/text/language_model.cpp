@@ -63,6 +63,7 @@ class LanguageModel : public Task {
     const auto [loss, count] = token_losses(outputs, tensor(targets, kToken), label_smoothing);
     return loss / count.clamp_min(1);
   }
+  bool takes_bfloat16() const override { return true; }
   at::Tensor distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
                                  const NamedTensors& targets, double temperature) const override {
     return soft_losses(outputs, teacher, tensor(targets, kToken), temperature);

@@ -124,6 +124,7 @@ class TextClassification : public Task {
                     double label_smoothing) const override {
     return class_losses(outputs, targets, label_smoothing);
   }
+  bool takes_bfloat16() const override { return true; }
   at::Tensor output_gradient_norms(const at::Tensor& outputs,
                                    const NamedTensors& targets) const override {
     return class_gradient_norms(outputs, targets);

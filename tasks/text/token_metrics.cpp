@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "cross_entropy.hpp"
 #include "soft_losses.hpp"
 #include "text/tokenizer.hpp"
 
@@ -48,9 +49,9 @@ at::Tensor asked(const at::Tensor& targets) {
 std::pair<at::Tensor, at::Tensor> token_losses(const at::Tensor& outputs, const at::Tensor& targets,
                                                double label_smoothing) {
   const at::Tensor wanted = asked(targets);
-  const at::Tensor each =
-      at::cross_entropy_loss(outputs.to(at::kFloat).flatten(0, 1), wanted.flatten(), {},
-                             at::Reduction::None, kNotAsked, label_smoothing);
+  const bool narrow = outputs.scalar_type() == at::kBFloat16;
+  const at::Tensor logits = (narrow ? outputs : outputs.to(at::kFloat)).flatten(0, 1);
+  const at::Tensor each = cross_entropies(logits, wanted.flatten(), label_smoothing);
   return {each.view(targets.sizes()).sum(1), wanted.ne(kNotAsked).sum(1)};
 }
 

@@ -145,6 +145,7 @@ class Translation : public Task {
   at::Tensor loss_weights(const NamedTensors& targets) const override {
     return asked(tensor(targets, kToken)).ne(kNotAsked).sum(1).to(at::kFloat) / mean_tokens_;
   }
+  bool takes_bfloat16() const override { return true; }
   at::Tensor distillation_losses(const at::Tensor& outputs, const at::Tensor& teacher,
                                  const NamedTensors& targets, double temperature) const override {
     const at::Tensor wanted = asked(tensor(targets, kToken));

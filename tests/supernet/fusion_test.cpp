@@ -13,6 +13,7 @@
 #include "engine/mixing.hpp"
 #include "mosaic/supernet/networks/supernet.hpp"
 #include "needs.hpp"
+#include "poisoned.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
@@ -204,52 +205,106 @@ TEST_CASE("gradients of mixed weights are those of the formula, shared mixes and
   for (std::size_t i = 0; i < 2; ++i) CHECK(difference(found[4 + i], of_mixes[i]) < 1e-12);
 }
 
-TEST_CASE("copies are mixed on the GPU as on the CPU", "[gpu]") {
-  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
-  const std::int64_t copies = GENERATE(2, 5);
-  const bool by_neuron = GENERATE(false, true);
-  const int repeats = GENERATE(1, 60);  // more slots than one kernel takes
+namespace {
+
+/// What weights are asked for, of one bank.
+struct Asked {
   std::vector<spaces::WeightRef> refs;
-  for (const std::vector<std::int64_t>& sizes :
-       {std::vector<std::int64_t>{16, 8, 3, 3}, {16}, {10, 300}, {16, 1, 1, 1}})
-    refs.push_back({"weight", "slot", sizes, sizes, std::vector<spaces::Crop>(sizes.size())});
-  refs[2].full[0] = 16;  // a slice
+  std::vector<std::size_t> bank_of;  ///< by reference
+  std::vector<int> mix_of;           ///< likewise
   std::vector<at::Tensor> banks, mixes, given;
-  for (int repeat = 0; repeat < repeats; ++repeat) {
-    for (const auto& ref : refs) {
-      std::vector<std::int64_t> full{3, copies};
-      full.insert(full.end(), ref.full.begin(), ref.full.end());
-      banks.push_back(at::randn(full));
-      std::vector<std::int64_t> sizes{3};
-      sizes.insert(sizes.end(), ref.active.begin(), ref.active.end());
-      given.push_back(at::randn(sizes));
-    }
-    mixes.push_back(
-        at::softmax(by_neuron ? at::randn({3, 16, copies}) : at::randn({3, copies}), -1));
+
+  void add(std::vector<std::int64_t> full, std::vector<std::int64_t> active, int mix,
+           spaces::Crop crop = spaces::Crop::leading) {
+    std::vector<std::int64_t> sizes{3, mix < 0 && banks.size() % 2 == 0 ? 1 : mixes[0].size(-1)};
+    sizes.insert(sizes.end(), full.begin(), full.end());
+    banks.push_back(at::randn(sizes));
+    again(std::move(full), std::move(active), mix, crop);
   }
-  std::vector<std::vector<at::Tensor>> answers;
-  for (const std::string device : {"cpu", "cuda"}) {
-    const auto on_device = [&](const at::Tensor& tensor) { return tensor.to(at::Device(device)); };
-    std::vector<at::Tensor> leaves, on_mixes, gradients;
+  /// Another reader of the last bank.
+  void again(std::vector<std::int64_t> full, std::vector<std::int64_t> active, int mix,
+             spaces::Crop crop = spaces::Crop::leading) {
+    std::vector<spaces::Crop> crops(full.size(), spaces::Crop::leading);
+    if (full.size() == 4) crops[2] = crops[3] = crop;
+    auto sizes = active;
+    sizes.insert(sizes.begin(), 3);
+    given.push_back(at::randn(sizes).to(at::kBFloat16).to(at::kFloat));
+    refs.push_back({"weight", "slot", std::move(full), std::move(active), std::move(crops)});
+    bank_of.push_back(banks.size() - 1);
+    mix_of.push_back(mix);
+  }
+
+  /// Weights, then the gradients of banks and mixes.
+  std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>> on(const std::string& device,
+                                                                 bool bfloat16) const {
+    const auto leaf = [&](const at::Tensor& tensor) {
+      return tensor.to(at::Device(device)).detach().requires_grad_();
+    };
+    std::vector<at::Tensor> leaves, on_mixes;
+    for (const auto& bank : banks) leaves.push_back(leaf(bank));
+    for (const auto& mix : mixes) on_mixes.push_back(leaf(mix));
     std::vector<SlotCopies> slots;
-    std::vector<const spaces::WeightRef*> asked;
-    for (const auto& mix : mixes) on_mixes.push_back(on_device(mix).detach().requires_grad_());
-    for (std::size_t i = 0; i < banks.size(); ++i) {
-      leaves.push_back(on_device(banks[i]).detach().requires_grad_());
-      slots.push_back({leaves[i], static_cast<int>(i / refs.size())});
-      asked.push_back(&refs[i % refs.size()]);
-      gradients.push_back(on_device(given[i]));
+    std::vector<const spaces::WeightRef*> wanted;
+    for (std::size_t i = 0; i < refs.size(); ++i) {
+      slots.push_back({leaves[bank_of[i]], mix_of[i], bfloat16 && refs[i].full.size() > 1});
+      wanted.push_back(&refs[i]);
     }
     leaves.insert(leaves.end(), on_mixes.begin(), on_mixes.end());
-    auto merged = mixed_weights(slots, asked, on_mixes);
-    const auto found = torch::autograd::grad(merged, leaves, gradients);
-    merged.insert(merged.end(), found.begin(), found.end());
-    answers.push_back(merged);
+    const auto weights = mixed_weights(slots, wanted, on_mixes);
+    std::vector<at::Tensor> gradients;
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      gradients.push_back(given[i].to(weights[i].options()));
+    return {weights, torch::autograd::grad(weights, leaves, gradients)};
   }
-  double worst = 0;
-  for (std::size_t i = 0; i < answers[0].size(); ++i)
-    worst = std::max(worst, difference(answers[1][i], answers[0][i]));
-  CHECK(worst < 1e-5);
+};
+
+}  // namespace
+
+TEST_CASE("weights out of copies on the GPU, and the gradients of these, are those of the CPU",
+          "[gpu]") {
+  need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
+  const std::int64_t copies = GENERATE(2, 5);
+  const bool by_neuron = GENERATE(false, true), bfloat16 = GENERATE(false, true);
+  const int repeats = GENERATE(1, 60);  // more slots than one kernel takes
+  CAPTURE(copies, by_neuron, bfloat16, repeats);
+  at::manual_seed(1);
+  Asked asked;
+  for (int mix = 0; mix < repeats; ++mix)
+    asked.mixes.push_back(
+        at::softmax(by_neuron ? at::randn({3, 16, copies}) : at::randn({3, copies}), -1));
+  for (int mix = 0; mix < repeats; ++mix) {
+    asked.add({16, 8, 3, 3}, {16, 8, 3, 3}, mix);
+    asked.add({16}, {16}, mix);
+    asked.add({16, 300}, {10, 300}, mix);
+    asked.add({16, 1, 1, 1}, {16, 1, 1, 1}, mix);
+    asked.add({12, 37}, {11, 29}, mix);  // of fewer rows than the mix has
+  }
+  asked.add({16, 9, 5, 5}, {13, 7, 3, 3}, 0, spaces::Crop::centred);
+  asked.add({16, 8, 7, 8}, {16, 8, 5, 4}, 0, spaces::Crop::centred);
+  for (const int mix : {0, -1}) {  // a table of three widths
+    asked.add({16, 640}, {16, 512}, mix);
+    asked.again({16, 640}, {16, 640}, mix);
+    asked.again({16, 640}, {7, 384}, mix);
+  }
+  for (int i = 0; i < 2; ++i) {  // of one copy, and of several
+    asked.add({40, 24}, {33, 20}, -1);
+    asked.add({40, 24}, {40, 24}, -1);
+    asked.add({40}, {39}, -1);
+  }
+  const Poisoned poisoned;
+  const auto [found, found_gradients] = asked.on("cuda", bfloat16);
+  const auto [expected, expected_gradients] = asked.on("cpu", bfloat16);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const bool rounded = bfloat16 && asked.refs[i].full.size() > 1;
+    CAPTURE(i);
+    CHECK(found[i].scalar_type() == (rounded ? at::kBFloat16 : at::kFloat));
+    CHECK(difference(found[i], expected[i]) < (rounded ? 4e-3 : 1e-6));
+  }
+  for (std::size_t i = 0; i < expected_gradients.size(); ++i) {
+    CAPTURE(i);
+    REQUIRE(found_gradients[i].sizes() == expected_gradients[i].sizes());
+    CHECK(difference(found_gradients[i], expected_gradients[i]) < 1e-5);
+  }
 }
 
 TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") {

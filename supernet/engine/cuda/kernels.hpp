@@ -1,6 +1,7 @@
 /// CUDA kernels for what LibTorch has no fast ones: many narrow networks side by side, channels
-/// last. Plain pointers: what calls them looks after shapes and memory, and has a reference in
-/// LibTorch's own ops for every other device (ops/batch_norm.cpp, channels.cpp, mixing.cpp).
+/// last; weights out of copies; passes over memory that it makes one by one. Plain pointers: what
+/// calls them looks after shapes and memory, and has a reference in LibTorch's own ops for every
+/// other device (ops/batch_norm.cpp, ops/layer_norm.cpp, channels.cpp, mixing.cpp).
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,44 @@ void norm_backward(const void* gradient, const void* x, const void* y, const flo
                    float* scratch, float* weight_gradient, float* bias_gradient, void* x_gradient,
                    void* residual_gradient, Rows shape, Stream stream);
 
+/// Values in either type; null data stands for none.
+struct Entries {
+  void* data = nullptr;
+  bool bfloat16 = false;  ///< else float32
+};
+/// Normalisation of rows [networks, rows, features], contiguous and 16-byte aligned; features are a
+/// multiple of 8, at most row_norm_most_features(). Each network has its own weight and bias.
+struct RowNorm {
+  std::int64_t networks = 1, rows = 0, features = 0;
+  float epsilon = 0;
+  bool centred = true;            ///< layer norm; else RMS norm
+  const float* weight = nullptr;  ///< [networks, features], as is
+  const float* bias = nullptr;    ///< null: none
+};
+std::int64_t row_norm_most_features();
+/// Floats of scratch memory that row_norm_backward() needs.
+std::int64_t row_norm_scratch(const RowNorm& norm);
+/// y = weight * (s - mean(s)) * inverse + bias with s = x + residual; mean (0 of RMS norm) and
+/// inverse = 1 / sqrt(variance + epsilon), biased, [networks, rows] each.
+void row_norm_forward(const RowNorm& norm, Entries x, Entries residual, Entries y, float* mean,
+                      float* inverse, Stream stream);
+/// The gradients, given that of y. Those of x and of the residual are the same numbers: the second
+/// is written where it has data.
+void row_norm_backward(const RowNorm& norm, Entries gradient, Entries x, Entries residual,
+                       const float* mean, const float* inverse, Entries x_gradient,
+                       Entries residual_gradient, float* scratch, float* weight_gradient,
+                       float* bias_gradient, Stream stream);
+
+enum class Activation { none, relu, gelu };
+/// Floats of scratch memory that activation_backward() needs for a bias.
+std::int64_t activation_scratch(Rows shape, std::int64_t networks);
+/// Of y = f(x W^T + bias), `shape` for each network: result = gradient f' with `known` = y of ReLU
+/// and the product of the exact GELU (without an activation neither is touched), and the sums of
+/// that over the rows of a network, [networks, channels], unless null.
+void activation_backward(Activation activation, const void* gradient, const void* known,
+                         void* result, Rows shape, std::int64_t networks, float* scratch,
+                         Entries bias_gradient, Stream stream);
+
 /// Columns of a matrix with longer rows; null data stands for zeros. All in units of 16 bytes.
 struct Columns {
   const void* data = nullptr;
@@ -58,21 +97,33 @@ void pack_weights(const float* weights, void* result, Weights shape, Stream stre
 /// The gradient of `weights`, given that of the result.
 void unpack_gradient(const void* gradient, float* result, Weights shape, Stream stream);
 
-/// A slot whose copies [networks, count, rows, columns] are mixed into [networks, rows, columns].
-/// Float32, contiguous; of the mix, [networks, count] or `by_row` [networks, (more than) rows,
-/// count], what belongs to a network is.
+/// Axes that slots have here: those that nobody cuts are merged into the one before.
+constexpr int kMixAxes = 4;
+/// A slot whose copies [networks, count, ...full] are read in part. Float32, contiguous; a copy has
+/// less than 2^31 entries. Of the mix, [networks, mixed] or `by_row` [networks, at least full[0],
+/// mixed] (then nobody cuts the first rows off), what belongs to a network is contiguous.
 struct MixedSlot {
   const float* copies = nullptr;
-  const float* mix = nullptr;
-  float* result = nullptr;
-  /// For mix_backward(): the gradient of the result, that of the copies, and where to put the
-  /// products of both, [rows, count] for each network.
-  const float* gradient = nullptr;
-  float* copy_gradient = nullptr;
+  const float* mix = nullptr;  ///< null: the first copy alone, as it is
+  /// For mix_backward(): the gradient of the copies, and where to put the products of the weights'
+  /// gradients with them, [mix_terms(), mixed] or `by_row` [full[0], mixed] for each network.
+  float* gradient = nullptr;
   float* products = nullptr;
   std::int64_t products_stride = 0, mix_stride = 0;  ///< from network to network
-  int count = 0, rows = 0, columns = 0;
+  int full[kMixAxes] = {1, 1, 1, 1};
+  int count = 1, mixed = 1;
+  int first_reader = 0, readers = 0;
   bool by_row = false;
+  /// Is everything read and written in whole 16 bytes of float32? All begin at, and the last axis
+  /// of the slot and of its readers is, multiples of that.
+  bool lines = false;
+};
+/// Who reads the part of a slot that begins at `first`.
+struct MixReader {
+  void* weights = nullptr;  ///< [networks, ...size]: the result; for mix_backward() its gradient
+  int size[kMixAxes] = {1, 1, 1, 1}, first[kMixAxes] = {0, 0, 0, 0};
+  int slot = 0;
+  bool bfloat16 = false;  ///< else float32
 };
 /// The gradient of a mix: sums of products [networks, terms, width] over terms.
 struct MixGradient {
@@ -80,11 +131,15 @@ struct MixGradient {
   float* result = nullptr;  ///< [networks, width]
   int terms = 0, width = 0;
 };
-/// result[n, r, c] = sum_i mix[n, (r,) i] copies[n, i, r, c], of all slots.
-void mix_forward(const std::vector<MixedSlot>& slots, std::int64_t networks, Stream stream);
-/// copy_gradient[n, i, r, c] = gradient[n, r, c] mix_i / sum_j mix_j^2;
-/// products[n, r, i] = sum_c gradient[n, r, c] copies[n, i, r, c]; then their sums.
-void mix_backward(const std::vector<MixedSlot>& slots, const std::vector<MixGradient>& sums,
-                  std::int64_t networks, Stream stream);
+/// Terms that a slot adds to the gradient of its mix.
+std::int64_t mix_terms(const MixedSlot& slot);
+/// weights[n, p] = sum_i mix[n, (row of p,) i] copies[n, i, first + p], of all readers, who stand
+/// in the order of their slots.
+void mix_forward(const std::vector<MixedSlot>& slots, const std::vector<MixReader>& readers,
+                 std::int64_t networks, Stream stream);
+/// gradient[n, i, q] = g[n, q] mix_i / sum_j mix_j^2 with g the sum over readers, 0 where nobody
+/// reads; products[n, t, i] = sums of g[n, q] copies[n, i, q] over some q; then their sums over t.
+void mix_backward(const std::vector<MixedSlot>& slots, const std::vector<MixReader>& readers,
+                  const std::vector<MixGradient>& sums, std::int64_t networks, Stream stream);
 
 }  // namespace mosaic::supernet::cuda

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include <stdexcept>
+#include <tuple>
 
 #include "mosaic/supernet/engine/executor.hpp"
 
@@ -13,6 +14,7 @@ at::Tensor dropout(const OpCall& call) {
   if (!call.mode.training || p <= 0) return x;
   if (call.mode.random == nullptr)
     throw std::logic_error("dropout '" + call.node.name + "' needs a random stream");
+  if (x.is_cuda()) return std::get<0>(at::_fused_dropout(x, 1 - p, *call.mode.random));
   return x * at::empty_like(x).bernoulli_(1 - p, *call.mode.random).div_(1 - p);
 }
 

@@ -106,6 +106,9 @@ class Task {
   /// metrics see the targets alone: what they need of the inputs (lengths, masks) is among those.
   virtual at::Tensor losses(const at::Tensor& outputs, const NamedTensors& targets,
                             double label_smoothing) const = 0;
+  /// Do losses() take outputs in bfloat16, as networks give them on a GPU, and no worse for it?
+  /// They are float32 else.
+  virtual bool takes_bfloat16() const { return false; }
   /// How much each example's loss counts, float32 [batch], where that is not alike: the mean loss
   /// is the sum of the losses over that of these. Undefined: alike.
   virtual at::Tensor loss_weights(const NamedTensors& /*targets*/) const { return {}; }

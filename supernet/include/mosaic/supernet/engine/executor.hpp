@@ -74,6 +74,8 @@ struct Mode {
   bool training = false;       ///< ops that behave otherwise in training do so
   /// Trainees: run programs that give Outputs::attentions.
   bool attention = false;
+  /// Products are made in bfloat16: trainees give the weights that are factors so.
+  bool bfloat16 = false;
   /// Where ops that draw (dropout, noise) draw from, on the networks' device; null: they must not.
   at::Generator* random = nullptr;
 };

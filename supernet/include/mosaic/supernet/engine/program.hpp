@@ -29,10 +29,12 @@ class Program {
     /// Op, attributes, extents, number of networks: steps of one key run the same kernels.
     std::string key;
   };
-  /// What a step reads of a slot, for these networks.
+  /// What steps read of a slot, for these networks. In programs for training a table that embeds
+  /// and gives logits is there twice: what logits read is a factor.
   struct Weight {
     spaces::WeightRef ref;
     std::vector<int> networks;
+    bool factor = false;  ///< of products alone: may be given in the type that these are made in
   };
   struct State {
     std::string name;
