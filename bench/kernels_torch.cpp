@@ -357,6 +357,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   set_threads(0);
+  const OwnStream own("cuda");
   std::printf("%s, %lld tokens, vocabulary %lld\n", describe_device("cuda").c_str(),
               static_cast<long long>(tokens), static_cast<long long>(vocabulary));
   const Bench bench;

@@ -17,6 +17,9 @@ struct SlotCopies {
   at::Tensor copies;      ///< [networks, m, ...full]
   int mix = -1;           ///< which of the mixes; -1: the first copy alone
   bool bfloat16 = false;  ///< what reads it multiplies in bfloat16: on a GPU it is given so
+  /// Like the copies: a kernel that makes their whole gradient writes it there, and gives this as
+  /// the gradient. Undefined: to new memory.
+  at::Tensor gradient = {};
 };
 
 /// What the weights of a program are made of.

@@ -21,6 +21,7 @@ struct Plan : torch::CustomClassHolder {
   std::vector<cuda::MixReader> readers;
   std::vector<std::vector<std::int64_t>> shapes;  ///< of what is read, by reader
   std::vector<int> mix_of;                        ///< by slot; -1: none
+  std::vector<at::Tensor> gradients;              ///< by slot: SlotCopies::gradient
 };
 
 /// Is the first entry where so many of these can be read at once?
@@ -79,7 +80,9 @@ class Generation : public torch::autograd::Function<Generation> {
       }
       slot.readers = static_cast<int>(readers.size()) - slot.first_reader;
       if (slot.readers == 0) return false;
-      results[i] = at::empty(tensors[i].sizes(), tensors[i].options());
+      results[i] = plan.gradients[i].defined()
+                       ? plan.gradients[i]
+                       : at::empty(tensors[i].sizes(), tensors[i].options());
       slot.gradient = results[i].mutable_data_ptr<float>();
       slots.push_back(slot);
       return true;
@@ -206,7 +209,7 @@ std::optional<std::vector<at::Tensor>> generated_weights(
   std::map<std::pair<const void*, int>, std::size_t> known;
   std::vector<std::vector<std::size_t>> readers_of;
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    const auto& [copies, mix, bfloat16] = slots[i];
+    const auto& [copies, mix, bfloat16, gradient] = slots[i];
     if (!fits(copies, *refs[i]) || copies.device() != slots[0].copies.device()) return {};
     if (copies.size(1) == 1 && is_whole(*refs[i]) && !bfloat16) {
       results[i] = copies.squeeze(1);
@@ -223,7 +226,7 @@ std::optional<std::vector<at::Tensor>> generated_weights(
   std::vector<at::Tensor> tensors, used;
   std::vector<int> place(mixes.size(), -1);  // of a mix that is used
   for (const auto& own : readers_of) {
-    const auto& [copies, mix, bfloat16] = slots[own[0]];
+    const auto& [copies, mix, bfloat16, gradient] = slots[own[0]];
     cuda::MixedSlot slot;
     slot.count = static_cast<int>(copies.size(1));
     slot.first_reader = static_cast<int>(plan->readers.size());
@@ -258,7 +261,14 @@ std::optional<std::vector<at::Tensor>> generated_weights(
     plan->slots.push_back(slot);
     plan->readers.insert(plan->readers.end(), readers.begin(), readers.end());
     tensors.push_back(copies);
+    plan->gradients.push_back(gradient);
   }
+  // Those that several mixes have would each be written by one alone.
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    if (std::count_if(tensors.begin(), tensors.end(), [&](const at::Tensor& other) {
+          return other.unsafeGetTensorImpl() == tensors[i].unsafeGetTensorImpl();
+        }) > 1)
+      plan->gradients[i] = at::Tensor();
   tensors.insert(tensors.end(), used.begin(), used.end());
   auto made = Generation::apply(at::TensorList(tensors), plan);
   std::size_t next = 0;

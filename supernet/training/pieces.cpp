@@ -21,6 +21,7 @@ constexpr std::size_t kMostBlocks = 16'384;
 constexpr int kImageAxes = 5;  // networks, batch, channels, height, width
 
 void write(const at::Tensor& target, const at::Tensor& given, bool add) {
+  if (given.defined() && given.is_alias_of(target)) return;  // made there
   if (!given.defined()) {
     if (!add) target.zero_();
   } else if (add) {
@@ -181,6 +182,7 @@ class Pieces::Pass {
     const Block& block = blocks_[i];
     core::Hasher hasher;
     hasher.add(static_cast<std::int64_t>(block.key));
+    hasher.add(begin_of(block));
     for (const int value : block.inputs) {
       hasher.add(static_cast<std::int64_t>(at_[static_cast<std::size_t>(value)]->number));
       hasher.add(last_value_.at(value) == i ? 1 : 0);
@@ -203,6 +205,9 @@ class Pieces::Pass {
   }
 
   bool is_last(std::size_t i) const { return i + 1 == blocks_.size(); }
+  std::string begin_of(const Block& block) const {
+    return name_of(program_.value_of(block.begin));
+  }
   /// Of what a step computes; no two of a program are called alike.
   std::string name_of(int value) const {
     const auto step = static_cast<std::size_t>(value - program_.value_of(0));
@@ -220,7 +225,7 @@ class Pieces::Pass {
       live.inputs.push_back(given.leaf());
       values[value] = given.shown(live.inputs.back());
     }
-    run_steps(program_, block.begin, block.end, values, weights(block, live), mode_, entry_input_,
+    run_steps(program_, block.begin, block.end, values, weights(i, live), mode_, entry_input_,
               symbols_);
     piece.outputs.clear();
     for (const int value : block.outputs) {
@@ -261,7 +266,8 @@ class Pieces::Pass {
   }
 
   /// What the block computes with, parallel to the program's weights.
-  std::vector<at::Tensor> weights(const Block& block, Live& live) {
+  std::vector<at::Tensor> weights(std::size_t block_number, Live& live) {
+    const Block& block = blocks_[block_number];
     std::vector<at::Tensor> result(program_.weights().size());
     std::map<std::size_t, at::Tensor> leaves;
     std::vector<at::Tensor> mixes(mixes_.size());
@@ -275,6 +281,8 @@ class Pieces::Pass {
         live.copies.push_back(leaf);
       }
       slot.copies = leaf;
+      if (last_parameter_.at(parameter(number)) == block_number)
+        slot.gradient = gradient(parameter(number));
       const int mix = slot.mix;
       if (mix >= 0 && !mixes[static_cast<std::size_t>(mix)].defined()) {
         mixes[static_cast<std::size_t>(mix)] = mixes_[static_cast<std::size_t>(mix)]->leaf();
@@ -329,12 +337,9 @@ class Pieces::Pass {
   }
 
   /// Records both passes of a block. What the forward pass leaves to the backward pass lies where
-  /// that of other architectures' blocks of this place lies as well: a pass runs one of them.
+  /// that of other blocks that begin with the same node lies as well: a pass has one of them.
   void record(std::size_t i, Piece& piece) {
-    const auto before = std::count_if(
-        blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(i),
-        [&](const Block& block) { return block.scope == blocks_[i].scope; });
-    const auto [pool, fresh] = all_.pools_.try_emplace({blocks_[i].scope, before});
+    const auto [pool, fresh] = all_.pools_.try_emplace(begin_of(blocks_[i]));
     if (fresh) pool->second = Recording::make_pool();
     for (const int number : blocks_[i].weights) (void)gradient(parameter(number));
     Live live;

@@ -61,9 +61,8 @@ class Pieces {
   std::map<std::string, std::unique_ptr<Buffer>> buffers_;
   std::map<std::string, std::vector<at::Tensor>> memory_;  ///< flat, ever larger, by name
   std::unordered_map<std::uint64_t, std::unique_ptr<Piece>> pieces_;
-  /// By scope and how many blocks of that scope are before it (of no scope there are several): two
-  /// blocks of one pass have never the same.
-  std::map<std::pair<std::string, std::ptrdiff_t>, Recording::Pool> pools_;
+  /// By the node that a block begins with: two blocks of one pass have never the same.
+  std::map<std::string, Recording::Pool> pools_;
   std::unordered_map<const void*, std::size_t> parameters_;  ///< places by tensor
   std::vector<at::Tensor> gradients_;                        ///< parallel; undefined: none yet
 };

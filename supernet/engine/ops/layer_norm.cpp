@@ -126,9 +126,11 @@ at::Tensor beside(const at::Tensor& weight, const at::Tensor& x) {
   return weight.view(shape);
 }
 
-/// The addition before it may be part of the node: see fusion.hpp.
-at::Tensor sum_of(const OpCall& call) {
-  return call.inputs.size() > 1 ? call.inputs[0] + call.inputs[1] : call.inputs[0];
+/// What is normed, in the weights' precision. The addition before it may be part of the node: see
+/// fusion.hpp.
+at::Tensor sum_of(const OpCall& call, const at::Tensor& weight) {
+  const at::Tensor first = call.inputs[0].to(weight.scalar_type());
+  return call.inputs.size() > 1 ? first + call.inputs[1] : first;
 }
 
 at::Tensor layer_norm(const OpCall& call) {
@@ -137,7 +139,7 @@ at::Tensor layer_norm(const OpCall& call) {
 #ifdef MOSAIC_CUDA
   if (at::Tensor y = by_kernels(call, weight, bias, epsilon); y.defined()) return y;
 #endif
-  const at::Tensor x = sum_of(call);
+  const at::Tensor x = sum_of(call, weight);
   if (call.networks == 1)
     return at::layer_norm(x, {x.size(-1)}, weight.squeeze(0), bias.squeeze(0), epsilon);
   return at::layer_norm(x, {x.size(-1)}, {}, {}, epsilon) * beside(weight, x) + beside(bias, x);
@@ -149,7 +151,7 @@ at::Tensor rms_norm(const OpCall& call) {
 #ifdef MOSAIC_CUDA
   if (at::Tensor y = by_kernels(call, weight, {}, epsilon); y.defined()) return y;
 #endif
-  const at::Tensor x = sum_of(call);
+  const at::Tensor x = sum_of(call, weight);
   if (call.networks == 1) return at::rms_norm(x, {x.size(-1)}, weight.squeeze(0), epsilon);
   return at::rms_norm(x, {x.size(-1)}, {}, epsilon) * beside(weight, x);
 }
