@@ -230,7 +230,7 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
   REQUIRE_THAT(message(wrong), Contains("did you mean 'layer-wise'?"));
   const auto with_sharing = [&](const std::string& lines) {
     std::string job = kJob;
-    const std::string old = "sharing = \"layer-wise\"\ncopies = 2\n";
+    const std::string old = "sharing = \"layer-wise\"\ncopies = 2\nrouter_hidden = 8\n";
     return job.replace(job.find(old), old.size(), lines);
   };
   REQUIRE_THAT(message(with_sharing("router = \"plain\"\nsplit = \"random\"\n")),
