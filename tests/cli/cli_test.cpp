@@ -284,6 +284,9 @@ TEST_CASE("a search without a supernet, and the catalogue commands") {
   REQUIRE_THAT(folder.run({"front", "--db", "s.db", "--csv", "--at", "30"}).output,
                Contains("evaluation,params,flops"));
   REQUIRE_THAT(folder.run({"spaces", "nasbench201"}).output, Contains("15,625 architectures"));
+  const auto options = folder.run({"spaces", "bert", "--set", "size=base"}).output;
+  REQUIRE_THAT(options,
+               Contains("key of [space]") && Contains("mini, base") && Contains("6 to 12"));
   REQUIRE_THAT(folder.run({"spaces", "resnet-pooling", "--arch", "4-3-3"}).output,
                Contains("272.5k parameters"));
   for (const std::string command : {"spaces", "tasks", "ops", "sharing", "routers", "samplers",
