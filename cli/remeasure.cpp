@@ -21,7 +21,7 @@ void setup(App& app) {
     show_front(found.job, options->db);
     if (found.left > 0 && found.left == found.suspects)
       throw core::Error("the device is still slow: all " + std::to_string(found.suspects) +
-                            " timings are as suspect as before",
+                            " timings were taken again, and are marked again",
                         "see what else runs here, and give the same command when it is done");
   });
 }

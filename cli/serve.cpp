@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "command.hpp"
+#include "mosaic/core/activity.hpp"
 #include "mosaic/core/log.hpp"
 #include "mosaic/serve/server.hpp"
 #include "numbers.hpp"
@@ -29,6 +30,7 @@ void setup(App& app) {
       core::log_warning("whoever reaches " + options->host + " can read all of " + options->db);
     // A page must not slow down what it shows.
     [[maybe_unused]] const int niceness = ::nice(10);
+    const core::Activity none("");  // it waits for visitors, and that is no work
     std::cout << server.url() << std::endl;
     server.run();
   });

@@ -56,6 +56,14 @@ void describe_space(const spaces::Space& space) {
   print_network(space, "largest", space.largest());
   core::Stream stream(1, "example");
   std::cout << "an architecture: " << space.text(space.random(stream)) << "\n\n";
+  if (!space.known_options().empty()) {
+    db::Table options{{"key of [space]", "default", "what it may be"}, {}};
+    for (const auto& option : space.known_options())
+      options.rows.push_back(
+          {text_cell(option.key), text_cell(option.standard), text_cell(option.allowed)});
+    print_table(options, {});
+    std::cout << "\n";
+  }
   db::Table table{{"decision", "kind", "options"}, {}};
   for (const auto& gene : space.genes()) {
     std::vector<std::string> shown(

@@ -37,7 +37,8 @@ void describe(const tasks::TaskSettings& settings) {
   const auto& type = tasks::tasks().at(settings.name);
   std::cout << settings.name << ": " << tasks::tasks().summary(settings.name) << "\n";
   if (!type.explanation.empty()) std::cout << type.explanation << "\n";
-  std::cout << "data: " << data_of(settings) << "\n\n";
+  const auto data = data_of(settings);
+  std::cout << "data: " << data << "\n\n";
   db::Table table{{"key of [task]", "default", "what it is"}, {}};
   const auto meanings = tasks::TaskSettings::meanings();
   for (const auto& setting : core::listed(tasks::TaskSettings()))

@@ -38,6 +38,7 @@ void tell(Clock::duration silence, Current& whole) {
   const std::lock_guard lock(activities_mutex);
   const bool named = !activities.empty();
   auto& current = named ? activities.back() : whole;
+  if (current.what.empty()) return;
   const auto line =
       current.what + (named ? ", " : " ") + seconds_since(current.since) + (named ? " so far" : "");
   if (named && detail::redraws_in_place()) return detail::draw_status_line(line);

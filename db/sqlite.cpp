@@ -22,8 +22,8 @@ void throw_sqlite(int code, int system_error, const std::string& path, const std
   switch (primary) {
     case SQLITE_FULL:
       throw core::Error("no space left to write " + path + " (" + cause + ")",
-                        "free some space or raise the quota there and go on with `mosaic resume`; "
-                        "everything committed before is safe");
+                        "free some space or raise the quota there and give the same command "
+                        "again; everything committed before is safe");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       throw core::Error(path + " is locked by another program (" + detail + ")",

@@ -67,6 +67,8 @@ double SteadyMeasuring::measure_block(std::size_t begin, std::size_t end, double
       if (is_off(after)) next = look_until_recovered();
     }
     if (off && attempt < settings_.attempts && !is_off(next)) {
+      core::log_info(ratio_text("the device took %.2f times as long as usual: ", slowest) +
+                     "the last " + std::to_string(end - begin) + " measurements are taken again");
       before = next;
       continue;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "job_lines.hpp"
 #include "mosaic/core/config.hpp"
 #include "mosaic/core/describe.hpp"
 #include "mosaic/core/error.hpp"
@@ -128,35 +129,19 @@ bool file_changed(const db::Reader& database, const db::Job& job) {
          database.state(job.id, "file").value_or(job.config_hash);
 }
 
-namespace {
-
-/// A key that another task reads would say nothing here.
-void refuse_unread(const JobFile& file) {
-  if (!file.task) return;
-  const auto& type = tasks::tasks().at(file.task->name);
-  auto config = core::Config::from_text(file.text, file.path, former_keys());
-  const auto section = config.root().section("task");
-  std::vector<std::string> known;
-  for (const auto& setting : core::listed(tasks::TaskSettings()))
-    if (type.reads(setting.key)) known.push_back(setting.key);
-  for (const auto& setting : core::listed(tasks::TaskSettings()))
-    if (section.has(setting.key) && !type.reads(setting.key))
-      section.fail(setting.key, "the task " + file.task->name + " does not read " + setting.key,
-                   "remove it; known: " + core::join(known));
+Workplace open_new(JobFile file) {
+  refuse_idle_keys(file);
+  return Workplace::open(std::move(file));
 }
-
-}  // namespace
 
 std::optional<Workplace> opened_before(const std::string& db, const JobFile& file) {
   if (std::filesystem::exists(db)) return std::nullopt;
-  refuse_unread(file);
-  return Workplace::open(file);
+  return open_new(file);
 }
 
 db::Job new_job(const Workplace& work, const std::string& db) {
   db::Job job;
   const JobFile& file = work.file;
-  refuse_unread(file);
   job.name = file.name;
   job.status = "running";
   job.phase = "begin";

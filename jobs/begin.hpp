@@ -42,11 +42,12 @@ bool file_changed(const db::Reader& database, const db::Job& job);
 /// Marks jobs that are said to be running: this process writes the database, so none is.
 void settle_killed_jobs(db::Database& database);
 
-/// Workplace::open() of a job that begins where there is no database yet: one that is refused
+/// Workplace::open() of a job that begins. Throws UsageError for keys that say nothing in it, too.
+Workplace open_new(JobFile file);
+/// open_new() of a job that begins where there is no database yet: one that is refused
 /// leaves none behind.
 std::optional<Workplace> opened_before(const std::string& db, const JobFile& file);
-/// The row of a job that begins here and now. Throws UsageError for a key that its task does not
-/// read.
+/// The row of a job that begins here and now.
 db::Job new_job(const Workplace& work, const std::string& db);
 
 /// Opens what a begun job works on, as it began: threads and kind of device are part of its

@@ -220,12 +220,23 @@ std::string with_loaded_plugins(core::Section root) {
   return names == written ? "" : "job.plugins=" + nlohmann::json(names).dump();
 }
 
+/// Says so where a table that must be there is misspelt.
+void expect_table(const core::Config& config, core::Section& root, const std::string& name) {
+  if (root.has(name)) return;
+  std::vector<std::string> tables;
+  for (const auto& value : config.changes_since(core::Config::from_text("")))
+    tables.push_back(value.key.substr(0, value.key.find_first_of(".[")));
+  if (const auto nearest = core::nearest_name(name, tables); !nearest.empty())
+    root.fail(nearest, "no job file has such a table", "did you mean [" + name + "]?");
+}
+
 JobFile read(core::Config config, const std::string& path, bool fresh) {
   JobFile job;
   job.path = path;
   job.text = config.text();
   job.hash = config.hash();
   core::Section root = config.root();
+  for (const auto* table : {"job", "space"}) expect_table(config, root, table);
 
   core::Section head = root.section("job");
   job.name = head.required_string("name");

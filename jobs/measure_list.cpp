@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "begin.hpp"
 #include "mosaic/core/csv.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
@@ -131,7 +132,7 @@ const ObjectiveFile& timed_objective(const JobFile& file) {
 
 void measure_list(const RunOptions& options, const std::string& archs, const std::string& out,
                   bool resume) {
-  const Workplace work = Workplace::open(JobFile::from_file(options.job_file, options.set));
+  const Workplace work = open_new(JobFile::from_file(options.job_file, options.set));
   const ObjectiveFile& objective = timed_objective(work.file);
   std::vector<Candidate> candidates = read_list(*work.space, archs);
   const auto all = static_cast<std::int64_t>(candidates.size());

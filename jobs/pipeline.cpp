@@ -426,7 +426,7 @@ JobRun run_job(const RunOptions& options, Goal goal) {
   }
   Workplace work = known    ? reopen(begun_file(database, *known), *known)
                    : opened ? std::move(*opened)
-                            : Workplace::open(file);
+                            : open_new(file);
   db::Job job = known ? *known : new_job(work, options.db);
   job.folder = existing_folder(job, work.file, options.db);
   if (!known) {

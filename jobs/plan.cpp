@@ -84,7 +84,7 @@ class Plan {
     else if (known_)
       known_ = with_file(*reader_, *known_, file, "give the changed job another name");
     work_.emplace(known_ ? reopen(begun_file(*reader_, *known_), *known_)
-                         : Workplace::open(std::move(file)));
+                         : open_new(std::move(file)));
     job_ = known_ ? *known_ : new_job(*work_, db_);
     job_.folder = existing_folder(job_, work_->file, db_);
     add("job", "'" + job_.name + "' " + how_it_stands());

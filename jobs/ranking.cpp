@@ -379,7 +379,7 @@ std::optional<RankResult> run_rank(const RankOptions& options) {
       "again");
   Workplace work = known    ? reopen(begun_file(database, *known), *known)
                    : opened ? std::move(*opened)
-                            : Workplace::open(file);
+                            : open_new(file);
   db::Job job = known ? *known : new_job(work, options.db);
   if (!known) {
     database.create_job(job);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "job_lines.hpp"
 #include "mosaic/core/activity.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
@@ -39,18 +40,16 @@ void follow_data(JobFile& file, const tasks::Task& task) {
   file.epochs_by_data = file.batch_size_by_data = false;
 }
 
-/// Runs a check; what is wrong is reported at the line of a key of the job file. `section`: "rank",
-/// or "rank.truth".
-template <class Check>
-void at_key(const JobFile& file, const std::string& section, const std::string& key,
-            const Check& check) {
+/// Makes the space; what is wrong with an option is reported at its line.
+spaces::Space space_of(const JobFile& file, const spaces::TaskShape& shape) {
   try {
-    check();
+    return spaces::Space::make(file.space, shape, file.space_options);
   } catch (const core::UsageError& error) {
-    auto config = core::Config::from_text(file.text, file.path, former_keys());
-    auto place = config.root();
-    for (const auto& name : core::split(section, '.')) place = place.section(name);
-    throw core::UsageError(place.where(key) + ": " + error.message(), error.advice());
+    std::string key = "name";
+    for (const auto& [option, value] : file.space_options)
+      if (error.message().find("option '" + option + "'") != std::string::npos) key = option;
+    at_key(file, "space", key, [] { throw; });
+    throw;
   }
 }
 
@@ -142,15 +141,12 @@ Workplace Workplace::open(JobFile file, std::optional<int> threads, const std::s
   spaces::TaskShape shape;
   if (work.file.task) {
     const core::Activity load("load the data of " + work.file.task->name);
-    work.task = tasks::make_task(*work.file.task);
+    at_key(work.file, "task", "", [&] { work.task = tasks::make_task(*work.file.task); });
     shape = work.task->shape();
     work.task->to(work.device);
     follow_data(work.file, *work.task);
   }
-  at_key(work.file, "space", "name", [&] {
-    work.space = std::make_unique<spaces::Space>(
-        spaces::Space::make(work.file.space, shape, work.file.space_options));
-  });
+  work.space = std::make_unique<spaces::Space>(space_of(work.file, shape));
   if (const auto& sharing = work.file.sharing) {  // what the space does not have is refused now
     at_key(work.file, "supernet", "routed",
            [&] { (void)supernet::routed_slots(work.space->graph(), sharing->routed); });

@@ -1,7 +1,6 @@
 #include "mosaic/spaces/builder.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 
 #include "mosaic/core/describe.hpp"
@@ -14,29 +13,34 @@ namespace mosaic::spaces {
 SpaceBuilder::SpaceBuilder(TaskShape task, std::map<std::string, std::string> options)
     : task_(std::move(task)), options_(std::move(options)) {}
 
+const std::string* SpaceBuilder::given(SpaceOption option) {
+  const auto found = options_.find(option.key);
+  const auto names = core::mapped(known_options_, &SpaceOption::key);
+  if (std::find(names.begin(), names.end(), option.key) == names.end())
+    known_options_.push_back(std::move(option));
+  return found == options_.end() ? nullptr : &found->second;
+}
+
 std::int64_t SpaceBuilder::option(const std::string& key, std::int64_t fallback, std::int64_t lo,
                                   std::int64_t hi) {
-  options_read_.push_back(key);
-  const auto found = options_.find(key);
-  if (found == options_.end()) return fallback;
-  std::int64_t value = 0;
-  const auto& text = found->second;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < lo || value > hi)
-    throw core::UsageError("option '" + key + "' of the space is '" + text + "'",
-                           "give an integer from " + std::to_string(lo) + " to " +
-                               std::to_string(hi) + " (default " + std::to_string(fallback) + ")");
-  return value;
+  const auto range = std::to_string(lo) + " to " + std::to_string(hi);
+  const auto* text = given({key, std::to_string(fallback), range});
+  if (text == nullptr) return fallback;
+  const auto value = core::parse_integer(*text);
+  if (!value || *value < lo || *value > hi)
+    throw core::UsageError(
+        "option '" + key + "' of the space is '" + *text + "'",
+        "give an integer from " + range + " (default " + std::to_string(fallback) + ")");
+  return *value;
 }
 
 std::string SpaceBuilder::option(const std::string& key, const std::vector<std::string>& words) {
-  options_read_.push_back(key);
-  const auto found = options_.find(key);
-  if (found == options_.end()) return words.at(0);
-  if (std::find(words.begin(), words.end(), found->second) == words.end())
-    throw core::UsageError("option '" + key + "' of the space is '" + found->second + "'",
-                           core::known_names(found->second, words));
-  return found->second;
+  const auto* text = given({key, words.at(0), core::join(words)});
+  if (text == nullptr) return words.at(0);
+  if (std::find(words.begin(), words.end(), *text) == words.end())
+    throw core::UsageError("option '" + key + "' of the space is '" + *text + "'",
+                           core::known_names(*text, words));
+  return *text;
 }
 
 Extent SpaceBuilder::choice(const std::string& name, const std::vector<std::int64_t>& values) {
@@ -265,11 +269,12 @@ void SpaceBuilder::auxiliary_loss(const std::string& name, Value scalar, double 
 }
 
 SuperGraph SpaceBuilder::finish() {
+  const auto names = core::mapped(known_options_, &SpaceOption::key);
   for (const auto& [key, value] : options_)
-    if (std::find(options_read_.begin(), options_read_.end(), key) == options_read_.end())
-      throw core::UsageError("unknown option '" + key + "' of the space",
-                             options_read_.empty() ? "this space has no options"
-                                                   : core::known_names(key, options_read_));
+    if (std::find(names.begin(), names.end(), key) == names.end())
+      throw core::UsageError(
+          "unknown option '" + key + "' of the space",
+          names.empty() ? "this space has no options" : core::known_names(key, names));
   if (graph_.entries.empty())
     throw std::logic_error("the space declares no entry point: call entry(...)");
   return std::move(graph_);

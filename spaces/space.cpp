@@ -147,6 +147,7 @@ Space Space::make(const std::string& name, const TaskShape& task,
   try {
     space.type_.build(builder);
     space.graph_ = builder.finish();
+    space.known_options_ = builder.known_options();
   } catch (const UnfitTask& error) {
     const auto others = fitting(task);
     throw core::UsageError("space '" + name + "': " + error.message(),

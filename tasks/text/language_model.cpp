@@ -174,9 +174,9 @@ LanguageModel::LanguageModel(bool masked, const TaskSettings& settings)
     hasher.bytes(tokens.const_data_ptr(), tokens.nbytes());
   }
   checksum_ = hasher.hex();
-  shape_ = spaces::language_task(tokenizer_->size(), longest_, /*causal=*/!masked_);
+  shape_ = spaces::language_task(tokenizer_->size(), typical_length(settings, longest_),
+                                 /*causal=*/!masked_);
   shape_.inputs[0].longest = longest_;
-  if (settings.typical_length > 0) shape_.typical = {{"length", settings.typical_length}};
 }
 
 at::Tensor LanguageModel::stretches(const std::vector<std::string>& lines,

@@ -258,7 +258,7 @@ TextClassification::TextClassification(const TaskSettings& settings)
       .inputs =
           {{kTokens, {{1, {kLength}}}, spaces::DataType::int64, tokenizer_->size(), longest_}},
       .output = {{static_cast<std::int64_t>(class_names_.size()), {}}},
-      .typical = {{kLength, settings.typical_length > 0 ? settings.typical_length : mean}}};
+      .typical = {{kLength, typical_length(settings, mean)}}};
   summary_ = message(
       "{} sentences to train, {} to validate, {} to test; {} classes; {} tokens, {} a "
       "sentence on average",

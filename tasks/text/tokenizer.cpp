@@ -9,10 +9,12 @@
 
 #include "message.hpp"
 #include "mosaic/core/activity.hpp"
+#include "mosaic/core/child.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 #include "mosaic/core/hash.hpp"
 #include "mosaic/core/log.hpp"
+#include "mosaic/core/process.hpp"
 #include "mosaic/core/text.hpp"
 #include "mosaic/tasks/task.hpp"
 
@@ -131,6 +133,10 @@ void keep(const std::filesystem::path& path, const std::string& model) {
 
 }  // namespace
 
+std::int64_t typical_length(const TaskSettings& settings, std::int64_t usual) {
+  return settings.typical_length > 0 ? settings.typical_length : usual;
+}
+
 struct Tokenizer::Model {
   std::string bytes;
   sentencepiece::SentencePieceProcessor processor;
@@ -165,7 +171,8 @@ Tokenizer Tokenizer::learned(std::span<const std::string> lines, std::int64_t vo
   const core::Activity activity("learn a vocabulary from " +
                                 core::with_commas(static_cast<long long>(lines.size())) +
                                 " lines (kept for the next time)");
-  auto bytes = learn(lines, vocabulary);
+  // SentencePiece heeds no Ctrl-C.
+  auto bytes = core::in_child([&] { return learn(lines, vocabulary); });
   if (!folder.empty()) keep(path, bytes);
   return Tokenizer(std::move(bytes), "the vocabulary");
 }
@@ -185,6 +192,7 @@ Tokenizer Tokenizer::from_file(const std::string& path) {
 std::int64_t Tokenizer::size() const { return model_->processor.GetPieceSize(); }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view line) const {
+  core::check_interrupt();
   std::vector<int> tokens;
   const auto status = model_->processor.Encode(line, &tokens);
   if (!status.ok()) throw core::Error("SentencePiece: " + std::string(status.message()), "");

@@ -22,6 +22,9 @@ inline std::vector<std::string> text_keys(std::vector<std::string> own = {}) {
   return own;
 }
 
+/// Tokens of an example that costs are counted at, where the data usually have so many.
+std::int64_t typical_length(const TaskSettings& settings, std::int64_t usual);
+
 class Tokenizer {
  public:
   /// A unigram model of at most `vocabulary` tokens, learned from these lines; the same lines give

@@ -318,11 +318,8 @@ Translation::Translation(const TaskSettings& settings)
   mean_tokens_ = mean(train_.targets) - 1;  // the begin is given
   const auto usual = [](double length) { return static_cast<std::int64_t>(std::ceil(length)); };
   const auto source_length = usual(mean(train_.sources)), target_length = usual(mean_tokens_);
-  const auto counted_at = [&](std::int64_t length) {
-    return settings.typical_length > 0 ? settings.typical_length : length;
-  };
-  shape_ = spaces::translation_task(tokenizer_->size(), counted_at(source_length),
-                                    counted_at(target_length));
+  shape_ = spaces::translation_task(tokenizer_->size(), typical_length(settings, source_length),
+                                    typical_length(settings, target_length));
   for (auto& port : shape_.inputs) port.longest = longest_;
   writing_.input = kTarget;
   writing_.begin = kBegin;

@@ -230,7 +230,7 @@ TEST_CASE("wrong usage exits with 2 and says what to do") {
   REQUIRE_THAT(message(wrong), Contains("did you mean 'layer-wise'?"));
   const auto with_sharing = [&](const std::string& lines) {
     std::string job = kJob;
-    const std::string old = "sharing = \"layer-wise\"\ncopies = 2\n";
+    const std::string old = "sharing = \"layer-wise\"\ncopies = 2\nrouter_hidden = 8\n";
     return job.replace(job.find(old), old.size(), lines);
   };
   REQUIRE_THAT(message(with_sharing("router = \"plain\"\nsplit = \"random\"\n")),
@@ -284,6 +284,9 @@ TEST_CASE("a search without a supernet, and the catalogue commands") {
   REQUIRE_THAT(folder.run({"front", "--db", "s.db", "--csv", "--at", "30"}).output,
                Contains("evaluation,params,flops"));
   REQUIRE_THAT(folder.run({"spaces", "nasbench201"}).output, Contains("15,625 architectures"));
+  const auto options = folder.run({"spaces", "bert", "--set", "size=base"}).output;
+  REQUIRE_THAT(options,
+               Contains("key of [space]") && Contains("mini, base") && Contains("6 to 12"));
   REQUIRE_THAT(folder.run({"spaces", "resnet-pooling", "--arch", "4-3-3"}).output,
                Contains("272.5k parameters"));
   for (const std::string command : {"spaces", "tasks", "ops", "sharing", "routers", "samplers",

@@ -158,7 +158,7 @@ TEST_CASE("what was timed while the device was slow, and only that, is measured 
   const Folder folder("selection_remeasure");
   folder.write("job.toml",
                "[job]\nname = \"timed\"\nthreads = 1\n[space]\nname = \"nasbench201\"\ncells = 1\n"
-               "channels = 4\n[[objective]]\nmetric = \"latency_ms\"\nsamples = 10\nrepeats = 5\n"
+               "channels = 4\n[[objective]]\nmetric = \"latency_ms\"\nrepeats = 5\n"
                "warmup = 1\npredictor = \"none\"\n[[objective]]\nmetric = \"params\"\n[search]\n"
                "algorithm = \"random\"\nevaluations = 6\npopulation = 6\n");
   const auto search = folder.run({"search", "job.toml", "--db", "r.db"});

@@ -37,8 +37,8 @@ struct Given {
 /// needs one line here.
 const std::map<std::string, std::function<Value(SpaceBuilder&, const Given&)>>& uses() {
   const auto of_patches = [](const std::string& op,
-                             std::map<std::string, spaces::Extent> attributes = {},
-                             std::map<std::string, double> reals = {}) {
+                             const std::map<std::string, spaces::Extent>& attributes = {},
+                             const std::map<std::string, double>& reals = {}) {
     return [=](SpaceBuilder& b, const Given& in) {
       return b.node("y", op, {in.patches(b)}, attributes, {}, reals);
     };

@@ -1,6 +1,8 @@
 #include "mosaic/core/process.hpp"
 
 #include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <catch2/catch.hpp>
 
 #include <chrono>
@@ -8,6 +10,7 @@
 #include <thread>
 
 #include "capture.hpp"
+#include "mosaic/core/child.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/files.hpp"
 
@@ -50,6 +53,34 @@ TEST_CASE("the second signal ends the process at once, unless it comes with the 
     });
     CHECK(child.exited_with(status));
   }
+}
+
+TEST_CASE("a child process computes what it is asked, and says what is wrong") {
+  const std::string large(1'000'000, 'x');
+  CHECK(core::in_child([&] { return large; }) == large);
+  CHECK(core::in_child([] { return std::string(); }).empty());
+  CHECK_THROWS_WITH(core::in_child([]() -> std::string { throw core::Error("the rule", "so"); }),
+                    "the rule: so");
+  CHECK_THROWS_WITH(core::in_child([]() -> std::string { throw std::runtime_error("what"); }),
+                    "what");
+  CHECK_THROWS_WITH(core::in_child([]() -> std::string { _exit(0); }),
+                    Catch::Contains("ended without a result"));
+}
+
+TEST_CASE("the first signal ends what a child process works on") {
+  const Child child = run_child([] {
+    core::install_interrupt_handler();
+    try {
+      core::in_child([]() -> std::string {
+        kill(getppid(), SIGTERM);
+        for (;;) pause();
+      });
+      _exit(1);
+    } catch (const core::Interrupted&) {
+      if (waitpid(-1, nullptr, WNOHANG) != -1) _exit(2);  // none is left
+    }
+  });
+  CHECK(child.exited_with(0));
 }
 
 TEST_CASE("a process that nohup started does not heed that the terminal was closed") {

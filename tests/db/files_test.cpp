@@ -333,8 +333,8 @@ TEST_CASE("a full disk stops the writer with advice and loses nothing that was c
   const auto heard = child.hear_all();
   CHECK_THAT(heard,
              Contains("|no space left to write " + path + " (disk I/O error, File too large)") &&
-                 Contains("free some space or raise the quota there and go on with `mosaic "
-                          "resume`; everything committed before is safe"));
+                 Contains("free some space or raise the quota there and give the same command "
+                          "again; everything committed before is safe"));
   const Reader reader(path);
   const auto kept = reader.measurements(reader.job().id, "accuracy");
   CHECK(kept.size() == std::stoul(heard));

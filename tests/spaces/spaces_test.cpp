@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "mosaic/core/error.hpp"
@@ -167,4 +168,22 @@ TEST_CASE("two networks that differ only in the order of their layers have diffe
     REQUIRE(value >= 0);
     REQUIRE(value <= 1);
   }
+}
+
+TEST_CASE("a space tells its options, each once, with defaults and what they may be") {
+  const auto told = [](const std::string& name, const std::string& size) {
+    std::map<std::string, std::string> options;
+    if (!size.empty()) options["size"] = size;
+    std::map<std::string, std::string> result;
+    const auto space = Space::make(name, {}, options);
+    for (const auto& option : space.known_options())
+      CHECK(result.emplace(option.key, option.standard + " of " + option.allowed).second);
+    return result;
+  };
+  CHECK(told("resnet-pooling", "").at("layers") == "10 of 2 to 64");
+  CHECK(told("nasbench201", "").size() == 2);
+  const auto bert = told("bert", "base");
+  CHECK(bert.at("size") == "mini of mini, base");
+  CHECK(bert.at("layers") == "12 of 6 to 12");
+  CHECK(bert.at("norm") == "pre of pre, post");
 }

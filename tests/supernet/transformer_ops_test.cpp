@@ -275,7 +275,8 @@ TEST_CASE("norms, activations and embeddings agree with their definitions") {
                               std::vector<spaces::Crop>(4, spaces::Crop::leading),
                               spaces::Init::xavier, "")})});
     const auto graph = spaces::bind(b.finish(), {});
-    const at::Tensor picture = draw({3, 2, 6, 4}, 4), weight = draw({5, 2, 2, 2}, 6);
+    const at::Tensor picture = draw({3, 2, 6, 4}, 4);
+    at::Tensor weight = draw({5, 2, 2, 2}, 6);
     const at::Tensor y = execute(
         graph, "forward", picture, [&](const auto&) { return weight; }, NormMode::batch,
         nullptr)[0];

@@ -9,7 +9,8 @@
 namespace mosaic::core {
 
 /// Names what is done in its scope, for SignsOfLife: `const core::Activity fit("fit predictor");`.
-/// The innermost one counts. Progress is one.
+/// The innermost one counts; one without a name says that there is nothing to tell. Progress is
+/// one.
 class Activity {
  public:
   explicit Activity(std::string what);

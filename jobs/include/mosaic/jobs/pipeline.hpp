@@ -40,7 +40,7 @@ JobRun resume_job(const std::string& db, const std::optional<std::string>& name,
 struct Remeasured {
   db::Job job;
   std::size_t suspects = 0;  ///< timings that were taken while the device was slow
-  std::size_t left = 0;      ///< of which so many are as suspect as before
+  std::size_t left = 0;      ///< so many were taken again, and the device was slow again
 };
 /// Measures again, for the same job on the same device, what was taken while the device was slow.
 Remeasured remeasure_job(const std::string& db, const std::optional<std::string>& name);

@@ -33,6 +33,13 @@ struct LinearOptions {
   std::string group = {};
 };
 
+/// An option that a space has.
+struct SpaceOption {
+  std::string key;
+  std::string standard;  ///< its value where the job file says nothing
+  std::string allowed;   ///< "1 to 64", or words
+};
+
 /// Handed to a space's build(). Every method that makes a node infers its shape at once, for all
 /// architectures together; misuse (shapes that do not fit for some architecture, a name used twice)
 /// throws std::logic_error that names the node and the genes involved.
@@ -48,6 +55,8 @@ class SpaceBuilder {
                       std::int64_t hi);
   /// And one of these words; the first one where the job file says nothing.
   std::string option(const std::string& key, const std::vector<std::string>& words);
+  /// Those that were asked for so far.
+  const std::vector<SpaceOption>& known_options() const { return known_options_; }
 
   // ---- decisions --------------------------------------------------------------------------------
   /// An ordered decision among sizes.
@@ -107,13 +116,15 @@ class SpaceBuilder {
   SuperGraph finish();
 
  private:
+  /// Its text in the job file; null where that says nothing.
+  const std::string* given(SpaceOption option);
   std::string full_name(const std::string& name) const;
   std::string group_or(const std::string& given, const std::string& node) const;
   Value append(Node node);
 
   TaskShape task_;
   std::map<std::string, std::string> options_;
-  std::vector<std::string> options_read_;
+  std::vector<SpaceOption> known_options_;
   SuperGraph graph_;
   std::vector<std::string> scopes_;
   Extent condition_ = 1;

@@ -41,6 +41,8 @@ class Space {
 
   const std::string& name() const { return name_; }
   const std::map<std::string, std::string>& options() const { return options_; }
+  /// Those that it has.
+  const std::vector<SpaceOption>& known_options() const { return known_options_; }
   /// What its networks are fed and give; where it was made for no task, what it usually takes.
   const TaskShape& task() const { return task_; }
   /// Lengths that costs are counted at: those that are typical of the task, 32 for others.
@@ -91,6 +93,7 @@ class Space {
 
   std::string name_;
   std::map<std::string, std::string> options_;
+  std::vector<SpaceOption> known_options_;
   TaskShape task_;
   SuperGraph graph_;
   std::string hash_;
