@@ -1,9 +1,10 @@
-// Times training steps of supernets whose architecture is another one at every step: HAT's WMT space by
-// default, any other by name; beside peers in Python: bench/engine.sh.
-//   bench_engine_torch [--sharing layer-wise] [--routed ffn] [--batch 64] [--length 64] [--steps 60]
-//   bench_engine_torch --space nasbench201 --option channels=8 --option cells=5 --members 3 --batch 256
-// Translation attends to the last encoder layer alone, as the peers do. All architectures have run three
-// times before they are timed: launched, recorded, replayed. --launch: nothing is recorded.
+// Times training steps of supernets whose architecture is another one at every step: HAT's WMT
+// space by default, any other by name; beside peers in Python: bench/engine.sh.
+//   bench_engine_torch [--sharing layer-wise] [--routed ffn] [--batch 64] [--length 64] [--steps
+//   60] bench_engine_torch --space nasbench201 --option channels=8 --option cells=5 --members 3
+//   --batch 256
+// Translation attends to the last encoder layer alone, as the peers do. All architectures have run
+// three times before they are timed: launched, recorded, replayed. --launch: nothing is recorded.
 #include <ATen/ATen.h>
 
 #include <torch/cuda.h>
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <iostream>
 
+#include "cross_entropy.hpp"
 #include "engine/capture.hpp"
 #include "engine/profile.hpp"
 #include "mosaic/core/error.hpp"
@@ -82,10 +84,11 @@ class Noise : public tasks::Task {
   at::Tensor losses(const at::Tensor& outputs, const tasks::NamedTensors& targets,
                     double smoothing) const override {
     const at::Tensor& wanted = tasks::tensor(targets, "class");
-    return at::cross_entropy_loss(outputs.flatten(0, -2), wanted.flatten(), {}, 0, -100, smoothing)
+    return tasks::cross_entropies(outputs.flatten(0, -2), wanted.flatten(), smoothing)
         .view({wanted.size(0), -1})
         .mean(1);
   }
+  bool takes_bfloat16() const override { return true; }
   std::vector<tasks::MetricType> metrics() const override { return {}; }
 
  private:
@@ -105,9 +108,8 @@ class Bench {
     for (std::size_t i = 0; i < o.members; ++i) {
       nets_.push_back(std::make_unique<Supernet>(
           space_,
-          SharingSettings{.kind = o.sharing,
-                          .copies = o.sharing == "plain" ? 1 : o.copies,
-                          .routed = o.routed},
+          SharingSettings{
+              .kind = o.sharing, .copies = o.sharing == "plain" ? 1 : o.copies, .routed = o.routed},
           i + 1));
       nets_.back()->to(o.device);
       members.push_back(nets_.back().get());
@@ -151,13 +153,14 @@ class Bench {
     for (const auto& parameter : trainee_->parameters())
       parameters += static_cast<double>(parameter.value.numel());
     const double median = all[all.size() / 2];
-    std::printf("%s %s, %zu x %lld: %.2f ms a step (%.2f to %.2f), %.0f examples/s, host %.2f ms, "
-                "first %d rounds %.1f s, %.1f GiB, %.1f M parameters, loss %.3f\n",
-                o_.space.c_str(), o_.sharing.c_str(), o_.members, static_cast<long long>(o_.batch),
-                1e3 * median, 1e3 * all.front(), 1e3 * all.back(),
-                static_cast<double>(o_.batch) * static_cast<double>(o_.members) / median,
-                1e3 * host[host.size() / 2], before, warm, reserved_bytes(o_.device) / (1 << 30),
-                parameters / 1e6, loss_.item<double>());
+    std::printf(
+        "%s %s, %zu x %lld: %.2f ms a step (%.2f to %.2f), %.0f examples/s, host %.2f ms, "
+        "first %d rounds %.1f s, %.1f GiB, %.1f M parameters, loss %.3f\n",
+        o_.space.c_str(), o_.sharing.c_str(), o_.members, static_cast<long long>(o_.batch),
+        1e3 * median, 1e3 * all.front(), 1e3 * all.back(),
+        static_cast<double>(o_.batch) * static_cast<double>(o_.members) / median,
+        1e3 * host[host.size() / 2], before, warm, reserved_bytes(o_.device) / (1 << 30),
+        parameters / 1e6, loss_.item<double>());
     if (o_.profile) print(profiled([&] { round(gradients); }));
   }
 

@@ -23,7 +23,8 @@ std::vector<Profile::Share> sorted(const std::map<std::string, Profile::Share>& 
 
 std::string kernel_class(const std::string& kernel) {
   // The first that is found in a name says what it does.
-  static constexpr std::array<std::pair<const char*, const char*>, 32> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 34> kWords{{
+      {"activation", "bias and activation"},
       {"Memcpy", "copies and casts"},
       {"Memset", "zeros"},
       {"FillFunctor", "zeros"},
@@ -34,10 +35,11 @@ std::string kernel_class(const std::string& kernel) {
       {"fmha", "attention"},
       {"flash", "attention"},
       {"attention", "attention"},
-      {"cross_entropy", "cross-entropy"},
-      {"softmax", "softmax, cross-entropy"},
-      {"SoftMax", "softmax, cross-entropy"},
-      {"nll_loss", "softmax, cross-entropy"},
+      {"losses_of", "cross-entropy"},
+      {"gradient_of", "cross-entropy"},
+      {"softmax", "cross-entropy"},
+      {"SoftMax", "cross-entropy"},
+      {"nll_loss", "cross-entropy"},
       {"norm", "normalisation"},
       {"Norm", "normalisation"},
       {"GammaBeta", "normalisation"},

@@ -221,11 +221,12 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
     *tensors[i] = kept;
   }
   auto& made = recorded_[key];
-  made = std::make_unique<RecordedPass>(trainee_.hold(genotype), batch, shared, pool_, random_,
-                                        [&](const tasks::Batch& fixed, const Taught& fixed_taught) {
-                                          return compute(genotype, fixed, share, fixed_taught, outputs,
-                                                         /*by_blocks=*/false);
-                                        });
+  made =
+      std::make_unique<RecordedPass>(trainee_.hold(genotype), batch, shared, pool_, random_,
+                                     [&](const tasks::Batch& fixed, const Taught& fixed_taught) {
+                                       return compute(genotype, fixed, share, fixed_taught, outputs,
+                                                      /*by_blocks=*/false);
+                                     });
   return made->replay(batch, taught);
 }
 
@@ -307,8 +308,7 @@ at::Tensor Gradients::distilled(const at::Tensor& each, const at::Tensor& output
 }
 
 PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Batch& batch,
-                              double share, const Taught& taught, bool outputs,
-                              bool by_blocks) {
+                              double share, const Taught& taught, bool outputs, bool by_blocks) {
   const auto in_bfloat16 = autocast(settings_.bfloat16);
   const Mode mode{.norm = NormMode::batch,
                   .stats = nullptr,
@@ -350,16 +350,15 @@ Judged Gradients::judge(const Outputs& given, const NamedTensors& targets_of_eac
   // The mean over a network's examples, summed over networks: each has the gradient of its own
   // loss.
   at::Tensor each = task_.losses(all, targets, settings_.label_smoothing);
-  if (taught.any())
-    each = distilled(each, all.to(at::kFloat), targets, given.attentions, taught);
+  if (taught.any()) each = distilled(each, all.to(at::kFloat), targets, given.attentions, taught);
   judged.loss = each.sum() * (share / static_cast<double>(values.size(1)));
   for (const auto& own : given.losses)
     judged.loss =
         judged.loss + own.value.to(at::kFloat).flatten(1).mean(1).sum() * (share * own.weight);
   if (outputs) judged.result.outputs = all.detach();
   if (teaches(taught))
-    judged.result.attention = to_teach(given.attentions.at(0),
-                                       [](const at::Tensor& tensor) { return tensor.detach(); });
+    judged.result.attention =
+        to_teach(given.attentions.at(0), [](const at::Tensor& tensor) { return tensor.detach(); });
   if (!norms_) return judged;
   const at::NoGradGuard guard;
   judged.result.norms = task_.output_gradient_norms(all.detach().to(at::kFloat), targets);

@@ -34,7 +34,7 @@ struct PassResult {
   /// [networks * batch, ...], as the task takes them: float32 or bfloat16; undefined where nobody
   /// asked.
   at::Tensor outputs;
-  at::Tensor norms;    ///< Findings::norms; undefined where nobody asked
+  at::Tensor norms;  ///< Findings::norms; undefined where nobody asked
   /// What others may learn relations from: of passes that nobody teaches, where such are learned.
   Outputs::Attention attention;
 
@@ -93,7 +93,8 @@ class Gradients {
   /// The passes of a step, one after the other; each is given what its teacher makes of the batch:
   /// the trainee's, or the pass of the largest network, which comes first.
   void run_all(const std::vector<spaces::Genotype>& architectures, const tasks::Batch& batch,
-               double share, bool outputs, const std::function<void(const spaces::Genotype&)>& before,
+               double share, bool outputs,
+               const std::function<void(const spaces::Genotype&)>& before,
                const std::function<void(const PassResult&)>& after);
   /// Forgets what was recorded, and gives its memory back.
   void forget();

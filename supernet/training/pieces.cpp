@@ -205,9 +205,7 @@ class Pieces::Pass {
   }
 
   bool is_last(std::size_t i) const { return i + 1 == blocks_.size(); }
-  std::string begin_of(const Block& block) const {
-    return name_of(program_.value_of(block.begin));
-  }
+  std::string begin_of(const Block& block) const { return name_of(program_.value_of(block.begin)); }
   /// Of what a step computes; no two of a program are called alike.
   std::string name_of(int value) const {
     const auto step = static_cast<std::size_t>(value - program_.value_of(0));
@@ -231,8 +229,7 @@ class Pieces::Pass {
     for (const int value : block.outputs) {
       const at::Tensor& made = values[value];
       const bool differentiable = made.requires_grad();
-      Buffer& to =
-          all_.buffer("value " + name_of(value), made, differentiable);
+      Buffer& to = all_.buffer("value " + name_of(value), made, differentiable);
       const at::Tensor flat = to.networks > 0 ? folded(made) : made;
       {
         const at::NoGradGuard guard;

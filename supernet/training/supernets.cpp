@@ -52,8 +52,7 @@ class Supernets : public Trainee {
   }
 
   std::shared_ptr<const WeightSources> sources(const spaces::Genotype& genotype,
-                                               const Program& program,
-                                               const Mode& mode) override {
+                                               const Program& program, const Mode& mode) override {
     if (!same_parts_) return {};
     return std::make_shared<WeightSources>(made_of(genotype, program, mode));
   }

@@ -34,10 +34,10 @@ __device__ float before(float gradient, float known) {
 
 /// Sums over rows: partial[network, block, channels].
 template <Activation kActivation>
-__global__ void backward(const __nv_bfloat16* __restrict__ gradient,
-                         const __nv_bfloat16* __restrict__ known,
-                         __nv_bfloat16* __restrict__ result, std::int64_t rows, int vectors,
-                         int lanes, float* __restrict__ partial) {
+__global__ void activation_gradient(const __nv_bfloat16* __restrict__ gradient,
+                                    const __nv_bfloat16* __restrict__ known,
+                                    __nv_bfloat16* __restrict__ result, std::int64_t rows,
+                                    int vectors, int lanes, float* __restrict__ partial) {
   constexpr bool kChanges = kActivation != Activation::none;
   const Place place(vectors, lanes);
   const std::int64_t network = blockIdx.z, channels = std::int64_t{vectors} * kLine;
@@ -119,13 +119,13 @@ void activation_backward(Activation activation, const void* gradient, const void
   };
   switch (activation) {
     case Activation::none:
-      launch(backward<Activation::none>);
+      launch(activation_gradient<Activation::none>);
       break;
     case Activation::relu:
-      launch(backward<Activation::relu>);
+      launch(activation_gradient<Activation::relu>);
       break;
     case Activation::gelu:
-      launch(backward<Activation::gelu>);
+      launch(activation_gradient<Activation::gelu>);
       break;
   }
   if (partial)

@@ -130,7 +130,7 @@ __device__ void mix(const MixedSlot& slot, const MixReader& reader, int block, i
 }
 
 template <class Table>
-__global__ void __launch_bounds__(kThreads) forward(const __grid_constant__ Table all) {
+__global__ void __launch_bounds__(kThreads) mix_slots(const __grid_constant__ Table all) {
   const int number = turn(all.first, all.size);
   const MixReader& reader = all.readers[number];
   const MixedSlot& slot = all.slots[reader.slot];
@@ -234,7 +234,7 @@ __device__ void spread(const MixedSlot& slot, const MixReader* readers, int bloc
 }
 
 template <class Table>
-__global__ void __launch_bounds__(kThreads) backward(const __grid_constant__ Table all) {
+__global__ void __launch_bounds__(kThreads) mix_slots_gradient(const __grid_constant__ Table all) {
   const int number = turn(all.first, all.size);
   const MixedSlot& slot = all.slots[number];
   const int block = static_cast<int>(blockIdx.x) - all.first[number];
@@ -332,7 +332,7 @@ void mix_forward(const std::vector<MixedSlot>& slots, const std::vector<MixReade
           table.first[i] + blocks_of(table.slots[table.readers[i].slot], table.readers[i].size);
     const dim3 grid(static_cast<unsigned>(table.first[table.size]),
                     static_cast<unsigned>(networks));
-    forward<<<grid, kThreads, 0, stream>>>(table);
+    mix_slots<<<grid, kThreads, 0, stream>>>(table);
   });
 }
 
@@ -344,7 +344,7 @@ void mix_backward(const std::vector<MixedSlot>& slots, const std::vector<MixRead
     for (int i = 0; i < count; ++i)
       table.first[i + 1] = table.first[i] + blocks_of(table.slots[i], table.slots[i].full);
     const dim3 grid(static_cast<unsigned>(table.first[count]), static_cast<unsigned>(networks));
-    backward<<<grid, kThreads, 0, stream>>>(table);
+    mix_slots_gradient<<<grid, kThreads, 0, stream>>>(table);
   });
   for (std::size_t begin = 0; begin < sums.size(); begin += Sums::kMost) {
     Sums some{};

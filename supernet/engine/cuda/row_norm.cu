@@ -92,8 +92,8 @@ __device__ void read_sum(const Entries& x, const Entries& residual, const Part<S
 
 template <class Shape>
 __global__ void __launch_bounds__(kThreads)
-    forward(RowNorm norm, Entries x, Entries residual, Entries y, float* __restrict__ mean,
-            float* __restrict__ inverse) {
+    norm_rows(RowNorm norm, Entries x, Entries residual, Entries y, float* __restrict__ mean,
+              float* __restrict__ inverse) {
   const Part<Shape> own{static_cast<int>(norm.features)};
   const std::int64_t network = blockIdx.y;
   const float share = 1.0F / static_cast<float>(norm.features);
@@ -140,9 +140,9 @@ __global__ void __launch_bounds__(kThreads)
 /// and sums of dy xhat and dy over the rows of a block: partial[network, block, 2, features].
 template <class Shape>
 __global__ void __launch_bounds__(kThreads)
-    backward(RowNorm norm, Entries gradient, Entries x, Entries residual,
-             const float* __restrict__ mean, const float* __restrict__ inverse, Entries x_gradient,
-             Entries residual_gradient, float* __restrict__ partial) {
+    norm_rows_gradient(RowNorm norm, Entries gradient, Entries x, Entries residual,
+                       const float* __restrict__ mean, const float* __restrict__ inverse,
+                       Entries x_gradient, Entries residual_gradient, float* __restrict__ partial) {
   const Part<Shape> own{static_cast<int>(norm.features)};
   const std::int64_t network = blockIdx.y;
   const float share = 1.0F / static_cast<float>(norm.features);
@@ -269,7 +269,7 @@ void row_norm_forward(const RowNorm& norm, Entries x, Entries residual, Entries 
   choose(norm.features, [&](auto shape) {
     using Own = decltype(shape);
     const dim3 grid(quotient(norm.rows, Own::kRows), static_cast<unsigned>(norm.networks));
-    forward<Own>
+    norm_rows<Own>
         <<<grid, dim3(Own::kLanes, Own::kRows), 0, stream>>>(norm, x, residual, y, mean, inverse);
   });
 }
@@ -282,8 +282,8 @@ void row_norm_backward(const RowNorm& norm, Entries gradient, Entries x, Entries
   const dim3 grid(blocks_of(norm), static_cast<unsigned>(norm.networks));
   choose(norm.features, [&](auto shape) {
     using Own = decltype(shape);
-    backward<Own><<<grid, dim3(Own::kLanes, Own::kRows),
-                    2 * static_cast<unsigned>(features) * sizeof(float), stream>>>(
+    norm_rows_gradient<Own><<<grid, dim3(Own::kLanes, Own::kRows),
+                              2 * static_cast<unsigned>(features) * sizeof(float), stream>>>(
         norm, gradient, x, residual, mean, inverse, x_gradient, residual_gradient, scratch);
   });
   finish<<<dim3(quotient(2 * norm.features, 32), grid.y), dim3(32, kFinalRows), 0, stream>>>(
