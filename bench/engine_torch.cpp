@@ -125,7 +125,6 @@ class Bench {
     const OwnStream own(o_.device);
     auto how = gradient_settings(settings_, o_.device);
     how.replay = !o_.launch;
-    how.whole = false;
     Gradients gradients(*trainee_, *task_, how);
     const double begin = now();
     const int before = o_.launch ? 1 : 3;

@@ -1,5 +1,6 @@
 #include "mosaic/core/child.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -19,8 +20,9 @@ namespace {
 /// What a child writes begins with one of these; of an error, advice follows after a zero.
 constexpr char kResult = 'r', kError = 'e';
 
-[[noreturn]] void be_child(int out, const std::function<std::string()>& work) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_DFL);
+[[noreturn]] void be_child(int out, const std::function<std::string()>& work) noexcept {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    if (std::signal(signal, SIG_DFL) == SIG_IGN) std::signal(signal, SIG_IGN);  // nohup
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::string answer;
   try {
@@ -59,7 +61,9 @@ std::string answer_of(const Running& child) {
   for (;;) {
     check_interrupt();
     pollfd waited{child.in, POLLIN, 0};
-    if (poll(&waited, 1, kPatienceMs) <= 0) continue;
+    if (const int ready = poll(&waited, 1, kPatienceMs);
+        ready == 0 || (ready < 0 && errno == EINTR))
+      continue;
     const auto got = read(child.in, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return answer;
@@ -71,7 +75,7 @@ std::string answer_of(const Running& child) {
 
 std::string in_child(const std::function<std::string()>& work) {
   std::array<int, 2> ends{};
-  if (pipe(ends.data()) != 0) return work();
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return work();
   const pid_t id = fork();
   if (id == 0) {
     close(ends[0]);
@@ -85,6 +89,7 @@ std::string in_child(const std::function<std::string()>& work) {
   const Running child{id, ends[0]};
   auto answer = answer_of(child);
   if (answer.starts_with(kResult)) return answer.substr(1);
+  check_interrupt();  // Ctrl-C ends the child too
   if (answer.empty())
     throw Error("a child process ended without a result",
                 "it may have run out of memory: see what else runs here");

@@ -132,7 +132,8 @@ const ObjectiveFile& timed_objective(const JobFile& file) {
 
 void measure_list(const RunOptions& options, const std::string& archs, const std::string& out,
                   bool resume) {
-  const Workplace work = open_new(JobFile::from_file(options.job_file, options.set));
+  const JobFile file = JobFile::from_file(options.job_file, options.set);
+  const Workplace work = resume ? Workplace::open(file) : open_new(file);
   const ObjectiveFile& objective = timed_objective(work.file);
   std::vector<Candidate> candidates = read_list(*work.space, archs);
   const auto all = static_cast<std::int64_t>(candidates.size());

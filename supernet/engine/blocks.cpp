@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "mosaic/core/hash.hpp"
+#include "mosaic/core/text.hpp"
 
 namespace mosaic::supernet {
 namespace {
@@ -46,8 +47,18 @@ void describe(const Program& program, Block& block, bool last) {
     for (const int weight : step.weights) hasher.add(place(block.weights, weight));
     if (step.rows.empty() && step.inputs.empty()) block.needs_lengths = true;
   }
-  if (last)
+  if (last) {
     for (const int value : results_of(program)) add_value(value);
+    for (const auto& loss : program.losses()) {
+      hasher.add(core::format_double(loss.weight));
+      for (const int network : loss.networks) hasher.add(network);
+    }
+    for (const auto& kept : program.attentions()) {
+      for (const auto number : {kept.heads, kept.kv_heads, std::int64_t{kept.causal}})
+        hasher.add(number);
+      for (const int network : kept.networks) hasher.add(network);
+    }
+  }
   for (const int weight : block.weights) {
     const auto& used = program.weights()[static_cast<std::size_t>(weight)];
     hasher.add(used.ref.slot);

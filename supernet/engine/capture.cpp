@@ -62,7 +62,10 @@ Recording::Recording(const std::function<void()>& pass, Pool pool, at::Generator
   try {
     pass();
   } catch (...) {
-    graph_->graph.capture_end();
+    try {
+      graph_->graph.capture_end();
+    } catch (const std::exception&) {  // what broke the recording is told
+    }
     throw;
   }
   graph_->graph.capture_end();

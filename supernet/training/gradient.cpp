@@ -99,7 +99,10 @@ void PassResult::add(const PassResult& other, bool more) {
   loss = loss + other.loss;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!other.gradients[i].defined()) continue;
-    gradients[i] = gradients[i].defined() ? gradients[i] + other.gradients[i] : other.gradients[i];
+    const at::Tensor& more_of = other.gradients[i];
+    gradients[i] = gradients[i].defined() ? gradients[i] + more_of
+                   : more                 ? more_of.clone()
+                                          : more_of;
   }
 }
 
@@ -189,7 +192,7 @@ void Gradients::forget() {
 }
 
 bool Gradients::stop_recording() {
-  const bool any = !recorded_.empty() || pieces_;
+  const bool any = !recorded_.empty() || (pieces_ && pieces_->recorded() > 0);
   forget();
   settings_.replay = false;
   return any;
@@ -198,8 +201,10 @@ bool Gradients::stop_recording() {
 PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& batch, double share,
                           const Taught& taught, bool outputs) {
   constexpr std::size_t kMostRecorded = 128;
-  if (!settings_.replay || !can_record(trainee_.device()))
-    return compute(genotype, batch, share, taught, outputs, settings_.blocks);
+  // Which of them a pass is does not depend on what came before: a resumed training computes alike.
+  const bool records = settings_.replay && can_record(trainee_.device());
+  const bool by_blocks = settings_.blocks || (records && trainee_.by_blocks());
+  if (by_blocks || !records) return compute(genotype, batch, share, taught, outputs, by_blocks);
   std::string key = trainee_.key(genotype) + " x " + std::to_string(share);
   if (taught.any()) key += " taught";
   if (outputs) key += " said";
@@ -208,8 +213,8 @@ PassResult Gradients::run(const spaces::Genotype& genotype, const tasks::Batch& 
       for (const auto size : tensor.sizes()) key += " " + std::to_string(size);
   if (const auto found = recorded_.find(key); found != recorded_.end())
     return found->second->replay(batch, taught);
-  if (!settings_.whole || recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
-    return compute(genotype, batch, share, taught, outputs, /*by_blocks=*/true);
+  if (recorded_.size() >= kMostRecorded || ++seen_[key] != 2)
+    return compute(genotype, batch, share, taught, outputs, /*by_blocks=*/false);
   if (recorded_.empty()) pool_ = Recording::make_pool();
   // By all recordings: a copy for each of logits of tokens would fill the memory.
   Taught shared = taught;
@@ -309,29 +314,31 @@ at::Tensor Gradients::distilled(const at::Tensor& each, const at::Tensor& output
 
 PassResult Gradients::compute(const spaces::Genotype& genotype, const tasks::Batch& batch,
                               double share, const Taught& taught, bool outputs, bool by_blocks) {
-  const auto in_bfloat16 = autocast(settings_.bfloat16);
   const Mode mode{.norm = NormMode::batch,
                   .stats = nullptr,
                   .training = true,
                   .attention = teaches(taught) || taught.attention.queries.defined(),
                   .bfloat16 = settings_.bfloat16,
                   .random = &random_};
-  if (by_blocks) {
-    const auto program = trainee_.program(genotype, mode);
-    if (const auto sources = trainee_.sources(genotype, *program, mode)) {
+  const auto judged_by = [&](const Outputs& given, const NamedTensors& targets,
+                             const Taught& fixed) {
+    return judge(given, targets, share, fixed, outputs);
+  };
+  Judged judged;
+  {
+    const auto in_bfloat16 = autocast(settings_.bfloat16);
+    const auto program = by_blocks ? trainee_.program(genotype, mode) : nullptr;
+    const auto sources =
+        program && program->states().empty() ? trainee_.sources(genotype, *program, mode) : nullptr;
+    if (sources) {
       if (!pieces_)
         pieces_ = std::make_unique<Pieces>(trainee_, random_,
                                            settings_.replay && can_record(trainee_.device()));
-      return pieces_->run(
-          *program, *sources, batch, taught, mode,
-          [&](const Outputs& given, const NamedTensors& targets, const Taught& fixed) {
-            return judge(given, targets, share, fixed, outputs);
-          },
-          core::format_double(share) + (outputs ? " said" : ""));
+      return pieces_->run(*program, *sources, batch, taught, mode, judged_by,
+                          core::format_double(share) + (outputs ? " said" : ""));
     }
+    judged = judged_by(trainee_.forward(genotype, batch.inputs, mode), batch.targets, taught);
   }
-  Judged judged =
-      judge(trainee_.forward(genotype, batch.inputs, mode), batch.targets, share, taught, outputs);
   judged.result.gradients = gradients_of({judged.loss}, {}, trainee_.parameters());
   judged.result.loss = judged.loss.detach();
   return std::move(judged.result);

@@ -48,9 +48,7 @@ struct GradientSettings {
   double label_smoothing = 0;
   bool bfloat16 = false;  ///< forward passes in bfloat16 (GPU); weights and gradients are float32
   bool replay = true;
-  bool whole = true;  ///< record passes that come again as a whole
-  /// Pass block by block (pieces.hpp) where nothing is recorded as well: what a GPU computes, and
-  /// tests on the CPU.
+  /// All passes block by block (pieces.hpp), recorded or not: for tests, also on the CPU.
   bool blocks = false;
   double distill = 0;  ///< TrainSettings::distill, of passes that are given a teacher's outputs
   double temperature = 1;
@@ -73,8 +71,8 @@ class Pieces;
 struct Judged;
 
 /// Runs passes. On a GPU a pass whose key comes the second time is recorded and replayed from then
-/// on, which spares the launch of its kernels one by one; passes of architectures that do not come
-/// again are recorded block by block.
+/// on, which spares the launch of its kernels one by one; those of a trainee with many
+/// architectures are recorded block by block.
 class Gradients {
  public:
   Gradients(Trainee& trainee, const tasks::Task& task, const GradientSettings& settings);

@@ -1,6 +1,7 @@
 #include "training/pieces.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -71,7 +72,6 @@ struct Pieces::Live {
         if (leaf.requires_grad()) result.push_back(leaf);
     return result;
   }
-  bool trains() const { return !roots.empty() && !asked().empty(); }
 };
 
 class Pieces::Pass {
@@ -143,8 +143,10 @@ class Pieces::Pass {
     for (std::size_t i = 0; i < inputs.size(); ++i)
       at_[i] = &set("input " + program_.inputs()[i].name, inputs[i]);
     entry_input_ = at_[0]->shown(at_[0]->value);
-    for (const auto& [name, tensor] : batch.targets)
-      targets_.emplace_back(name, set("target " + name, tensor).value);
+    for (const auto& [name, tensor] : batch.targets) {
+      const Buffer& made = set("target " + name, tensor);
+      targets_.emplace_back(name, made.shown(made.value));
+    }
     taught_ = taught;
     const auto tensors = taught_.tensors();
     for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -241,6 +243,7 @@ class Pieces::Pass {
       live.given.push_back(to.gradient);
     }
     if (is_last(i)) judge(values, piece, live);
+    at::autocast::clear_cache();  // of what lies in a recording
     return live;
   }
 
@@ -297,9 +300,13 @@ class Pieces::Pass {
   /// Gradients of the block's inputs, copies and mixes, given those of its outputs.
   void backward(std::size_t i, const Live& live) {
     const Block& block = blocks_[i];
-    if (!live.trains()) return;
-    const auto found =
-        torch::autograd::grad(live.roots, live.asked(), live.given, std::nullopt, false, true);
+    const auto asked = live.asked();
+    if (asked.empty()) return;
+    const c10::impl::ExcludeDispatchKeyGuard plainly(c10::autocast_dispatch_keyset);
+    // What does not depend on them leaves zeros for those who add theirs.
+    const auto found = live.roots.empty() ? std::vector<at::Tensor>(asked.size())
+                                          : torch::autograd::grad(live.roots, asked, live.given,
+                                                                  std::nullopt, false, true);
     const at::NoGradGuard guard;
     std::size_t next = 0;
     for (std::size_t k = 0; k < block.inputs.size(); ++k)
@@ -339,12 +346,25 @@ class Pieces::Pass {
     const auto [pool, fresh] = all_.pools_.try_emplace(begin_of(blocks_[i]));
     if (fresh) pool->second = Recording::make_pool();
     for (const int number : blocks_[i].weights) (void)gradient(parameter(number));
+    try {
+      record(i, piece, pool->second);
+    } catch (const c10::OutOfMemoryError&) {
+      // What the allocator keeps for others is not given to a recording.
+      release_unused_memory(all_.trainee_.device());
+      record(i, piece, pool->second);
+    }
+  }
+
+  void record(std::size_t i, Piece& piece, Recording::Pool pool) {
+    constexpr bool kWarmUp = false;
     Live live;
-    piece.forward = std::make_unique<Recording>([&] { live = forward(i, piece); }, pool->second,
-                                                all_.random_, /*warm_up=*/false);
-    if (live.trains())
-      piece.backward = std::make_unique<Recording>([&] { backward(i, live); }, pool->second,
-                                                   all_.random_, /*warm_up=*/false);
+    std::unique_ptr<Recording> there, back;
+    there =
+        std::make_unique<Recording>([&] { live = forward(i, piece); }, pool, all_.random_, kWarmUp);
+    if (!live.asked().empty())
+      back = std::make_unique<Recording>([&] { backward(i, live); }, pool, all_.random_, kWarmUp);
+    piece.forward = std::move(there);
+    piece.backward = std::move(back);
   }
 
   std::vector<at::Tensor> gradients() {
@@ -357,6 +377,7 @@ class Pieces::Pass {
         given.push_back(from.gradient);
       }
     if (roots.empty()) return result;
+    const c10::impl::ExcludeDispatchKeyGuard plainly(c10::autocast_dispatch_keyset);
     auto found = gradients_of(roots, given, all_.trainee_.parameters());
     for (std::size_t k = 0; k < found.size(); ++k)
       if (found[k].defined()) result[k] = std::move(found[k]);
@@ -429,9 +450,11 @@ at::Tensor Pieces::place(const std::string& name, const at::Tensor& like) {
 PassResult Pieces::run(const Program& program, const WeightSources& sources,
                        const tasks::Batch& batch, const Taught& taught, const Mode& mode,
                        const Judge& judge, const std::string& judge_key) {
-  if (pieces_.size() > kMostBlocks) {  // and the memory of their recordings
+  if (pieces_.size() > kMostBlocks) {  // and all that their recordings read and write
     pieces_.clear();
     pools_.clear();
+    buffers_.clear();
+    memory_.clear();
   }
   return Pass(*this, program, sources, mode, judge)(batch, taught, judge_key);
 }

@@ -57,6 +57,11 @@ class Supernets : public Trainee {
     return std::make_shared<WeightSources>(made_of(genotype, program, mode));
   }
 
+  bool by_blocks() const override {
+    constexpr double kFew = 64;  // recorded one by one
+    return same_parts_ && space().genotypes() > kFew;
+  }
+
   std::string key(const spaces::Genotype& genotype) const override {
     return space().text(genotype);
   }

@@ -410,34 +410,35 @@ class Training {
   core::Stopwatch window_;
 };
 
-/// Mean time of the forward and backward passes of a few steps. Each step runs twice and its second
-/// run is timed: the first one pays for allocations, kernel loading and kernel choice.
+/// Mean time of the forward and backward passes of a few steps. Each step runs several times and
+/// its last run is timed: the first ones pay for allocations, kernel loading, kernel choice,
+/// recording.
 double mean_step_seconds(Trainee& trainee, const tasks::Task& task, const TrainSettings& settings,
                          const Batches& batches) {
   constexpr std::int64_t kSteps = 6;
-  GradientSettings eager = gradient_settings(settings, trainee.device());
-  eager.replay = false;
-  Gradients gradients(trainee, task, eager);
+  const OwnStream own(trainee.device());
+  const std::int64_t runs = settings.replay && can_record(trainee.device()) ? 3 : 2;
+  Gradients gradients(trainee, task, gradient_settings(settings, trainee.device()));
   const std::int64_t batch_size = std::llround(batches.examples);
   constexpr double kEnough = 20;  // seconds
   const core::Stopwatch all;
   double seconds = 0;
-  for (std::int64_t run = 0; run < 2 * kSteps; ++run) {
+  for (std::int64_t run = 0; run < runs * kSteps; ++run) {
     core::check_interrupt();
-    if (run > 0 && run % 2 == 0 && all.seconds() > kEnough)
-      return seconds / static_cast<double>(run / 2);
+    if (run > 0 && run % runs == 0 && all.seconds() > kEnough)
+      return seconds / static_cast<double>(run / runs);
     // Batches of tokens differ in length, and in what they take.
-    const auto batch = training_batch(trainee, task, 0, std::min(run / 2, batches.per_epoch - 1),
+    const auto batch = training_batch(trainee, task, 0, std::min(run / runs, batches.per_epoch - 1),
                                       batch_size, settings.batch_tokens);
     const core::Stopwatch watch;
-    const Moment now{run / 2, kSteps, kSteps, batch_size, task, settings};
+    const Moment now{run / runs, kSteps, kSteps, batch_size, task, settings};
     gradients.run_all(
         trainee.draw(now.step), batch, 1, false,
         [&](const spaces::Genotype& genotype) {
           for (const auto& observer : trainee.observers()) observer->before_pass(now, genotype);
         },
         [](const PassResult& pass) { (void)pass.loss.item<double>(); });
-    if (run % 2 == 1) seconds += watch.seconds();
+    if (run % runs == runs - 1) seconds += watch.seconds();
   }
   return seconds / static_cast<double>(kSteps);
 }

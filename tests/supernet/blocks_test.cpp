@@ -52,8 +52,9 @@ void check(const spaces::Space& space, const std::string& sharing, std::size_t m
   const test::AnyTask task(space, device);
   const auto trainee = supernet_trainee(all, TrainSettings{}, 7);
   Gradients whole(*trainee, task, {.replay = false});
-  Gradients by_blocks(*trainee, task, {.whole = false, .blocks = true});
+  Gradients by_blocks(*trainee, task, {.blocks = true});
   core::Stream stream(5, "architectures");
+  PassResult sum, sum_by_blocks;  // as of the passes of one step
   for (int i = 0; i < 5; ++i) {
     const auto genotype = i == 0   ? space.smallest()
                           : i == 1 ? space.largest()
@@ -70,8 +71,11 @@ void check(const spaces::Space& space, const std::string& sharing, std::size_t m
               loss_tolerance);
       REQUIRE(difference(expected.gradients, found.gradients) < tolerance);
       REQUIRE(found.outputs.sizes() == expected.outputs.sizes());
+      sum.add(expected, true);
+      sum_by_blocks.add(found, true);
     }
   }
+  REQUIRE(difference(sum.gradients, sum_by_blocks.gradients) < tolerance);
 }
 
 }  // namespace

@@ -79,7 +79,8 @@ __global__ void activation_gradient(const __nv_bfloat16* __restrict__ gradient,
   }
 }
 
-__global__ void finish(const float* __restrict__ partial, int blocks, int channels, Entries to) {
+__global__ void finish_activation(const float* __restrict__ partial, int blocks, int channels,
+                                  Entries to) {
   __shared__ float sums[kFinalRows][32];
   const int channel = static_cast<int>(blockIdx.x) * 32 + static_cast<int>(threadIdx.x);
   const std::int64_t network = blockIdx.y;
@@ -129,10 +130,10 @@ void activation_backward(Activation activation, const void* gradient, const void
       break;
   }
   if (partial)
-    finish<<<dim3((static_cast<unsigned>(shape.channels) + 31) / 32,
-                  static_cast<unsigned>(networks)),
-             dim3(32, kFinalRows), 0, stream>>>(partial, static_cast<int>(walk.grid.x),
-                                                static_cast<int>(shape.channels), bias_gradient);
+    finish_activation<<<dim3((static_cast<unsigned>(shape.channels) + 31) / 32,
+                             static_cast<unsigned>(networks)),
+                        dim3(32, kFinalRows), 0, stream>>>(
+        partial, static_cast<int>(walk.grid.x), static_cast<int>(shape.channels), bias_gradient);
 }
 
 }  // namespace mosaic::supernet::cuda

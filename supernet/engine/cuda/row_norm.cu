@@ -212,8 +212,9 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 /// Sums of partial[network, blocks, 2, features] over blocks, of 32 columns a block.
-__global__ void finish(const float* __restrict__ partial, int blocks, int features,
-                       float* __restrict__ weight_gradient, float* __restrict__ bias_gradient) {
+__global__ void finish_norm(const float* __restrict__ partial, int blocks, int features,
+                            float* __restrict__ weight_gradient,
+                            float* __restrict__ bias_gradient) {
   __shared__ float sums[kFinalRows][32];
   const int column = static_cast<int>(blockIdx.x) * 32 + static_cast<int>(threadIdx.x);
   const std::int64_t network = blockIdx.y;
@@ -286,7 +287,7 @@ void row_norm_backward(const RowNorm& norm, Entries gradient, Entries x, Entries
                               2 * static_cast<unsigned>(features) * sizeof(float), stream>>>(
         norm, gradient, x, residual, mean, inverse, x_gradient, residual_gradient, scratch);
   });
-  finish<<<dim3(quotient(2 * norm.features, 32), grid.y), dim3(32, kFinalRows), 0, stream>>>(
+  finish_norm<<<dim3(quotient(2 * norm.features, 32), grid.y), dim3(32, kFinalRows), 0, stream>>>(
       scratch, static_cast<int>(grid.x), features, weight_gradient, bias_gradient);
 }
 

@@ -90,7 +90,8 @@ struct OpCall {
   /// What a kernel without inputs makes its result like: an input of the entry point.
   const at::Tensor& entry_input;
   std::int64_t networks = 1;
-  const spaces::Symbols& symbols;  ///< lengths that the inputs of the entry point have
+  /// Lengths that the inputs of the entry point have; kernels with inputs ask those.
+  const spaces::Symbols& symbols;
 
   /// The tensor of a weight by role; undefined where the node has none.
   at::Tensor weight(const std::string& role) const;

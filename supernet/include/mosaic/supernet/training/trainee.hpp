@@ -125,12 +125,14 @@ class Trainee {
   /// What the program computes with, parallel to its weights.
   virtual std::vector<at::Tensor> weights(const spaces::Genotype& genotype, const Program& program,
                                           const Mode& mode) = 0;
-  /// What these are made of, where that is copies among parameters(); null: it is not. An
-  /// architecture that is another one at every step is trained block by block then.
+  /// What these are made of, where that is copies among parameters(); null: it is not.
   virtual std::shared_ptr<const WeightSources> sources(const spaces::Genotype&, const Program&,
                                                        const Mode&) {
     return {};
   }
+  /// Has it sources(), and more architectures than come again soon? A GPU records their blocks
+  /// then.
+  virtual bool by_blocks() const { return false; }
   /// Passes of one key run the same kernels on the same tensors: a GPU records them once and
   /// replays them.
   virtual std::string key(const spaces::Genotype&) const { return "all"; }
