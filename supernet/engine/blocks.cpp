@@ -1,7 +1,6 @@
 #include "engine/blocks.hpp"
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 
 #include "mosaic/core/hash.hpp"
@@ -76,9 +75,9 @@ std::vector<Block> blocks_of(const Program& program) {
   std::vector<Block> blocks;
   for (std::size_t i = 0; i < program.steps().size(); ++i) {
     const auto& step = program.steps()[i];
-    // Rows are put together for the step after them, where there is one of a scope.
-    const bool joins = step.rows.empty();
-    const std::string& scope = joins || blocks.empty() ? step.node.scope : blocks.back().scope;
+    // Where rows are put together there is no node: that belongs to the block before.
+    const bool computes = step.rows.empty() || blocks.empty();
+    const std::string& scope = computes ? step.node.scope : blocks.back().scope;
     if (blocks.empty() || scope != blocks.back().scope) blocks.push_back({scope, i, i});
     blocks.back().end = i + 1;
   }

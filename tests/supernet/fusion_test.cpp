@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "difference.hpp"
 #include "engine/channels.hpp"
 #include "engine/mixing.hpp"
 #include "mosaic/supernet/networks/supernet.hpp"
@@ -17,14 +18,9 @@
 
 using namespace mosaic;
 using namespace mosaic::supernet;
+using supernet::test::difference;
 
 namespace {
-
-double difference(const at::Tensor& found, const at::Tensor& expected) {
-  const at::Tensor a = found.detach().to(at::kCPU, at::kDouble);
-  const at::Tensor b = expected.detach().to(at::kCPU, at::kDouble);
-  return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
-}
 
 spaces::GraphNode node_of(const std::string& op, std::map<std::string, std::int64_t> attributes) {
   spaces::GraphNode node;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "difference.hpp"
 #include "engine/fusion.hpp"
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
@@ -14,14 +15,9 @@
 
 using namespace mosaic;
 using namespace mosaic::supernet;
+using supernet::test::difference;
 
 namespace {
-
-double difference(const at::Tensor& found, const at::Tensor& expected) {
-  const at::Tensor a = found.detach().to(at::kCPU, at::kDouble);
-  const at::Tensor b = expected.detach().to(at::kCPU, at::kDouble);
-  return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
-}
 
 /// The value, then the gradients of x, weight and bias (where there is one).
 std::vector<at::Tensor> ask(const std::string& activation, std::vector<at::Tensor> leaves,
