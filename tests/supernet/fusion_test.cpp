@@ -9,16 +9,16 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "difference.hpp"
 #include "engine/channels.hpp"
 #include "engine/mixing.hpp"
 #include "mosaic/supernet/networks/supernet.hpp"
 #include "needs.hpp"
 #include "poisoned.hpp"
+#include "relative_error.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
-using supernet::test::difference;
+using supernet::test::relative_error;
 
 namespace {
 
@@ -114,10 +114,10 @@ TEST_CASE("batch norm with what follows it, on the GPU, is that of double precis
   const auto found = ask(node, on_device, weights_on_device, gradient.cuda());
   const auto expected = ask(node, exact, exact_weights, gradient);
   CHECK(found.value.scalar_type() == at::kBFloat16);
-  CHECK(difference(found.value, expected.value) < 5e-3);
+  CHECK(relative_error(found.value, expected.value) < 5e-3);
   for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
     CAPTURE(i);
-    CHECK(difference(found.gradients[i], expected.gradients[i]) < 1e-2);
+    CHECK(relative_error(found.gradients[i], expected.gradients[i]) < 1e-2);
   }
 }
 
@@ -196,9 +196,9 @@ TEST_CASE("gradients of mixed weights are those of the formula, shared mixes and
           (by_neuron ? of_mixes[own][network][row][i] : of_mixes[own][network][i]) += product;
         }
       }
-    CHECK(difference(found[slot], expected) < 1e-12);
+    CHECK(relative_error(found[slot], expected) < 1e-12);
   }
-  for (std::size_t i = 0; i < 2; ++i) CHECK(difference(found[4 + i], of_mixes[i]) < 1e-12);
+  for (std::size_t i = 0; i < 2; ++i) CHECK(relative_error(found[4 + i], of_mixes[i]) < 1e-12);
 }
 
 namespace {
@@ -294,12 +294,12 @@ TEST_CASE("weights out of copies on the GPU, and the gradients of these, are tho
     const bool rounded = bfloat16 && asked.refs[i].full.size() > 1;
     CAPTURE(i);
     CHECK(found[i].scalar_type() == (rounded ? at::kBFloat16 : at::kFloat));
-    CHECK(difference(found[i], expected[i]) < (rounded ? 4e-3 : 1e-6));
+    CHECK(relative_error(found[i], expected[i]) < (rounded ? 4e-3 : 1e-6));
   }
   for (std::size_t i = 0; i < expected_gradients.size(); ++i) {
     CAPTURE(i);
     REQUIRE(found_gradients[i].sizes() == expected_gradients[i].sizes());
-    CHECK(difference(found_gradients[i], expected_gradients[i]) < 1e-5);
+    CHECK(relative_error(found_gradients[i], expected_gradients[i]) < 1e-5);
   }
 }
 
@@ -323,15 +323,15 @@ TEST_CASE("narrow convolutions of several networks are those of each", "[gpu]") 
     at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(at::kCUDA, false);
     CHECK(packed.value.scalar_type() == at::kBFloat16);
-    CHECK(difference(packed.value, on_cpu.value) < 1e-2);
+    CHECK(relative_error(packed.value, on_cpu.value) < 1e-2);
     for (std::size_t i = 0; i < 2; ++i)
-      CHECK(difference(packed.gradients[i], on_cpu.gradients[i]) < 1e-2);
+      CHECK(relative_error(packed.gradients[i], on_cpu.gradients[i]) < 1e-2);
   }
   const auto on_device =
       ask(node, {x.cuda()}, {{"weight", weight.cuda()}}, gradient.cuda(), networks);
-  CHECK(difference(on_device.value, on_cpu.value) < 1e-10);
+  CHECK(relative_error(on_device.value, on_cpu.value) < 1e-10);
   for (std::size_t i = 0; i < 2; ++i)
-    CHECK(difference(on_device.gradients[i], on_cpu.gradients[i]) < 1e-10);
+    CHECK(relative_error(on_device.gradients[i], on_cpu.gradients[i]) < 1e-10);
 }
 
 TEST_CASE("depthwise convolutions of several networks on the GPU are those of the CPU", "[gpu]") {
@@ -346,7 +346,7 @@ TEST_CASE("depthwise convolutions of several networks on the GPU are those of th
   const auto on_cpu = ask(node, {x}, {{"weight", weight}}, gradient, networks);
   const auto on_device =
       ask(node, {x.cuda()}, {{"weight", weight.cuda()}}, gradient.cuda(), networks);
-  CHECK(difference(on_device.value, on_cpu.value) < 1e-10);
+  CHECK(relative_error(on_device.value, on_cpu.value) < 1e-10);
   for (std::size_t i = 0; i < 2; ++i)
-    CHECK(difference(on_device.gradients[i], on_cpu.gradients[i]) < 1e-10);
+    CHECK(relative_error(on_device.gradients[i], on_cpu.gradients[i]) < 1e-10);
 }

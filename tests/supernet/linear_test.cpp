@@ -6,16 +6,16 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "difference.hpp"
 #include "engine/fusion.hpp"
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
 #include "needs.hpp"
 #include "poisoned.hpp"
+#include "relative_error.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
-using supernet::test::difference;
+using supernet::test::relative_error;
 
 namespace {
 
@@ -108,6 +108,6 @@ TEST_CASE("linear maps in bfloat16 on the GPU are those of double precision", "[
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CAPTURE(i);
     if (i > 0) CHECK(found[i].scalar_type() == leaves[i - 1].scalar_type());
-    CHECK(difference(found[i], expected[i]) < 1e-2);
+    CHECK(relative_error(found[i], expected[i]) < 1e-2);
   }
 }

@@ -6,17 +6,17 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "difference.hpp"
 #include "engine/fusion.hpp"
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/spaces/transformer.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
 #include "needs.hpp"
 #include "poisoned.hpp"
+#include "relative_error.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
-using supernet::test::difference;
+using supernet::test::relative_error;
 
 namespace {
 
@@ -137,6 +137,6 @@ TEST_CASE("norms of rows on the GPU are those of double precision", "[gpu]") {
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CAPTURE(i);
     const bool rounded = found[i].scalar_type() == at::kBFloat16;
-    CHECK(difference(found[i], expected[i]) < (rounded ? 4e-3 : 1e-5));
+    CHECK(relative_error(found[i], expected[i]) < (rounded ? 4e-3 : 1e-5));
   }
 }
