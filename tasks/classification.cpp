@@ -1,7 +1,6 @@
 #include "classification.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 
@@ -18,25 +17,23 @@ class Confusion : public Metric {
   using Score = double (*)(const at::Tensor& counts);
   explicit Confusion(Score score) : score_(score) {}
 
-  void add(const at::Tensor& outputs, const NamedTensors& targets) override {
-    const at::NoGradGuard guard;
+  /// A row a batch: its counts.
+  at::Tensor measured(const at::Tensor& outputs, const NamedTensors& targets) const override {
     const auto classes = outputs.size(1);
     const at::Tensor pairs = tensor(targets, kClass) * classes + outputs.argmax(1);
-    const at::Tensor counts = at::zeros({classes * classes}, pairs.options())
-                                  .scatter_add_(0, pairs, at::ones_like(pairs))
-                                  .view({classes, classes});
-    counts_ = counts_.defined() ? counts_ + counts : counts;
+    const auto numbers = pairs.options().dtype(at::kDouble);
+    return at::zeros({1, classes * classes}, numbers)
+        .scatter_add_(1, pairs.unsqueeze(0), at::ones({1, pairs.size(0)}, numbers));
   }
 
-  Estimate result() const override {
-    if (!counts_.defined()) return {};
-    const at::Tensor counts = counts_.to(at::kCPU, at::kDouble);
+  Estimate estimate(const at::Tensor& rows) const override {
+    const auto classes = static_cast<std::int64_t>(std::llround(std::sqrt(rows.size(1))));
+    const at::Tensor counts = rows.sum(0).view({classes, classes});
     return {100 * score_(counts), 0, static_cast<std::int64_t>(counts.sum().item<double>())};
   }
 
  private:
   Score score_;
-  at::Tensor counts_;
 };
 
 double f1(const at::Tensor& counts) {

@@ -12,37 +12,44 @@ class MeanMetric : public Metric {
              double scale, std::function<at::Tensor(const NamedTensors&)> weights)
       : of_examples_(std::move(of_examples)), scale_(scale), weights_of_(std::move(weights)) {}
 
-  void add(const at::Tensor& outputs, const NamedTensors& targets) override {
-    const at::NoGradGuard guard;
-    numbers_.push_back(of_examples_(outputs, targets));
-    if (!weights_of_) return;
-    if (const at::Tensor weights = weights_of_(targets); weights.defined())
-      weights_.push_back(weights);
+  /// Numbers, and weights beside them where there are such.
+  at::Tensor measured(const at::Tensor& outputs, const NamedTensors& targets) const override {
+    std::vector<at::Tensor> columns{of_examples_(outputs, targets).to(at::kDouble)};
+    if (weights_of_)
+      if (const at::Tensor weights = weights_of_(targets); weights.defined())
+        columns.push_back(weights.to(at::kDouble));
+    return at::stack(columns, 1);
   }
 
-  Estimate result() const override {
-    if (numbers_.empty()) return {};
-    const at::Tensor all = at::cat(numbers_).to(at::kDouble);
+  Estimate estimate(const at::Tensor& rows) const override {
+    const at::Tensor all = rows.select(1, 0);
     const auto count = static_cast<double>(all.numel());
     at::Tensor mean = all.mean();
     at::Tensor error = (all - mean).square().mean().div(count).sqrt();
-    if (!weights_.empty()) {
-      const at::Tensor weights = at::cat(weights_).to(at::kDouble), sum = weights.sum();
+    if (rows.size(1) > 1) {
+      const at::Tensor weights = rows.select(1, 1), sum = weights.sum();
       mean = all.sum() / sum;
       error = (all - mean * weights).square().sum().sqrt() / sum;
     }
-    const at::Tensor both = at::stack({mean, error}).mul(scale_).cpu();
-    return {both[0].item<double>(), both[1].item<double>(), all.numel()};
+    return {scale_ * mean.item<double>(), scale_ * error.item<double>(), all.numel()};
   }
 
  private:
   std::function<at::Tensor(const at::Tensor&, const NamedTensors&)> of_examples_;
   double scale_;
   std::function<at::Tensor(const NamedTensors&)> weights_of_;
-  std::vector<at::Tensor> numbers_, weights_;  ///< of each batch
 };
 
 }  // namespace
+
+void Metric::add(const at::Tensor& outputs, const NamedTensors& targets) {
+  const at::NoGradGuard guard;
+  rows_.push_back(measured(outputs, targets));
+}
+
+Estimate Metric::result() const {
+  return rows_.empty() ? Estimate() : estimate(at::cat(rows_).cpu());
+}
 
 std::unique_ptr<Metric> mean_metric(
     std::function<at::Tensor(const at::Tensor& outputs, const NamedTensors& targets)> of_examples,

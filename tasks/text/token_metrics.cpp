@@ -1,7 +1,6 @@
 #include "text/token_metrics.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 
@@ -15,22 +14,17 @@ namespace {
 /// exp of the mean loss over all tokens that are guessed, with the error of that ratio of sums.
 class Perplexity : public Metric {
  public:
-  void add(const at::Tensor& outputs, const NamedTensors& targets) override {
-    const at::NoGradGuard guard;
+  /// Sum of the losses of an example, and how many there are.
+  at::Tensor measured(const at::Tensor& outputs, const NamedTensors& targets) const override {
     const auto [loss, count] = token_losses(outputs, tensor(targets, kToken), 0);
-    losses_.push_back(loss.to(at::kDouble));
-    counts_.push_back(count.to(at::kDouble));
+    return at::stack({loss.to(at::kDouble), count.to(at::kDouble)}, 1);
   }
-  Estimate result() const override {
-    if (losses_.empty()) return {};
-    const at::Tensor loss = at::cat(losses_).cpu(), count = at::cat(counts_).cpu();
+  Estimate estimate(const at::Tensor& rows) const override {
+    const at::Tensor loss = rows.select(1, 0), count = rows.select(1, 1);
     const double all = count.sum().item<double>(), mean = loss.sum().item<double>() / all;
     const double error = std::sqrt((loss - mean * count).square().sum().item<double>()) / all;
     return {std::exp(mean), std::exp(mean) * error, loss.numel()};
   }
-
- private:
-  std::vector<at::Tensor> losses_, counts_;  ///< of each batch
 };
 
 at::Tensor share_right(const at::Tensor& outputs, const NamedTensors& targets) {

@@ -71,32 +71,45 @@ class Bleu : public Metric {
        std::shared_ptr<const std::vector<std::string>> references)
       : tokenizer_(std::move(tokenizer)), references_(std::move(references)) {}
 
-  void add(const at::Tensor& written, const NamedTensors& targets) override {
+  /// A row a sentence: its counts. On the CPU.
+  at::Tensor measured(const at::Tensor& written, const NamedTensors& targets) const override {
     const at::Tensor tokens = written.to(at::kInt).cpu().contiguous();
     const at::Tensor numbers = tensor(targets, kReference).cpu();
     if (numbers.min().item<std::int64_t>() < 0)
       throw core::UsageError("BLEU is of sentences of the validation and test splits",
                              "name one of these splits");
     const auto length = static_cast<std::size_t>(tokens.size(1));
+    std::vector<double> rows;
     for (std::int64_t row = 0; row < tokens.size(0); ++row) {
       const auto* begin = tokens.const_data_ptr<int>() + static_cast<std::size_t>(row) * length;
       const auto* end = std::find(begin, begin + length, static_cast<int>(kPadding));
-      sentences_.push_back(bleu_counts(
+      const auto counts = bleu_counts(
           tokenizer_->decode({begin, end}),
-          references_->at(static_cast<std::size_t>(numbers[row].item<std::int64_t>()))));
+          references_->at(static_cast<std::size_t>(numbers[row].item<std::int64_t>())));
+      rows.insert(rows.end(), counts.matches.begin(), counts.matches.end());
+      rows.insert(rows.end(), counts.totals.begin(), counts.totals.end());
+      rows.insert(rows.end(), {static_cast<double>(counts.written), static_cast<double>(counts.reference)});
     }
+    return at::tensor(rows, at::kDouble).view({tokens.size(0), -1});
   }
-  Estimate result() const override {
-    if (sentences_.empty()) return {};
+  Estimate estimate(const at::Tensor& rows) const override {
+    std::vector<BleuCounts> sentences(static_cast<std::size_t>(rows.size(0)));
     BleuCounts sum;
-    for (const auto& one : sentences_) sum += one;
-    return {bleu(sum), bleu_error(sentences_), static_cast<std::int64_t>(sentences_.size())};
+    const at::Tensor numbers = rows.contiguous();
+    const double* next = numbers.const_data_ptr<double>();
+    for (auto& one : sentences) {
+      for (auto* counts : {&one.matches, &one.totals})
+        for (auto& count : *counts) count = static_cast<std::int64_t>(*next++);
+      one.written = static_cast<std::int64_t>(*next++);
+      one.reference = static_cast<std::int64_t>(*next++);
+      sum += one;
+    }
+    return {bleu(sum), bleu_error(sentences), rows.size(0)};
   }
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::shared_ptr<const std::vector<std::string>> references_;
-  std::vector<BleuCounts> sentences_;
 };
 
 std::vector<MetricType> translation_metrics(std::function<std::unique_ptr<Metric>()> make_bleu) {

@@ -20,14 +20,22 @@ struct Estimate {
   std::int64_t examples = 0;
 };
 
-/// Collects a figure batch by batch.
+/// A figure over examples: numbers of each batch, and what it is of those of all.
 class Metric {
  public:
   virtual ~Metric() = default;
-  /// Outputs [batch, ...] without gradient; they may be overwritten afterwards. Does not wait for
-  /// the device.
-  virtual void add(const at::Tensor& outputs, const NamedTensors& targets) = 0;
-  virtual Estimate result() const = 0;
+  /// Rows of numbers, float64 [rows, numbers], on the device of the outputs: [batch, ...], without
+  /// gradient, overwritten afterwards. Does not wait for the device, and may be recorded.
+  virtual at::Tensor measured(const at::Tensor& outputs, const NamedTensors& targets) const = 0;
+  /// The figure, of the rows of all batches, one below the other, on the CPU: one at least.
+  virtual Estimate estimate(const at::Tensor& rows) const = 0;
+
+  /// Collects batches, for those who score one network: result() is the figure over them.
+  void add(const at::Tensor& outputs, const NamedTensors& targets);
+  Estimate result() const;
+
+ private:
+  std::vector<at::Tensor> rows_;  ///< of each batch
 };
 
 struct MetricType {
