@@ -158,7 +158,7 @@ void RankFile::visit(core::Visitor& v) {
   v("together", together, {0, 10'000});
   v("examples", examples, {0, 1 << 30});
   v("calibration", calibration, {2, 1 << 30});
-  v("precision", precision, {"float32", "tf32"});
+  v("precision", precision, {"float32", "tf32", "bfloat16"});
 }
 
 namespace {

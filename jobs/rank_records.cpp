@@ -122,13 +122,13 @@ std::optional<core::Measurement> RankRecords::recorded(const Candidate& candidat
 }
 
 supernet::Scoring RankRecords::how_to_score(tasks::Split split, std::int64_t examples) const {
-  return {split, examples, rank_.calibration, rank_.precision == "tf32",
+  return {split, examples, rank_.calibration, rank_.precision,
           core::mapped(metrics_, &tasks::MetricType::name)};
 }
 
 std::string RankRecords::scoring_text() const {
   return ", calibrated on augmented " + std::to_string(rank_.calibration) +
-         (rank_.precision == "float32" ? "" : ", in " + rank_.precision);
+         supernet::precision_text(rank_.precision);
 }
 
 std::string RankRecords::written_text(const tasks::MetricType& metric) const {

@@ -1,15 +1,14 @@
 #include "training/gradient.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
-#include <c10/util/ScopeExit.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 
 #include <algorithm>
 #include <unordered_set>
 
+#include "engine/autocast.hpp"
 #include "engine/channels.hpp"
 #include "mosaic/core/error.hpp"
 #include "mosaic/core/random.hpp"
@@ -18,19 +17,6 @@
 
 namespace mosaic::supernet {
 namespace {
-
-/// Forward passes run in bfloat16 while the result lives (GPU only); master weights stay float32.
-auto autocast(bool on) {
-  if (on) {
-    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCUDA, true);
-  }
-  return c10::make_scope_exit([on] {
-    if (!on) return;
-    at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCUDA, false);
-  });
-}
 
 /// The leaves that results were computed from.
 std::unordered_set<const void*> leaves_of(const std::vector<at::Tensor>& results) {

@@ -6,12 +6,9 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <bit>
 #include <optional>
 
 #include "engine/channels.hpp"
-#include "engine/mixing.hpp"
-#include "engine/steps.hpp"
 #include "mosaic/core/hash.hpp"
 
 namespace mosaic::supernet {
@@ -19,7 +16,6 @@ namespace {
 
 /// Known blocks at most: when there are more, all are forgotten.
 constexpr std::size_t kMostBlocks = 16'384;
-constexpr int kImageAxes = 5;  // networks, batch, channels, height, width
 
 void write(const at::Tensor& target, const at::Tensor& given, bool add) {
   if (given.defined() && given.is_alias_of(target)) return;  // made there
@@ -34,26 +30,10 @@ void write(const at::Tensor& target, const at::Tensor& given, bool add) {
 
 }  // namespace
 
-/// A value that blocks hand over, at one place for all recordings.
-struct Pieces::Buffer {
-  std::uint64_t number = 0;
-  at::Tensor value;           ///< of images: folded
-  at::Tensor gradient;        ///< undefined: none is asked for
-  std::int64_t networks = 0;  ///< that are folded; 0: nothing is
-
-  at::Tensor leaf() const {
-    const at::Tensor made = value.detach();
-    return gradient.defined() ? at::Tensor(made).requires_grad_() : made;
-  }
-  at::Tensor shown(const at::Tensor& leaf) const {
-    return networks > 0 ? unfolded(leaf, networks) : leaf;
-  }
-};
-
 struct Pieces::Piece {
   bool seen = false;
-  std::vector<Buffer*> outputs;  ///< parallel to Block::outputs
-  PassResult result;             ///< of a last block
+  std::vector<const Buffer*> outputs;  ///< parallel to Block::outputs
+  PassResult result;                   ///< of a last block
   std::unique_ptr<Recording> forward, backward;
 };
 
@@ -74,21 +54,17 @@ struct Pieces::Live {
   }
 };
 
-class Pieces::Pass {
+class Pieces::Pass : BlockPass {
  public:
-  Pass(Pieces& all, const Program& program, const WeightSources& sources, const Mode& mode,
-       const Judge& judge)
-      : all_(all),
-        program_(program),
-        sources_(sources),
+  Pass(Pieces& all, const Program& program, const WeightSources& sources, const Given& given,
+       const Taught& taught, const Mode& mode, const Judge& judge)
+      : BlockPass(all.buffers_, program, sources, given),
+        all_(all),
+        taught_(taught),
         mode_(mode),
-        judge_(judge),
-        blocks_(blocks_of(program)),
-        at_(program.values(), nullptr) {}
+        judge_(judge) {}
 
-  PassResult operator()(const tasks::Batch& batch, const Taught& taught,
-                        const std::string& judge_key) {
-    set_inputs(batch, taught);
+  PassResult operator()(const std::string& judge_key) {
     set_mixes();
     find_readers();
     std::vector<Piece*> pieces;
@@ -101,9 +77,7 @@ class Pieces::Pass {
       else
         live[i] = forward(i, piece);
       piece.seen = true;
-      const auto& outputs = blocks_[i].outputs;
-      for (std::size_t k = 0; k < outputs.size(); ++k)
-        at_[static_cast<std::size_t>(outputs[k])] = piece.outputs[k];
+      take(i, piece.outputs);
       pieces.push_back(&piece);
     }
     for (std::size_t i = blocks_.size(); i-- > 0;) {
@@ -119,53 +93,8 @@ class Pieces::Pass {
   }
 
  private:
-  const Program::Weight& weight(int number) const {
-    return program_.weights()[static_cast<std::size_t>(number)];
-  }
-  const SlotCopies& copies(int number) const {
-    return sources_.slots[static_cast<std::size_t>(number)];
-  }
   std::size_t parameter(int number) const {
     return all_.parameters_.at(copies(number).copies.unsafeGetTensorImpl());
-  }
-
-  /// Copies what a pass is given to where recordings read it.
-  void set_inputs(const tasks::Batch& batch, const Taught& taught) {
-    const at::NoGradGuard guard;
-    const auto set = [&](const std::string& name, const at::Tensor& tensor) -> Buffer& {
-      Buffer& made = all_.buffer(name, tensor, false);
-      made.value.copy_(made.networks > 0 ? folded(tensor) : tensor);
-      shapes_.push_back(made.number);
-      return made;
-    };
-    const auto inputs = Inputs(batch.inputs).of(program_.inputs());
-    symbols_ = lengths_of(program_, inputs);
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      at_[i] = &set("input " + program_.inputs()[i].name, inputs[i]);
-    entry_input_ = at_[0]->shown(at_[0]->value);
-    for (const auto& [name, tensor] : batch.targets) {
-      const Buffer& made = set("target " + name, tensor);
-      targets_.emplace_back(name, made.shown(made.value));
-    }
-    taught_ = taught;
-    const auto tensors = taught_.tensors();
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      const Buffer& made = set("taught " + std::to_string(i), *tensors[i]);
-      *tensors[i] = made.shown(made.value);
-    }
-  }
-
-  void set_mixes() {
-    const at::NoGradGuard guard;
-    mixes_.resize(sources_.mixes.size(), nullptr);
-    for (std::size_t i = 0; i < program_.weights().size(); ++i) {
-      const int mix = sources_.slots[i].mix;
-      if (mix < 0 || mixes_[static_cast<std::size_t>(mix)]) continue;
-      const at::Tensor& given = sources_.mixes[static_cast<std::size_t>(mix)];
-      Buffer& made = all_.buffer("mix " + std::to_string(mix), given, given.requires_grad());
-      made.value.copy_(given);
-      mixes_[static_cast<std::size_t>(mix)] = &made;
-    }
   }
 
   /// Which block reads a value, a parameter or a mix last: its gradient is written there, and
@@ -183,36 +112,17 @@ class Pieces::Pass {
   Piece& find(std::size_t i, const std::string& judge_key) {
     const Block& block = blocks_[i];
     core::Hasher hasher;
-    hasher.add(static_cast<std::int64_t>(block.key));
-    hasher.add(begin_of(block));
-    for (const int value : block.inputs) {
-      hasher.add(static_cast<std::int64_t>(at_[static_cast<std::size_t>(value)]->number));
-      hasher.add(last_value_.at(value) == i ? 1 : 0);
-    }
+    add_key(hasher, i);
+    for (const int value : block.inputs) hasher.add(last_value_.at(value) == i ? 1 : 0);
     for (const int number : block.weights) {
-      hasher.add(static_cast<std::int64_t>(parameter(number)));
       hasher.add(last_parameter_.at(parameter(number)) == i ? 1 : 0);
       const int mix = copies(number).mix;
-      hasher.add(
-          mix < 0 ? -1 : static_cast<std::int64_t>(mixes_[static_cast<std::size_t>(mix)]->number));
       hasher.add(mix < 0 || last_mix_.at(mix) == i ? 1 : 0);
     }
-    for (const int value : block.outputs) hasher.add(name_of(value));
     if (is_last(i)) hasher.add(judge_key);
-    if (is_last(i) || block.needs_lengths)
-      for (const auto number : shapes_) hasher.add(static_cast<std::int64_t>(number));
     auto& piece = all_.pieces_[hasher.value64()];
     if (!piece) piece = std::make_unique<Piece>();
     return *piece;
-  }
-
-  bool is_last(std::size_t i) const { return i + 1 == blocks_.size(); }
-  std::string begin_of(const Block& block) const { return name_of(program_.value_of(block.begin)); }
-  /// Of what a step computes; no two of a program are called alike.
-  std::string name_of(int value) const {
-    const auto step = static_cast<std::size_t>(value - program_.value_of(0));
-    const std::string& name = program_.steps()[step].node.name;
-    return name.empty() ? "rows " + std::to_string(step) : name;
   }
 
   /// Runs a block, and hands its outputs over.
@@ -225,21 +135,15 @@ class Pieces::Pass {
       live.inputs.push_back(given.leaf());
       values[value] = given.shown(live.inputs.back());
     }
-    run_steps(program_, block.begin, block.end, values, weights(i, live), mode_, entry_input_,
-              symbols_);
+    run(i, values, weights(i, live), mode_);
     piece.outputs.clear();
     for (const int value : block.outputs) {
       const at::Tensor& made = values[value];
       const bool differentiable = made.requires_grad();
-      Buffer& to = all_.buffer("value " + name_of(value), made, differentiable);
-      const at::Tensor flat = to.networks > 0 ? folded(made) : made;
-      {
-        const at::NoGradGuard guard;
-        to.value.copy_(flat);
-      }
+      const Buffer& to = hand_over(value, made, differentiable);
       piece.outputs.push_back(&to);
       if (!differentiable) continue;
-      live.roots.push_back(flat);
+      live.roots.push_back(to.networks > 0 ? folded(made) : made);
       live.given.push_back(to.gradient);
     }
     if (is_last(i)) judge(values, piece, live);
@@ -248,7 +152,7 @@ class Pieces::Pass {
   }
 
   void judge(Values& values, Piece& piece, Live& live) {
-    Judged judged = judge_(outputs_of(program_, values), targets_, taught_);
+    Judged judged = judge_(outputs_of(program_, values), given_.targets, taught_);
     live.roots.push_back(judged.loss);
     live.given.emplace_back();
     const at::NoGradGuard guard;
@@ -258,10 +162,9 @@ class Pieces::Pass {
     for (const auto part : kRelated) kept.push_back(&(piece.result.attention.*part));
     for (std::size_t k = 0; k < kept.size(); ++k) {
       if (!kept[k]->defined()) continue;
-      const Buffer& to = all_.buffer("result " + std::to_string(k), *kept[k], false);
-      const at::Tensor shown = to.shown(to.value);
-      shown.copy_(*kept[k]);
-      *kept[k] = shown;
+      const Buffer& to = buffers_.at("result " + std::to_string(k), *kept[k]);
+      to.set(*kept[k]);
+      *kept[k] = to.shown();
     }
   }
 
@@ -385,18 +288,9 @@ class Pieces::Pass {
   }
 
   Pieces& all_;
-  const Program& program_;
-  const WeightSources& sources_;
+  const Taught& taught_;
   const Mode& mode_;
   const Judge& judge_;
-  std::vector<Block> blocks_;
-  std::vector<Buffer*> at_;     ///< of each value that is handed over
-  std::vector<Buffer*> mixes_;  ///< of each mix that is used
-  NamedTensors targets_;
-  Taught taught_;
-  spaces::Symbols symbols_;
-  at::Tensor entry_input_;
-  std::vector<std::uint64_t> shapes_;  ///< of all that the pass is given
   std::map<int, std::size_t> last_value_, last_mix_;
   std::map<std::size_t, std::size_t> last_parameter_;
 };
@@ -417,36 +311,6 @@ std::size_t Pieces::recorded() const {
                     [](const auto& entry) { return entry.second->forward != nullptr; }));
 }
 
-Pieces::Buffer& Pieces::buffer(const std::string& name, const at::Tensor& like,
-                               bool differentiable) {
-  std::string key = name + (differentiable ? " d " : " ") + c10::toString(like.scalar_type());
-  for (const auto size : like.sizes()) key += " " + std::to_string(size);
-  auto& made = buffers_[key];
-  if (made) return *made;
-  made = std::make_unique<Buffer>();
-  made->number = buffers_.size();
-  const at::NoGradGuard guard;
-  if (like.dim() == kImageAxes) made->networks = like.size(0);
-  const at::Tensor shape = made->networks > 0 ? folded(like) : like;
-  made->value = place(name, shape);
-  if (differentiable) made->gradient = place("gradient of " + name, shape);
-  return *made;
-}
-
-at::Tensor Pieces::place(const std::string& name, const at::Tensor& like) {
-  const at::Tensor laid_out = at::empty_like(like);
-  const std::int64_t count = laid_out.numel();
-  auto& known = memory_[name + " " + c10::toString(like.scalar_type())];
-  auto found = std::find_if(known.begin(), known.end(),
-                            [&](const at::Tensor& memory) { return memory.numel() >= count; });
-  if (found == known.end()) {
-    const auto size = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(count)));
-    known.push_back(at::empty({size}, laid_out.options()));
-    found = known.end() - 1;
-  }
-  return found->as_strided(laid_out.sizes(), laid_out.strides());
-}
-
 PassResult Pieces::run(const Program& program, const WeightSources& sources,
                        const tasks::Batch& batch, const Taught& taught, const Mode& mode,
                        const Judge& judge, const std::string& judge_key) {
@@ -454,9 +318,13 @@ PassResult Pieces::run(const Program& program, const WeightSources& sources,
     pieces_.clear();
     pools_.clear();
     buffers_.clear();
-    memory_.clear();
   }
-  return Pass(*this, program, sources, mode, judge)(batch, taught, judge_key);
+  Given given(buffers_, program, batch.inputs, batch.targets);
+  Taught fixed = taught;
+  const auto tensors = fixed.tensors();
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    *tensors[i] = given.add(buffers_, "taught " + std::to_string(i), *tensors[i]).shown();
+  return Pass(*this, program, sources, given, fixed, mode, judge)(judge_key);
 }
 
 }  // namespace mosaic::supernet

@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/blocks.hpp"
+#include "engine/block_pass.hpp"
 #include "engine/capture.hpp"
 #include "training/gradient.hpp"
 
@@ -46,20 +46,14 @@ class Pieces {
   std::size_t recorded() const;
 
  private:
-  struct Buffer;
   struct Piece;
   struct Live;
   class Pass;
 
-  Buffer& buffer(const std::string& name, const at::Tensor& like, bool differentiable);
-  /// A tensor like this one. Those of one name share their memory: a pass has one of them.
-  at::Tensor place(const std::string& name, const at::Tensor& like);
-
   Trainee& trainee_;
   at::Generator random_;
   bool record_;
-  std::map<std::string, std::unique_ptr<Buffer>> buffers_;
-  std::map<std::string, std::vector<at::Tensor>> memory_;  ///< flat, ever larger, by name
+  Buffers buffers_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Piece>> pieces_;
   /// By the node that a block begins with: two blocks of one pass have never the same.
   std::map<std::string, Recording::Pool> pools_;

@@ -13,11 +13,6 @@
 
 namespace mosaic::supernet {
 
-/// The networks' tensors as one, [networks, ...], a leaf of gradients; each becomes a view of its
-/// row. Where some have fewer copies (first axis) than others their rows are filled up with zeros,
-/// and they never read the rest.
-at::Tensor stacked(const std::vector<at::Tensor>& tensors);
-
 /// A data order for each network: the first for all where none are given. Throws std::logic_error
 /// for another number of them.
 std::vector<std::int64_t> one_order_each(std::size_t networks, std::vector<std::int64_t> orders);

@@ -6,6 +6,7 @@
 
 #include "engine/mixing.hpp"
 #include "mosaic/supernet/training/trainee.hpp"
+#include "networks/stack.hpp"
 #include "training/stack.hpp"
 
 namespace mosaic::supernet {

@@ -83,12 +83,13 @@ class Bleu : public Metric {
     for (std::int64_t row = 0; row < tokens.size(0); ++row) {
       const auto* begin = tokens.const_data_ptr<int>() + static_cast<std::size_t>(row) * length;
       const auto* end = std::find(begin, begin + length, static_cast<int>(kPadding));
-      const auto counts = bleu_counts(
-          tokenizer_->decode({begin, end}),
-          references_->at(static_cast<std::size_t>(numbers[row].item<std::int64_t>())));
+      const auto counts =
+          bleu_counts(tokenizer_->decode({begin, end}),
+                      references_->at(static_cast<std::size_t>(numbers[row].item<std::int64_t>())));
       rows.insert(rows.end(), counts.matches.begin(), counts.matches.end());
       rows.insert(rows.end(), counts.totals.begin(), counts.totals.end());
-      rows.insert(rows.end(), {static_cast<double>(counts.written), static_cast<double>(counts.reference)});
+      rows.insert(rows.end(),
+                  {static_cast<double>(counts.written), static_cast<double>(counts.reference)});
     }
     return at::tensor(rows, at::kDouble).view({tokens.size(0), -1});
   }

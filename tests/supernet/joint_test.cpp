@@ -240,7 +240,7 @@ TEST_CASE("scores in TF32 are those in float32 but for the last digits", "[gpu]"
   at::globalContext().setAllowTF32CuDNN(false);
   Scoring scoring{tasks::Split::validation, 0, 64};
   const auto exact = score_supernets(members, genotype, *task, scoring);
-  scoring.tf32 = true;
+  scoring.precision = "tf32";
   const auto rounded = score_supernets(members, genotype, *task, scoring);
   CHECK_FALSE(at::globalContext().allowTF32CuDNN());
   for (std::size_t i = 0; i < members.size(); ++i)

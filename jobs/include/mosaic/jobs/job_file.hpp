@@ -43,7 +43,7 @@ struct RankFile {
   std::int64_t together = 0;   ///< networks trained at the same time; 0: as suits the device
   std::int64_t examples = 0;   ///< of the validation split; 0: all
   std::int64_t calibration = 1024;
-  std::string precision = "float32";  ///< of scores, on a GPU: float32 or tf32
+  std::string precision = "float32";  ///< of scores, on a GPU: supernet::Scoring
   // The truth: a column of a table ...
   std::shared_ptr<const core::CsvTable> table;
   std::string column;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,12 +42,51 @@ struct Scoring {
   tasks::Split split = tasks::Split::validation;
   std::int64_t examples = 0;       ///< of the split; 0: all
   std::int64_t calibration = 512;  ///< training examples for statistics of normalisation
-  /// A GPU may round what convolutions multiply to 10 bits of mantissa: narrow networks are scored
-  /// several times as fast, and scores differ in the third digit.
-  bool tf32 = false;
+  /// On a GPU: "float32"; "tf32" rounds what convolutions multiply to 10 bits of mantissa: narrow
+  /// networks are scored several times as fast, and scores differ in the third digit; "bfloat16"
+  /// rounds what any product multiplies to 8 bits, as training does.
+  std::string precision = "float32";
   /// Metrics that are asked for; those of what a network writes are computed for none else. Empty:
   /// all but those.
   std::vector<std::string> metrics = {};
+};
+
+/// Of figures of this precision, for their fidelity: nothing for float32, ", in bfloat16".
+std::string precision_text(const std::string& precision);
+
+/// What became of an architecture that was to be scored.
+struct Scored {
+  std::vector<Score> scores;      ///< of each supernet
+  std::exception_ptr error = {};  ///< why there are none
+  double seconds = 0;             ///< that it took
+};
+
+/// Scores many architectures with the weights of supernets of one space and one way of sharing,
+/// each calibrated and judged as calibrate() and evaluate() do. They go through the same batches in
+/// groups, without a wait for the device between them, block by block: on a GPU blocks that come
+/// again are recorded, and their recordings serve for as long as the supernets keep their tensors,
+/// whatever these hold.
+class Scorer {
+ public:
+  /// All of these must live as long as this. Of several supernets the tensors become views of those
+  /// that they share, as in training. `record`: false for tests.
+  Scorer(std::span<Supernet* const> supernets, const tasks::Task& task, Scoring scoring,
+         bool record = true);
+  ~Scorer();
+  Scorer(const Scorer&) = delete;
+  Scorer& operator=(const Scorer&) = delete;
+
+  /// Called with the index of an architecture, in order, as soon as its group is done: that takes
+  /// about a second, or one architecture. Throws core::Interrupted between two of them.
+  using Sink = std::function<void(std::size_t, const Scored&)>;
+  void operator()(std::span<const spaces::Genotype> genotypes, const Sink& sink);
+
+  /// Blocks that are recorded.
+  std::size_t recorded() const;
+
+ private:
+  class Parts;
+  std::unique_ptr<Parts> parts_;
 };
 
 /// Calibrates and scores several networks side by side, each as calibrate() and evaluate() would.
