@@ -5,6 +5,8 @@
 //   --batch 256
 // Translation attends to the last encoder layer alone, as the peers do. All architectures have run
 // three times before they are timed: launched, recorded, replayed. --launch: nothing is recorded.
+//   bench_engine_torch --evaluate --precision bfloat16
+// scores them instead, on a batch each.
 #include <ATen/ATen.h>
 
 #include <torch/cuda.h>
@@ -20,6 +22,7 @@
 #include "mosaic/core/error.hpp"
 #include "mosaic/supernet/engine/device.hpp"
 #include "mosaic/supernet/networks/supernet.hpp"
+#include "mosaic/supernet/scoring/scoring.hpp"
 #include "training/gradient.hpp"
 #include "training/optimizer.hpp"
 #include "training/pieces.hpp"
@@ -35,7 +38,8 @@ struct Options {
   std::int64_t vocabulary = 32'768, batch = 64, length = 64, copies = 2;
   std::size_t members = 1;
   int steps = 60, repeats = 3;
-  bool launch = false, profile = false;
+  bool launch = false, profile = false, evaluate = false;
+  std::string precision = "float32";
 
   bool translates() const { return space == "hat-translation"; }
 };
@@ -104,7 +108,7 @@ class Bench {
     settings_.optimizer = o.translates() ? "adamw" : "sgd";
     settings_.learning_rate = 1e-4;
     settings_.label_smoothing = 0.1;
-    std::vector<Supernet*> members;
+    auto& members = members_;
     for (std::size_t i = 0; i < o.members; ++i) {
       nets_.push_back(std::make_unique<Supernet>(
           space_,
@@ -115,8 +119,10 @@ class Bench {
       members.push_back(nets_.back().get());
     }
     task_ = std::make_unique<Noise>(space_, o);
-    trainee_ = supernet_trainee(members, settings_, 1);
-    optimizer_ = std::make_unique<Optimizer>(*trainee_, settings_);
+    if (!o.evaluate) {
+      trainee_ = supernet_trainee(members, settings_, 1);
+      optimizer_ = std::make_unique<Optimizer>(*trainee_, settings_);
+    }
     core::Stream stream(1, "architectures");
     for (int i = 0; i < o.steps; ++i) architectures_.push_back(random(stream));
   }
@@ -163,6 +169,37 @@ class Bench {
     if (o_.profile) print(profiled([&] { round(gradients); }));
   }
 
+  /// Scores all architectures in rounds: the first launches, the second records.
+  void evaluate() {
+    const OwnStream own(o_.device);
+    Scorer scorer(members_, *task_,
+                  {.examples = o_.batch, .precision = o_.precision, .metrics = {"loss"}},
+                  !o_.launch);
+    double loss = 0, host = 0;
+    const auto score = [&] {
+      const double begin = now();
+      host = 0;
+      scorer(architectures_, [&](std::size_t, const Scored& scored) {
+        if (scored.error) std::rethrow_exception(scored.error);
+        loss = scored.scores[0].at("loss").value;
+        host += scored.host_seconds;
+      });
+      return now() - begin;
+    };
+    std::vector<double> seconds;
+    for (int round = 0; round < 3 + o_.repeats; ++round) seconds.push_back(score());
+    std::sort(seconds.begin() + 3, seconds.end());
+    const double median = seconds[3 + static_cast<std::size_t>(o_.repeats) / 2];
+    std::printf(
+        "%s %s in %s, %zu x %lld: %.0f subnets/s (%.2f to %.2f ms each), host %.2f ms, first "
+        "rounds %.2f %.2f %.2f s, %zu blocks recorded, %.1f GiB, loss %.4f\n",
+        o_.space.c_str(), o_.sharing.c_str(), o_.precision.c_str(), o_.members,
+        static_cast<long long>(o_.batch), o_.steps / median, 1e3 * seconds[3] / o_.steps,
+        1e3 * seconds.back() / o_.steps, 1e3 * host / o_.steps, seconds[0], seconds[1], seconds[2],
+        scorer.recorded(), reserved_bytes(o_.device) / (1 << 30), loss);
+    if (o_.profile) print(profiled(score));
+  }
+
  private:
   /// A step's mean.
   void print(const Profile& profile) const {
@@ -200,6 +237,7 @@ class Bench {
   Options o_;
   spaces::Space space_;
   std::vector<std::unique_ptr<Supernet>> nets_;
+  std::vector<Supernet*> members_;
   TrainSettings settings_;
   std::unique_ptr<tasks::Task> task_;
   std::unique_ptr<Trainee> trainee_;
@@ -226,11 +264,13 @@ int main(int count, char** arguments) {
   app.add_option("--repeats", o.repeats);
   app.add_option("--device", o.device);
   app.add_flag("--launch", o.launch, "record nothing");
+  app.add_flag("--evaluate", o.evaluate, "score them");
+  app.add_option("--precision", o.precision, "of scores");
   app.add_flag("--profile", o.profile, "what a step's kernels take");
   CLI11_PARSE(app, count, arguments);
   try {
     Bench bench(o);
-    bench();
+    o.evaluate ? bench.evaluate() : bench();
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 1;

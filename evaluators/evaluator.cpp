@@ -22,10 +22,9 @@ core::Measurement failure(const std::string& message) {
 }
 
 /// What `measure` gave, or why it failed.
-Evaluator::Row guarded(const Candidate& candidate, std::size_t metrics,
-                       const std::function<Evaluator::Row(const Candidate&)>& measure) {
+Evaluator::Row guarded(std::size_t metrics, const std::function<Evaluator::Row()>& measure) {
   try {
-    Evaluator::Row row = measure(candidate);
+    Evaluator::Row row = measure();
     for (auto& result : row)
       if (result.status == core::Status::ok && !std::isfinite(result.value)) {
         result.status = core::Status::failed;
@@ -61,26 +60,31 @@ std::size_t Evaluator::column(const std::string& metric) const {
   return static_cast<std::size_t>(found - known.begin());
 }
 
+Evaluator::Row measured_row(const Evaluator& evaluator,
+                            const std::function<Evaluator::Row()>& measure) {
+  const auto& metrics = evaluator.metrics();
+  const core::Stopwatch watch;
+  Evaluator::Row row = guarded(metrics.size(), measure);
+  if (row.size() != metrics.size())
+    throw std::logic_error("an evaluator of " + std::to_string(metrics.size()) + " metrics gave " +
+                           std::to_string(row.size()));
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    row[i].metric = metrics[i].name;
+    row[i].unit = metrics[i].unit;
+    row[i].fidelity = metrics[i].fidelity;
+    if (row[i].seconds == 0) row[i].seconds = watch.seconds();
+  }
+  return row;
+}
+
 std::vector<Evaluator::Row> evaluate_each(
     const Evaluator& evaluator, std::span<const Candidate> candidates, const Evaluator::Sink& sink,
     const std::function<Evaluator::Row(const Candidate&)>& measure) {
-  const auto& metrics = evaluator.metrics();
   std::vector<Evaluator::Row> results;
   results.reserve(candidates.size());
   for (const Candidate& candidate : candidates) {
     core::check_interrupt();  // what was measured so far went through the sink: nothing is lost
-    const core::Stopwatch watch;
-    Evaluator::Row row = guarded(candidate, metrics.size(), measure);
-    if (row.size() != metrics.size())
-      throw std::logic_error("an evaluator of " + std::to_string(metrics.size()) +
-                             " metrics gave " + std::to_string(row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      row[i].metric = metrics[i].name;
-      row[i].unit = metrics[i].unit;
-      row[i].fidelity = metrics[i].fidelity;
-      if (row[i].seconds == 0) row[i].seconds = watch.seconds();
-    }
-    results.push_back(std::move(row));
+    results.push_back(measured_row(evaluator, [&] { return measure(candidate); }));
     if (sink) sink(results.size() - 1, results.back());
   }
   return results;

@@ -1,5 +1,6 @@
 // Figures of an architecture with the weights it inherits from the supernet.
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "mosaic/core/error.hpp"
@@ -13,12 +14,14 @@ namespace mosaic::evaluators {
 namespace {
 
 struct Settings {
-  std::int64_t examples = 2000;    ///< of the validation split; 0: all
-  std::int64_t calibration = 512;  ///< training examples that calibrate normalisation
+  std::int64_t examples = 2000;       ///< of the validation split; 0: all
+  std::int64_t calibration = 512;     ///< training examples that calibrate normalisation
+  std::string precision = "float32";  ///< supernet::Scoring::precision
 
   void visit(core::Visitor& v) {
     v("examples", examples, {0, 1 << 30});
     v("calibration", calibration, {2, 1 << 30});
+    v("precision", precision, {"float32", "tf32", "bfloat16"});
   }
 };
 
@@ -48,37 +51,45 @@ class Inherited : public Evaluator {
                                "mosaic metrics lists what tasks have");
       metrics_.push_back(info_of(type->name, type->unit, type->maximise, type->title));
       // The words are those that databases hold.
-      metrics_.back().fidelity = "inherited, checkpoint=" + work.checkpoint() +
-                                 ", validation images=" + std::to_string(examples) +
-                                 ", calibrated on augmented " +
-                                 std::to_string(settings.calibration);
+      metrics_.back().fidelity =
+          "inherited, checkpoint=" + work.checkpoint() +
+          ", validation images=" + std::to_string(examples) + ", calibrated on augmented " +
+          std::to_string(settings.calibration) + supernet::precision_text(settings.precision);
       if (type->of_written) metrics_.back().fidelity += work.task().writing().value().text();
     }
-    (void)work.supernet();
+    supernet::Supernet* const one[] = {&work_.supernet()};
+    scorer_ = std::make_unique<supernet::Scorer>(
+        one, work_.task(),
+        supernet::Scoring{.examples = settings_.examples,
+                          .calibration = settings_.calibration,
+                          .precision = settings_.precision,
+                          .metrics = core::mapped(metrics_, &MetricInfo::name)});
   }
 
   const std::vector<MetricInfo>& metrics() const override { return metrics_; }
 
   std::vector<Row> evaluate(std::span<const Candidate> candidates, const Sink& sink) override {
-    return evaluate_each(*this, candidates, sink,
-                         [this](const Candidate& candidate) { return measure(candidate); });
+    std::vector<Row> rows;
+    (*scorer_)(core::mapped(candidates, &Candidate::genotype),
+               [&](std::size_t i, const supernet::Scored& scored) {
+                 rows.push_back(measured_row(*this, [&] { return row_of(scored); }));
+                 if (sink) sink(i, rows.back());
+               });
+    return rows;
   }
 
  private:
-  Row measure(const Candidate& candidate) const {
-    supernet::Supernet* const one[] = {&work_.supernet()};
-    const auto score =
-        supernet::score_supernets(one, candidate.genotype, work_.task(),
-                                  {.examples = settings_.examples,
-                                   .calibration = settings_.calibration,
-                                   .metrics = core::mapped(metrics_, &MetricInfo::name)})[0];
+  Row row_of(const supernet::Scored& scored) const {
+    if (scored.error) std::rethrow_exception(scored.error);
     Row row;
     for (const auto& metric : metrics_) {
+      const auto& found = scored.scores.at(0).at(metric.name);
       auto& result = row.emplace_back();
-      result.value = score.at(metric.name).value;
-      result.standard_error = score.at(metric.name).error;
+      result.value = found.value;
+      result.standard_error = found.error;
+      result.seconds = scored.seconds;
       result.seed = work_.seed();
-      result.device = supernet::describe_device(one[0]->device());
+      result.device = supernet::describe_device(work_.supernet().device());
     }
     return row;
   }
@@ -86,6 +97,7 @@ class Inherited : public Evaluator {
   Workbench work_;
   Settings settings_;
   std::vector<MetricInfo> metrics_;
+  std::unique_ptr<supernet::Scorer> scorer_;
 };
 
 /// Of the job's task, or of all.

@@ -106,6 +106,16 @@ class Ranking {
     return result;
   }
 
+  /// What each supernet makes of a network.
+  void record(const Candidate& candidate, const std::vector<supernet::Score>& scores) {
+    database_.transaction([&] {
+      for (std::size_t s = 0; s < records_.seeds().size(); ++s)
+        for (const auto& metric : records_.metrics())
+          record(candidate, metric.name, metric.unit, scores[s].at(metric.name),
+                 records_.inherited_fidelity(records_.seeds()[s], metric), records_.seeds()[s]);
+    });
+  }
+
   void record(const Candidate& candidate, const std::string& metric, const std::string& unit,
               const tasks::Estimate& found, const std::string& fidelity, std::uint64_t seed) {
     core::Measurement measurement;
@@ -185,24 +195,19 @@ class Ranking {
            {"parameters", member->parameter_bytes() / 4}});
     database_.save_state(job_.id, "structures", structures.dump());
 
-    const auto scoring = records_.how_to_score(tasks::Split::validation, rank_.examples);
-    core::Progress progress("score", static_cast<std::int64_t>(missing.size()));
-    for (std::size_t i = 0; i < missing.size(); ++i) {
-      const auto& candidate = missing[i];
-      if (!records_.is_scored(candidate)) {
-        const auto scores =
-            supernet::score_supernets(members, candidate.genotype, *work_.task, scoring);
-        database_.transaction([&] {
-          for (std::size_t s = 0; s < records_.seeds().size(); ++s) {
-            for (const auto& metric : records_.metrics())
-              record(candidate, metric.name, metric.unit, scores[s].at(metric.name),
-                     records_.inherited_fidelity(records_.seeds()[s], metric), records_.seeds()[s]);
-          }
-        });
-      }
-      core::check_interrupt();
-      progress.update(static_cast<std::int64_t>(i) + 1);
-    }
+    std::vector<Candidate> left;
+    std::set<std::string> known;  // one of the best may be among the networks
+    for (const auto& candidate : missing)
+      if (known.insert(candidate.hash).second) left.push_back(candidate);
+    core::Progress progress("score", static_cast<std::int64_t>(left.size()));
+    supernet::Scorer scorer(members, *work_.task,
+                            records_.how_to_score(tasks::Split::validation, rank_.examples));
+    scorer(core::mapped(left, &Candidate::genotype),
+           [&](std::size_t i, const supernet::Scored& scored) {
+             if (scored.error) std::rethrow_exception(scored.error);
+             record(left[i], scored.scores);
+             progress.update(static_cast<std::int64_t>(i) + 1);
+           });
     progress.finish();
   }
 

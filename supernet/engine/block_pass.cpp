@@ -85,13 +85,13 @@ const Buffer& Given::add(Buffers& buffers, const std::string& name, const at::Te
   return made;
 }
 
-BlockPass::BlockPass(Buffers& buffers, const Program& program, const WeightSources& sources,
-                     const Given& given)
+BlockPass::BlockPass(Buffers& buffers, const Program& program, const std::vector<Block>& blocks,
+                     const WeightSources& sources, const Given& given)
     : buffers_(buffers),
       program_(program),
       sources_(sources),
       given_(given),
-      blocks_(blocks_of(program)),
+      blocks_(blocks),
       entry_input_(given.inputs[0]->shown()),
       at_(program.values(), nullptr),
       mixes_(sources.mixes.size(), nullptr) {

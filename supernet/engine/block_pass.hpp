@@ -68,9 +68,9 @@ class BlockPass {
   BlockPass& operator=(const BlockPass&) = delete;
 
  protected:
-  /// All of these must live as long as this.
-  BlockPass(Buffers& buffers, const Program& program, const WeightSources& sources,
-            const Given& given);
+  /// All of these must live as long as this. `blocks`: blocks_of(program).
+  BlockPass(Buffers& buffers, const Program& program, const std::vector<Block>& blocks,
+            const WeightSources& sources, const Given& given);
   ~BlockPass() = default;
 
   /// Copies the mixes to where recordings read them.
@@ -101,7 +101,7 @@ class BlockPass {
   const Program& program_;
   const WeightSources& sources_;
   const Given& given_;
-  std::vector<Block> blocks_;
+  const std::vector<Block>& blocks_;
   at::Tensor entry_input_;
   std::vector<const Buffer*> at_;     ///< of each value that is handed over
   std::vector<const Buffer*> mixes_;  ///< of each mix that is used

@@ -29,9 +29,9 @@ struct Forward::Piece {
 
 class Forward::Pass : BlockPass {
  public:
-  Pass(Forward& all, const Program& program, const WeightSources& sources, const Given& given,
-       NormMode norm)
-      : BlockPass(all.buffers_, program, sources, given), all_(all) {
+  Pass(Forward& all, const Networks& networks, const Given& given, NormMode norm)
+      : BlockPass(all.buffers_, networks.program, networks.blocks, networks.sources, given),
+        all_(all) {
     mode_.norm = norm;
     mode_.bfloat16 = all.bfloat16_;
     mode_.stats = &stats_;
@@ -167,17 +167,16 @@ Forward::Forward(const Measures& measures, const std::string& device, bool bfloa
 
 Forward::~Forward() { forget(true); }
 
-Given Forward::given(const Program& program, const NamedTensors& inputs,
+Given Forward::given(const Networks& networks, const NamedTensors& inputs,
                      const NamedTensors& targets) {
-  return {buffers_, program, inputs, targets};
+  return {buffers_, networks.program, inputs, targets};
 }
 
-void Forward::calibrate(const Program& program, const WeightSources& sources, const Given& given,
-                        Statistics& statistics) {
+void Forward::calibrate(const Networks& networks, const Given& given, Statistics& statistics) {
   const at::NoGradGuard guard;
   Statistics found;
   std::vector<at::Tensor> flat;
-  for (const auto* piece : Pass(*this, program, sources, given, NormMode::calibrate)())
+  for (const auto* piece : Pass(*this, networks, given, NormMode::calibrate)())
     for (std::size_t k = 0; k < piece->statistics.nodes.size(); ++k) {
       found.nodes.push_back(piece->statistics.nodes[k]);
       found.places.push_back(piece->statistics.places[k]);
@@ -191,10 +190,10 @@ void Forward::calibrate(const Program& program, const WeightSources& sources, co
   statistics = std::move(found);
 }
 
-Numbers Forward::measure(const Program& program, const WeightSources& sources, const Given& given,
+Numbers Forward::measure(const Networks& networks, const Given& given,
                          const Statistics& statistics) {
   const at::NoGradGuard guard;
-  Pass pass(*this, program, sources, given, NormMode::stored);
+  Pass pass(*this, networks, given, NormMode::stored);
   pass.set_statistics(statistics);
   const Piece& last = *pass().back();
   return {last.parts, last.numbers->value.clone()};

@@ -16,6 +16,13 @@
 
 namespace mosaic::supernet {
 
+/// Networks that run as one.
+struct Networks {
+  Program program;
+  std::vector<Block> blocks;  ///< blocks_of(program)
+  WeightSources sources = {};
+};
+
 /// Statistics of all normalisation layers of networks that run as one.
 struct Statistics {
   std::vector<std::string> nodes;
@@ -32,13 +39,11 @@ class Forward {
   Forward& operator=(const Forward&) = delete;
 
   /// What passes are given, of networks that have the same inputs; until the next call.
-  Given given(const Program& program, const NamedTensors& inputs, const NamedTensors& targets);
+  Given given(const Networks& networks, const NamedTensors& inputs, const NamedTensors& targets);
   /// Averages the statistics of one more batch in.
-  void calibrate(const Program& program, const WeightSources& sources, const Given& given,
-                 Statistics& statistics);
+  void calibrate(const Networks& networks, const Given& given, Statistics& statistics);
   /// What a batch measures of outputs, with these statistics. Does not wait for the device.
-  Numbers measure(const Program& program, const WeightSources& sources, const Given& given,
-                  const Statistics& statistics);
+  Numbers measure(const Networks& networks, const Given& given, const Statistics& statistics);
 
   /// Blocks that are recorded.
   std::size_t recorded() const;

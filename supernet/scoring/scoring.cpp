@@ -5,6 +5,7 @@
 #include <c10/util/ScopeExit.h>
 
 #include <algorithm>
+#include <future>
 #include <optional>
 
 #include "engine/channels.hpp"
@@ -123,10 +124,9 @@ std::int64_t handed_over(const Program& program, const spaces::TaskShape& task) 
   return result;
 }
 
-/// Networks that run as one program, and what becomes of them.
+/// What is scored, and what becomes of it.
 struct Contestant {
-  std::shared_ptr<const Program> program = {};  ///< null: not there yet
-  WeightSources sources = {};
+  std::optional<Networks> networks = {};  ///< nothing: not there yet
   Statistics statistics = {};
   std::vector<StepwiseNetwork> writers = {};
   std::vector<Numbers> numbers = {};
@@ -145,18 +145,25 @@ class Contest {
         networks_(largest.networks()),
         measures_(task, scoring_.metrics),
         forward_(measures_, device_, in_bfloat16(), record),
-        batch_size_(batch_size(largest)) {}
+        batch_size_(batch_size(largest)) {
+    if (in_bfloat16() && device_ == "cpu")
+      throw core::UsageError("scores in bfloat16 need a GPU", "use precision = \"float32\"");
+  }
 
   bool writes() const { return measures_.any_of_written(); }
   bool in_bfloat16() const { return scoring_.precision == "bfloat16"; }
+  /// Until all was launched, the last time.
+  double host_seconds() const { return host_seconds_; }
   Forward& forward() { return forward_; }
+  const Forward& forward() const { return forward_; }
 
-  /// `prepare` makes the program and the sources of a contestant by number, `stepwise` networks
+  /// `prepare` makes those of a contestant by number, `stepwise` networks
   /// that write; `normalised`: is any contestant?
   void operator()(std::vector<Contestant>& all, bool normalised,
-                  const std::function<void(std::size_t, Contestant&)>& prepare,
+                  const std::function<Networks(std::size_t)>& prepare,
                   const std::function<StepwiseNetwork(std::size_t, std::size_t network,
                                                       const std::string& written)>& stepwise) {
+    const core::Stopwatch watch;
     const at::NoGradGuard guard;
     auto& context = at::globalContext();
     const auto reset = c10::make_scope_exit(
@@ -169,7 +176,7 @@ class Contest {
       for (std::size_t i = 0; i < all.size(); ++i) {
         core::check_interrupt();
         attempt(all[i], [&] {
-          if (!all[i].program) prepare(i, all[i]);
+          if (!all[i].networks) all[i].networks = prepare(i);
           work(i, all[i]);
         });
       }
@@ -177,9 +184,9 @@ class Contest {
     if (normalised)
       each_calibration_batch(task_, scoring_.calibration, [&](const NamedTensors& inputs) {
         each([&](std::size_t, Contestant& one) {
-          if (!is_normalised(*one.program)) return;
-          if (!given) given = forward_.given(*one.program, repeated(inputs, networks_), {});
-          forward_.calibrate(*one.program, one.sources, *given, one.statistics);
+          if (!is_normalised(one.networks->program)) return;
+          if (!given) given = forward_.given(*one.networks, repeated(inputs, networks_), {});
+          forward_.calibrate(*one.networks, *given, one.statistics);
         });
       });
     const auto how = task_.writing();
@@ -188,10 +195,9 @@ class Contest {
                  each([&](std::size_t i, Contestant& one) {
                    if (measures_.any_of_outputs()) {
                      if (!given)
-                       given = forward_.given(*one.program, repeated(batch.inputs, networks_),
+                       given = forward_.given(*one.networks, repeated(batch.inputs, networks_),
                                               batch.targets);
-                     one.numbers.push_back(
-                         forward_.measure(*one.program, one.sources, *given, one.statistics));
+                     one.numbers.push_back(forward_.measure(*one.networks, *given, one.statistics));
                    }
                    if (!writes()) return;
                    for (std::size_t k = one.writers.size(); k < networks_; ++k)
@@ -200,6 +206,7 @@ class Contest {
                        answers(one.writers, batch.inputs, *how), batch.targets));
                  });
                });
+    host_seconds_ = watch.seconds();
     std::vector<Numbers*> numbers;
     for (auto& one : all)
       if (!one.error)
@@ -233,9 +240,10 @@ class Contest {
     const std::int64_t most_handed = on_cpu ? 1LL << 28 : 1LL << 31;  // they stay there
     const auto count = static_cast<std::int64_t>(networks_);
     // One network may be of any size; many are side by side because they are small.
-    const std::int64_t usual = on_cpu       ? kBatch
-                               : count == 1 ? 2 * kBatch
-                                            : std::max(kBatch, kExamplesOnGpu / count);
+    const std::int64_t usual = scoring_.batch_size > 0 ? scoring_.batch_size
+                               : on_cpu                ? kBatch
+                               : count == 1            ? 2 * kBatch
+                                                       : std::max(kBatch, kExamplesOnGpu / count);
     const auto& shape = task_.shape();
     const std::int64_t outputs = count * size_of(shape.output, longest_of(shape));
     return std::clamp<std::int64_t>(
@@ -249,14 +257,40 @@ class Contest {
   Measures measures_;
   Forward forward_;
   std::int64_t batch_size_;
+  double host_seconds_ = 0;
 };
 
-/// As it is trained, but for auxiliary losses.
-Program compiled(spaces::Graph graph, std::size_t networks) {
+/// As it is trained, but for auxiliary losses; without sources.
+Networks compiled(spaces::Graph graph, std::size_t networks) {
   graph.losses.clear();
-  return Program::compile(std::move(graph), static_cast<int>(networks), "forward",
-                          /*training=*/true);
+  Networks result{Program::compile(std::move(graph), static_cast<int>(networks), "forward",
+                                   /*training=*/true),
+                  {}};
+  result.blocks = blocks_of(result.program);
+  return result;
 }
+
+/// Networks of a group, compiled by a thread of their own while those before them are launched.
+class Compilation {
+ public:
+  Compilation(const spaces::Space& space, std::span<const spaces::Genotype> group,
+              std::size_t networks)
+      : made_(group.size()) {
+    all_ = std::async(std::launch::async, [this, &space, group, networks] {
+      for (std::size_t i = 0; i < group.size(); ++i) try {
+          made_[i].set_value(compiled(space.bind(group[i]), networks));
+        } catch (...) {
+          made_[i].set_exception(std::current_exception());
+        }
+    });
+  }
+  /// Once for each.
+  Networks take(std::size_t i) { return made_[i].get_future().get(); }
+
+ private:
+  std::vector<std::promise<Networks>> made_;
+  std::future<void> all_;  ///< the last, which waits for the thread
+};
 
 }  // namespace
 
@@ -298,7 +332,7 @@ class Scorer::Parts {
       : supernets_(supernets.begin(), supernets.end()),
         members_(std::in_place, supernets_),
         contest_(task, std::move(scoring), supernets_[0]->device(),
-                 compiled(space().bind(space().largest()), supernets_.size()),
+                 compiled(space().bind(space().largest()), supernets_.size()).program,
                  record && members_->same_parts()) {}
 
   void operator()(std::span<const spaces::Genotype> genotypes, const Sink& sink) {
@@ -307,10 +341,11 @@ class Scorer::Parts {
       const core::Stopwatch watch;
       std::vector<Contestant> all(group.size());
       score(group, all);
-      Scored scored;
-      scored.seconds = watch.seconds() / static_cast<double>(group.size());
-      at_once_ = most_at_once(scored.seconds);
+      const double share = 1 / static_cast<double>(group.size());
+      const double seconds = share * watch.seconds(), host = share * contest_.host_seconds();
+      at_once_ = most_at_once(seconds);
       for (std::size_t i = 0; i < group.size(); ++i) {
+        Scored scored{.seconds = seconds, .host_seconds = host};
         Contest::attempt(all[i], [&] { scored.scores = contest_.scores(all[i]); });
         scored.error = all[i].error;
         sink(begin + i, scored);
@@ -319,7 +354,7 @@ class Scorer::Parts {
     }
   }
 
-  std::size_t recorded() { return contest_.forward().recorded(); }
+  std::size_t recorded() const { return contest_.forward().recorded(); }
 
  private:
   /// So many that they take about a second, and that what they keep is little.
@@ -332,6 +367,7 @@ class Scorer::Parts {
   const spaces::Space& space() const { return supernets_[0]->space(); }
 
   void score(std::span<const spaces::Genotype> group, std::vector<Contestant>& all) {
+    Compilation compilation(space(), group, supernets_.size());
     const bool current = members_->current();
     contest_.forward().forget(!current);
     if (!current) members_.emplace(supernets_);
@@ -341,11 +377,10 @@ class Scorer::Parts {
     const Mode mode{.bfloat16 = contest_.in_bfloat16()};
     contest_(
         all, has_norms(space().graph().nodes),
-        [&](std::size_t i, Contestant& one) {
-          auto program =
-              std::make_shared<const Program>(compiled(space().bind(group[i]), supernets_.size()));
-          one.sources = members_->sources(group[i], *program, mode);
-          one.program = std::move(program);
+        [&](std::size_t i) {
+          Networks networks = compilation.take(i);
+          networks.sources = members_->sources(group[i], networks.program, mode);
+          return networks;
         },
         [&](std::size_t i, std::size_t network, const std::string& written) {
           const auto graph = space().bind(group[i]);
@@ -392,20 +427,21 @@ std::vector<Score> score_subnets(std::span<Subnet* const> subnets, const tasks::
     graphs.push_back(subnet->graph());
     graphs.back().losses.clear();
   }
-  auto program = std::make_shared<const Program>(Program::compile(
-      core::mapped(graphs, [](const auto& graph) { return &graph; }), "forward", true));
-  std::vector<Contestant> all(1);
-  for (const auto& weight : program->weights()) {
+  Networks networks{Program::compile(core::mapped(graphs, [](const auto& graph) { return &graph; }),
+                                     "forward", /*training=*/true),
+                    {}};
+  networks.blocks = blocks_of(networks.program);
+  for (const auto& weight : networks.program.weights()) {
     std::vector<at::Tensor> rows;
     for (const int network : weight.networks)
       rows.push_back(subnets[static_cast<std::size_t>(network)]->weights().at(weight.ref.slot));
-    all[0].sources.slots.push_back(
+    networks.sources.slots.push_back(
         {at::stack(rows).unsqueeze(1), -1, scoring.precision == "bfloat16" && weight.factor});
   }
-  all[0].program = program;
-  Contest contest(task, scoring, subnets[0]->device(), *program, /*record=*/false);
+  std::vector<Contestant> all(1);
+  Contest contest(task, scoring, subnets[0]->device(), networks.program, /*record=*/false);
   contest(
-      all, is_normalised(*program), [](std::size_t, Contestant&) {},
+      all, is_normalised(networks.program), [&](std::size_t) { return networks; },
       [&](std::size_t, std::size_t network, const std::string& written) {
         const auto& subnet = *subnets[network];
         return StepwiseNetwork(subnet.graph(), written,

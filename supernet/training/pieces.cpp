@@ -56,9 +56,10 @@ struct Pieces::Live {
 
 class Pieces::Pass : BlockPass {
  public:
-  Pass(Pieces& all, const Program& program, const WeightSources& sources, const Given& given,
-       const Taught& taught, const Mode& mode, const Judge& judge)
-      : BlockPass(all.buffers_, program, sources, given),
+  Pass(Pieces& all, const Program& program, const std::vector<Block>& blocks,
+       const WeightSources& sources, const Given& given, const Taught& taught, const Mode& mode,
+       const Judge& judge)
+      : BlockPass(all.buffers_, program, blocks, sources, given),
         all_(all),
         taught_(taught),
         mode_(mode),
@@ -324,7 +325,8 @@ PassResult Pieces::run(const Program& program, const WeightSources& sources,
   const auto tensors = fixed.tensors();
   for (std::size_t i = 0; i < tensors.size(); ++i)
     *tensors[i] = given.add(buffers_, "taught " + std::to_string(i), *tensors[i]).shown();
-  return Pass(*this, program, sources, given, fixed, mode, judge)(judge_key);
+  const auto blocks = blocks_of(program);
+  return Pass(*this, program, blocks, sources, given, fixed, mode, judge)(judge_key);
 }
 
 }  // namespace mosaic::supernet

@@ -102,25 +102,32 @@ TEST_CASE("accuracy and loss of a network cost one calibration and one pass over
   for (const auto& genotype : genotypes)
     candidates.push_back(evaluators::make_candidate(space, genotype));
 
-  const auto rows = [&](const std::string& keys, const std::vector<std::string>& metrics) {
+  const auto rows = [&](const std::string& keys, const std::vector<std::string>& metrics,
+                        std::size_t networks) {
     auto section = core::Config::from_text(keys).root();
     const evaluators::JobFacts facts{.task = &tasks::tasks().at("fashion-mnist"), .supernet = true};
     const auto measuring = evaluators::read_measuring("inherited", section, facts);
-    return measuring.make(work, metrics)->evaluate(candidates);
+    return measuring.make(work, metrics)->evaluate(std::span(candidates).first(networks));
   };
   const std::string keys = "examples = 30\ncalibration = 64\n";
-  const auto accuracy = rows(keys, {"accuracy"});
-  const int once = task.batches;
-  CHECK(once == static_cast<int>(candidates.size()) * 2);  // a batch each of both kinds
-  const auto both = rows(keys, {"accuracy", "loss"});
-  CHECK(task.batches == 2 * once);
+  (void)rows(keys, {"accuracy"}, 1);
+  CHECK(task.batches == 2);  // a batch each of both kinds
+  (void)rows(keys, {"accuracy", "loss"}, 1);
+  CHECK(task.batches == 4);
+  const auto accuracy = rows(keys, {"accuracy"}, candidates.size());
+  const auto both = rows(keys, {"accuracy", "loss"}, candidates.size());
+  CHECK(task.batches <= 4 * static_cast<int>(1 + candidates.size()));  // or fewer: they share them
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     CHECK(both[i][0].value == accuracy[i][0].value);
     CHECK(both[i][1].metric == "loss");
     CHECK(both[i][1].value < 1.2);
     CHECK(both[i][1].standard_error > 0);
   }
-  const auto other = rows("examples = 30\ncalibration = 128\n", {"loss"});
+  const auto other = rows("examples = 30\ncalibration = 128\n", {"loss"}, 1);
   CHECK(other[0][0].value != both[0][1].value);
   CHECK(other[0][0].fidelity != both[0][1].fidelity);
+  const auto rounded = rows(keys + "precision = \"tf32\"\n", {"loss"}, 1);
+  CHECK(rounded[0][0].fidelity == both[0][1].fidelity + ", in tf32");
+  CHECK_THROWS_WITH(rows("precision = \"bfloat16\"\n", {"loss"}, 1),
+                    Catch::StartsWith("scores in bfloat16 need a GPU"));
 }

@@ -64,6 +64,11 @@ class Evaluator {
   std::size_t column(const std::string& metric) const;
 };
 
+/// What `measure` gives as one row of an evaluator: names what was measured, times it, and makes
+/// measurements of its failure.
+Evaluator::Row measured_row(const Evaluator& evaluator,
+                            const std::function<Evaluator::Row()>& measure);
+
 /// Turns a per-candidate function into an Evaluator body: times it, catches failures, calls the
 /// sink.
 std::vector<Evaluator::Row> evaluate_each(

@@ -49,6 +49,7 @@ struct Scoring {
   /// Metrics that are asked for; those of what a network writes are computed for none else. Empty:
   /// all but those.
   std::vector<std::string> metrics = {};
+  std::int64_t batch_size = 0;  ///< examples at once, at most; 0: as suits the device
 };
 
 /// Of figures of this precision, for their fidelity: nothing for float32, ", in bfloat16".
@@ -56,9 +57,10 @@ std::string precision_text(const std::string& precision);
 
 /// What became of an architecture that was to be scored.
 struct Scored {
-  std::vector<Score> scores;      ///< of each supernet
-  std::exception_ptr error = {};  ///< why there are none
-  double seconds = 0;             ///< that it took
+  std::vector<Score> scores = {};  ///< of each supernet
+  std::exception_ptr error = {};   ///< why there are none
+  double seconds = 0;              ///< that it took
+  double host_seconds = 0;         ///< of these, until its kernels were launched
 };
 
 /// Scores many architectures with the weights of supernets of one space and one way of sharing,
