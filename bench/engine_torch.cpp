@@ -208,10 +208,10 @@ class Bench {
     for (const auto& share : profile.classes)
       std::printf("  %8.3f ms %7.1f launches  %s\n", 1e3 * share.seconds / o_.steps,
                   static_cast<double>(share.launches) / o_.steps, share.name.c_str());
-    for (std::size_t i = 0; i < std::min<std::size_t>(25, profile.kernels.size()); ++i)
+    for (std::size_t i = 0; i < std::min<std::size_t>(40, profile.kernels.size()); ++i)
       std::printf("    %8.3f ms %7.1f  %s\n", 1e3 * profile.kernels[i].seconds / o_.steps,
                   static_cast<double>(profile.kernels[i].launches) / o_.steps,
-                  profile.kernels[i].name.substr(0, 110).c_str());
+                  kernel_name(profile.kernels[i].name).substr(0, 110).c_str());
   }
 
   spaces::Genotype random(core::Stream& stream) const {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
+#include <string>
 
 namespace mosaic::supernet {
 namespace {
@@ -24,12 +26,46 @@ std::vector<int> only_readers(const spaces::Graph& graph) {
   return last;
 }
 
+/// Linear maps of one value, none of which anyone else reads, as one: columns side by side. Takes
+/// the place of the last of them.
+void join(spaces::Graph& graph, std::span<const int> maps) {
+  auto& made = graph.nodes[static_cast<std::size_t>(maps.back())];
+  const std::size_t of_each = made.weights.size();
+  std::vector<spaces::WeightRef> weights;
+  std::int64_t out = 0;
+  for (std::size_t role = 0; role < of_each; ++role)  // weights, then biases: each in a row
+    for (std::size_t i = 0; i < maps.size(); ++i) {
+      weights.push_back(graph.nodes[static_cast<std::size_t>(maps[i])].weights[role]);
+      if (i > 0) weights.back().role += " " + std::to_string(i + 1);
+    }
+  for (const int map : maps)
+    out += graph.nodes[static_cast<std::size_t>(map)].shape.back().factor;
+  made.weights = std::move(weights);
+  made.shape.back().factor = out;
+  made.attributes["out"] = out;
+  made.attributes["maps"] = static_cast<std::int64_t>(maps.size());
+}
+
 }  // namespace
 
-spaces::Graph fused(spaces::Graph graph) {
+spaces::Graph fused(spaces::Graph graph, bool attention_is_kept) {
   const std::vector<int> reader = only_readers(graph);
   const auto reads = [&](int node, const char* op) {
     return node >= 0 && graph.nodes[static_cast<std::size_t>(node)].op == op;
+  };
+  /// Are they linear maps of one value, in this order, that nobody else reads?
+  const auto joinable = [&](std::span<const int> maps) {
+    const auto node = [&](int i) -> const spaces::GraphNode& {
+      return graph.nodes[static_cast<std::size_t>(i)];
+    };
+    const auto& first = node(maps[0]);
+    return std::is_sorted(maps.begin(), maps.end()) &&
+           std::all_of(maps.begin(), maps.end(), [&](int map) {
+             return node(map).op == "linear" && reader[static_cast<std::size_t>(map)] >= 0 &&
+                    node(map).inputs == first.inputs &&
+                    node(map).weights.size() == first.weights.size() &&
+                    node(map).shape.back().symbols.empty() && node(map).scope == first.scope;
+           });
   };
   /// Each node's value is computed by this one.
   std::vector<int> taken_by(graph.nodes.size());
@@ -50,6 +86,18 @@ spaces::Graph fused(spaces::Graph graph) {
           node.attributes[activation] = 1;
           taken_by[static_cast<std::size_t>(next)] = i;
         }
+    if (node.op == "attention" && !attention_is_kept) {
+      // Those of queries, keys and values, or of keys and values alone.
+      std::vector<int> maps(node.inputs.begin(), node.inputs.begin() + 3);
+      if (!joinable(maps)) maps.erase(maps.begin());
+      if (joinable(maps)) {
+        join(graph, maps);
+        for (const int map : maps) taken_by[static_cast<std::size_t>(map)] = maps.back();
+        node.attributes["packed"] = static_cast<std::int64_t>(maps.size());
+        const auto first = node.inputs.begin() + (3 - static_cast<std::ptrdiff_t>(maps.size()));
+        node.inputs.erase(first, node.inputs.begin() + 2);
+      }
+    }
     if (node.op != "batch_norm") continue;
     int next = reader[static_cast<std::size_t>(i)];
     if (reads(next, "add")) {

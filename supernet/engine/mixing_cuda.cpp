@@ -44,13 +44,9 @@ class Generation : public torch::autograd::Function<Generation> {
     const c10::cuda::CUDAGuard guard(tensors[0].device());
     auto slots = addressed(*plan, tensors);
     auto readers = plan->readers;
-    std::vector<at::Tensor> results;
-    for (std::size_t i = 0; i < readers.size(); ++i) {
-      results.push_back(
-          at::empty(plan->shapes[i],
-                    tensors[0].options().dtype(readers[i].bfloat16 ? at::kBFloat16 : at::kFloat)));
+    auto results = in_a_row(*plan, tensors[0].options());
+    for (std::size_t i = 0; i < readers.size(); ++i)
       readers[i].weights = results[i].mutable_data_ptr();
-    }
     cuda::mix_forward(slots, readers, tensors[0].size(0), c10::cuda::getCurrentCUDAStream());
     C10_CUDA_KERNEL_LAUNCH_CHECK();
     return results;
@@ -125,6 +121,31 @@ class Generation : public torch::autograd::Function<Generation> {
   }
 
  private:
+  /// Memory for the readers, in their order: those that whole lines fill touch, and products of
+  /// several take them as one.
+  static std::vector<at::Tensor> in_a_row(const Plan& plan, const at::TensorOptions& options) {
+    constexpr std::int64_t kLine = 16;  // bytes
+    const at::AutoDispatchBelowADInplaceOrView no_views;
+    std::vector<std::int64_t> begins;
+    std::int64_t bytes = 0;
+    for (std::size_t i = 0; i < plan.readers.size(); ++i) {
+      begins.push_back(bytes);
+      const std::int64_t size = c10::multiply_integers(plan.shapes[i]) *
+                                (plan.readers[i].bfloat16 ? 2 : 4);
+      bytes += (size + kLine - 1) / kLine * kLine;
+    }
+    const at::Tensor all = at::empty({bytes}, options.dtype(at::kByte));
+    std::vector<at::Tensor> result;
+    for (std::size_t i = 0; i < plan.readers.size(); ++i) {
+      const auto type = plan.readers[i].bfloat16 ? at::kBFloat16 : at::kFloat;
+      const std::int64_t count = c10::multiply_integers(plan.shapes[i]);
+      const auto entry = static_cast<std::int64_t>(c10::elementSize(type));
+      result.push_back(
+          all.narrow(0, begins[i], count * entry).view(type).view(plan.shapes[i]));
+    }
+    return result;
+  }
+
   static std::vector<cuda::MixedSlot> addressed(const Plan& plan, at::TensorList tensors) {
     auto slots = plan.slots;
     for (std::size_t i = 0; i < slots.size(); ++i) {

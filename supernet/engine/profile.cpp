@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <regex>
 #include <utility>
 
 namespace mosaic::supernet {
@@ -62,6 +63,11 @@ std::string kernel_class(const std::string& kernel) {
   for (const auto& [word, name] : kWords)
     if (kernel.find(word) != std::string::npos) return name;
   return "elementwise";
+}
+
+std::string kernel_name(const std::string& kernel) {
+  static const std::regex where(R"(\(anonymous namespace\)::|\b[A-Za-z_]\w*::|^void )");
+  return std::regex_replace(kernel, where, "");
 }
 
 Profile profiled(const std::function<void()>& work) {

@@ -26,4 +26,7 @@ Profile profiled(const std::function<void()>& work);
 /// What kernels of this name do, as a word.
 std::string kernel_class(const std::string& kernel);
 
+/// Its name without where it is declared: "mix_slots<Table<23>>(Table<23>)".
+std::string kernel_name(const std::string& kernel);
+
 }  // namespace mosaic::supernet

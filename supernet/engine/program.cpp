@@ -58,7 +58,7 @@ std::string key_of(const spaces::Graph& graph, const spaces::GraphNode& node) {
 /// networks' convolutions are packed out of float32 (ops/conv2d.cpp), and their biases are added to
 /// the products.
 bool is_factor(const spaces::GraphNode& node, const std::string& role, bool one) {
-  if (node.op == "linear") return one || role == "weight";
+  if (node.op == "linear") return one || role.starts_with("weight");
   if (node.op == "conv2d") return one || role == "bias" || node.attribute("groups", 1) > 1;
   if (node.op == "patch_embedding") return role == "weight";
   return node.op == "relative_attention";
@@ -161,7 +161,8 @@ class Compiler {
   }
 
   void add(spaces::Graph original) {
-    Member member{training_ ? fused(std::move(original)) : std::move(original), {}, {}, {}};
+    Member member{
+        training_ ? fused(std::move(original), attention_) : std::move(original), {}, {}, {}};
     const auto& graph = member.graph;
     const auto& point = entry(member);
     member.needed = needed_by(graph, point);
