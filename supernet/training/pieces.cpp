@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "engine/channels.hpp"
+#include "engine/rows.hpp"
 #include "mosaic/core/hash.hpp"
 
 namespace mosaic::supernet {
@@ -37,17 +38,25 @@ struct Pieces::Piece {
   std::unique_ptr<Recording> forward, backward;
 };
 
+/// Rows that a block reads of a table: it has no more of it, and its gradient is theirs.
+struct Pieces::Lookup {
+  int weight;       ///< the table
+  at::Tensor keys;  ///< int64 [rows]: which, those of all networks one after the other
+};
+
 /// Of a block between its forward and its backward pass: what autograd is asked for.
 struct Pieces::Live {
   std::vector<at::Tensor> inputs;  ///< leaves, parallel to Block::inputs
   std::vector<at::Tensor> copies;  ///< of the parameters that it reads, by first use
   std::vector<at::Tensor> mixes;   ///< likewise
+  std::vector<at::Tensor> rows;    ///< of tables that embed, and
+  std::vector<Lookup> lookups;     ///< where they come from
   std::vector<at::Tensor> roots;   ///< what depends on them, and
   std::vector<at::Tensor> given;   ///< its gradients; undefined: of a loss
 
   std::vector<at::Tensor> asked() const {
     std::vector<at::Tensor> result;
-    for (const auto* leaves : {&inputs, &copies, &mixes})
+    for (const auto* leaves : {&inputs, &copies, &mixes, &rows})
       for (const auto& leaf : *leaves)
         if (leaf.requires_grad()) result.push_back(leaf);
     return result;
@@ -136,7 +145,7 @@ class Pieces::Pass : BlockPass {
       live.inputs.push_back(given.leaf());
       values[value] = given.shown(live.inputs.back());
     }
-    run(i, values, weights(i, live), mode_);
+    run(i, values, weights(i, values, live), mode_);
     piece.outputs.clear();
     for (const int value : block.outputs) {
       const at::Tensor& made = values[value];
@@ -169,15 +178,72 @@ class Pieces::Pass : BlockPass {
     }
   }
 
+  /// Which tables the block does nothing with but look up: by weight the value that says the rows.
+  std::map<int, int> tables_of(const Block& block) const {
+    std::map<int, int> result;
+    for (std::size_t i = block.begin; i < block.end; ++i) {
+      const auto& step = program_.steps()[i];
+      for (std::size_t k = 0; k < step.weights.size(); ++k) {
+        const int number = step.weights[k];
+        const auto& ref = weight(number).ref;
+        const bool looks_up =
+            step.node.op == "embedding" && copies(number).mix < 0 &&
+            copies(number).copies.size(1) == 1 && ref.active[0] == ref.full[0] &&
+            std::find(block.inputs.begin(), block.inputs.end(), step.inputs[0]) !=
+                block.inputs.end();
+        const bool is_first = std::none_of(result.begin(), result.end(), [&](const auto& known) {
+          return parameter(known.first) == parameter(number);
+        });
+        result[number] = looks_up && is_first ? step.inputs[0] : -1;
+        if (!is_first)
+          for (auto& [known, keys] : result)
+            if (parameter(known) == parameter(number)) keys = -1;
+      }
+    }
+    std::erase_if(result, [](const auto& entry) { return entry.second < 0; });
+    return result;
+  }
+
+  /// [networks * rows, ...active] of a table, or of what is laid out like it.
+  at::Tensor table(int number, const at::Tensor& all) const {
+    return active_part(all.flatten(0, 2), 0, weight(number).ref);
+  }
+
+  /// The rows of a table that `tokens` name, as the op takes them.
+  at::Tensor look_up(int number, const at::Tensor& tokens, Live& live) const {
+    const at::NoGradGuard guard;
+    at::Tensor keys = tokens.flatten(1);
+    if (const std::int64_t networks = keys.size(0); networks > 1)
+      keys = keys + at::arange(networks, keys.options())
+                        .mul_(weight(number).ref.full[0])
+                        .unsqueeze(1);
+    auto sizes = tokens.sizes().vec();
+    sizes.push_back(weight(number).ref.active[1]);
+    live.lookups.push_back({number, keys.flatten()});
+    live.rows.push_back(table(number, copies(number).copies)
+                            .index_select(0, live.lookups.back().keys)
+                            .view(sizes)
+                            .requires_grad_());
+    return live.rows.back();
+  }
+
   /// What the block computes with, parallel to the program's weights.
-  std::vector<at::Tensor> weights(std::size_t block_number, Live& live) {
+  std::vector<at::Tensor> weights(std::size_t block_number, Values& values, Live& live) {
     const Block& block = blocks_[block_number];
     std::vector<at::Tensor> result(program_.weights().size());
     std::map<std::size_t, at::Tensor> leaves;
     std::vector<at::Tensor> mixes(mixes_.size());
     std::vector<SlotCopies> slots;
     std::vector<const spaces::WeightRef*> refs;
+    std::vector<int> numbers;
+    const auto tables = tables_of(block);
     for (const int number : block.weights) {
+      if (const auto looked_up = tables.find(number); looked_up != tables.end()) {
+        result[static_cast<std::size_t>(number)] =
+            look_up(number, values[looked_up->second], live);
+        continue;
+      }
+      numbers.push_back(number);
       SlotCopies slot = copies(number);
       at::Tensor& leaf = leaves[parameter(number)];
       if (!leaf.defined()) {
@@ -196,8 +262,8 @@ class Pieces::Pass : BlockPass {
       refs.push_back(&weight(number).ref);
     }
     const auto made = mixed_weights(slots, refs, mixes);
-    for (std::size_t k = 0; k < block.weights.size(); ++k)
-      result[static_cast<std::size_t>(block.weights[k])] = made[k];
+    for (std::size_t k = 0; k < numbers.size(); ++k)
+      result[static_cast<std::size_t>(numbers[k])] = made[k];
     return result;
   }
 
@@ -220,6 +286,9 @@ class Pieces::Pass : BlockPass {
     std::vector<std::size_t> parameters;
     std::vector<int> mixes;
     for (const int number : block.weights) {
+      if (std::any_of(live.lookups.begin(), live.lookups.end(),
+                      [&](const Lookup& known) { return known.weight == number; }))
+        continue;
       const std::size_t place = parameter(number);
       if (std::find(parameters.begin(), parameters.end(), place) == parameters.end())
         parameters.push_back(place);
@@ -232,6 +301,12 @@ class Pieces::Pass : BlockPass {
     for (const int mix : mixes)
       if (const Buffer& to = *mixes_[static_cast<std::size_t>(mix)]; to.gradient.defined())
         write(to.gradient, found[next++], last_mix_.at(mix) != i);
+    for (const auto& [number, keys] : live.lookups) {
+      const at::Tensor& to = gradient(parameter(number));
+      if (last_parameter_.at(parameter(number)) == i) to.zero_();
+      if (const at::Tensor& of_rows = found[next++]; of_rows.defined())
+        add_rows(table(number, to), keys, of_rows.flatten(0, -2).contiguous());
+    }
   }
 
   at::Tensor& gradient(std::size_t parameter) {

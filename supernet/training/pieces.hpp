@@ -47,6 +47,7 @@ class Pieces {
 
  private:
   struct Piece;
+  struct Lookup;
   struct Live;
   class Pass;
 

@@ -1,7 +1,7 @@
 /// CUDA kernels for what LibTorch has no fast ones: many narrow networks side by side, channels
 /// last; weights out of copies; passes over memory that it makes one by one. Plain pointers: what
 /// calls them looks after shapes and memory, and has a reference in LibTorch's own ops for every
-/// other device (ops/batch_norm.cpp, ops/layer_norm.cpp, channels.cpp, mixing.cpp).
+/// other device (ops/batch_norm.cpp, ops/layer_norm.cpp, channels.cpp, mixing.cpp, rows.cpp).
 #pragma once
 
 #include <cstdint>
@@ -74,6 +74,21 @@ std::int64_t activation_scratch(Rows shape, std::int64_t networks);
 void activation_backward(Activation activation, const void* gradient, const void* known,
                          void* result, Rows shape, std::int64_t networks, float* scratch,
                          Entries bias_gradient, Stream stream);
+
+/// Rows [count, width] that are added to rows of a table, by key: keys ascend, and that of number i
+/// belongs to rows[order[i]]. Everything begins at 16 bytes, and width and stride are multiples of 4.
+struct SortedRows {
+  const std::int64_t* keys = nullptr;
+  const std::int64_t* order = nullptr;
+  const float* rows = nullptr;
+  float* table = nullptr;
+  std::int64_t count = 0, stride = 0;  ///< from row to row of the table
+  int width = 0;
+};
+/// Floats of scratch memory that add_rows() needs.
+std::int64_t add_rows_scratch(const SortedRows& given);
+/// table[keys[i]] += rows[order[i]], those of a key always in the same order.
+void add_rows(const SortedRows& given, float* scratch, Stream stream);
 
 /// Columns of a matrix with longer rows; null data stands for zeros. All in units of 16 bytes.
 struct Columns {

@@ -136,6 +136,27 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+/// Sums [features] over the rows of a block's threads. All of them come here.
+template <class Shape>
+__device__ void add_up_rows(const Part<Shape>& own, const float (&values)[Shape::kParts][kLine],
+                            float* __restrict__ to) {
+  extern __shared__ float4 shared[];  // [kRows, features]
+  auto* rows = reinterpret_cast<float*>(shared);
+  __syncthreads();  // what was there is read
+#pragma unroll
+  for (int p = 0; p < Shape::kParts; ++p)
+    if (own.there(p))
+      store<kLine>(rows + static_cast<int>(threadIdx.y) * own.features + own.first(p), values[p]);
+  __syncthreads();
+  for (int i = static_cast<int>(threadIdx.y) * Shape::kLanes + static_cast<int>(threadIdx.x);
+       i < own.features; i += kThreads) {
+    float total = 0;
+#pragma unroll
+    for (int row = 0; row < Shape::kRows; ++row) total += rows[row * own.features + i];
+    to[i] = total;
+  }
+}
+
 /// dx = inverse (g - mean(g) - xhat mean(g xhat)) with g = weight dy (RMS norm: without mean(g)),
 /// and sums of dy xhat and dy over the rows of a block: partial[network, block, 2, features].
 template <class Shape>
@@ -186,29 +207,9 @@ __global__ void __launch_bounds__(kThreads)
       if (residual_gradient.data) write(residual_gradient, at + own.first(p), given[p]);
     }
   }
-  // Rows of threads add to shared memory one after the other.
-  extern __shared__ float sums[];  // [2, features]
-  const int features = own.features;
-  for (int turn = 0; turn < Shape::kRows; ++turn) {
-    if (static_cast<int>(threadIdx.y) == turn) {
-#pragma unroll
-      for (int p = 0; p < Shape::kParts; ++p) {
-        if (!own.there(p)) continue;
-#pragma unroll
-        for (int i = 0; i < kLine; ++i) {
-          float& weight = sums[own.first(p) + i];
-          float& bias = sums[features + own.first(p) + i];
-          weight = turn == 0 ? of_weight[p][i] : weight + of_weight[p][i];
-          bias = turn == 0 ? of_bias[p][i] : bias + of_bias[p][i];
-        }
-      }
-    }
-    __syncthreads();
-  }
-  float* to = partial + (network * gridDim.x + blockIdx.x) * 2 * features;
-  for (int i = static_cast<int>(threadIdx.y) * Shape::kLanes + static_cast<int>(threadIdx.x);
-       i < 2 * features; i += kThreads)
-    to[i] = sums[i];
+  float* to = partial + (network * gridDim.x + blockIdx.x) * 2 * own.features;
+  add_up_rows<Shape>(own, of_weight, to);
+  add_up_rows<Shape>(own, of_bias, to + own.features);
 }
 
 /// Sums of partial[network, blocks, 2, features] over blocks, of 32 columns a block.
@@ -284,7 +285,8 @@ void row_norm_backward(const RowNorm& norm, Entries gradient, Entries x, Entries
   choose(norm.features, [&](auto shape) {
     using Own = decltype(shape);
     norm_rows_gradient<Own><<<grid, dim3(Own::kLanes, Own::kRows),
-                              2 * static_cast<unsigned>(features) * sizeof(float), stream>>>(
+                              static_cast<unsigned>(Own::kRows * features) * sizeof(float),
+                              stream>>>(
         norm, gradient, x, residual, mean, inverse, x_gradient, residual_gradient, scratch);
   });
   finish_norm<<<dim3(quotient(2 * norm.features, 32), grid.y), dim3(32, kFinalRows), 0, stream>>>(

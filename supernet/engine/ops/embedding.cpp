@@ -9,14 +9,16 @@ namespace mosaic::supernet {
 namespace {
 
 at::Tensor embedding(const OpCall& call) {
-  const at::Tensor table = call.weight("weight");  // [networks, tokens, out]
+  // [networks, tokens, out]; or what the engine has looked up: as the input, with a last axis more
+  const at::Tensor table = call.weight("weight");
   at::Tensor tokens = call.inputs[0];
-  if (call.networks > 1) {
+  const bool looked_up = table.dim() > 3;
+  if (call.networks > 1 && !looked_up) {
     std::vector<std::int64_t> shape(static_cast<std::size_t>(tokens.dim()), 1);
     shape[0] = call.networks;
     tokens = tokens + at::arange(call.networks, tokens.options()).mul_(table.size(1)).view(shape);
   }
-  const at::Tensor rows = at::embedding(table.flatten(0, 1), tokens);
+  const at::Tensor rows = looked_up ? table : at::embedding(table.flatten(0, 1), tokens);
   if (call.node.attribute("scaled", 0) == 0) return rows;
   return rows * std::sqrt(static_cast<double>(rows.size(-1)));
 }
