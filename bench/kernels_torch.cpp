@@ -65,16 +65,16 @@ struct Way {
 class Bench {
  public:
   Bench() {
-    const at::Tensor from = at::zeros({256 << 20}, at::TensorOptions(at::kCUDA));
-    at::Tensor to = at::empty_like(from);
-    copy_ = 2.0 * static_cast<double>(from.nbytes()) /  // by a kernel: faster than a recorded memcpy
-            seconds([&](std::int64_t) { at::neg_out(to, from); });
-    std::printf("device copy %.0f GB/s\n\n%-34s %10s %10s %8s %10s %8s %10s\n", copy_ / 1e9, "",
+    const at::Tensor from = at::zeros({256 << 20}, at::TensorOptions(at::kCUDA)),
+                     to = at::empty_like(from);
+    copy_ = 2.0 * static_cast<double>(from.nbytes()) /
+            seconds([&](std::int64_t) { at::Tensor(to).copy_(from); });
+    std::printf("device copy %.0f GB/s\n\n%-44s %10s %10s %8s %10s %8s %10s\n", copy_ / 1e9, "",
                 "us", "GB/s", "share", "LibTorch", "ratio", "error");
   }
 
   void line(const std::string& name, double ours, double bytes, double theirs, double error) const {
-    std::printf("%-34s %10.1f %10.0f %7.0f%% %10.1f %8.2f %10.1e\n", name.c_str(), 1e6 * ours,
+    std::printf("%-44s %10.1f %10.0f %7.0f%% %10.1f %8.2f %10.1e\n", name.c_str(), 1e6 * ours,
                 bytes / ours / 1e9, 100 * bytes / ours / copy_, 1e6 * theirs, theirs / ours, error);
     std::fflush(stdout);
   }
@@ -290,6 +290,45 @@ void linears(const Bench& bench, std::int64_t tokens, const std::string& activat
       {2 * size, 4 * size});
 }
 
+/// Of sentences of one length; some keys do not count if `masked`.
+void attention(const Bench& bench, std::int64_t sentences, std::int64_t length, std::int64_t heads,
+               bool masked) {
+  const std::int64_t width = 512;
+  const auto make = [&] { return leaves(kSets, {1, sentences, length, width}, at::kBFloat16); };
+  const auto q = make(), k = make(), v = make();
+  const at::Tensor mask = at::rand({1, sentences, length}, on_gpu()).gt(0.1).to(at::kFloat);
+  spaces::GraphNode node;
+  node.name = node.op = "attention";
+  node.attributes = {{"heads", heads}};
+  const auto own = [&](std::int64_t i) {
+    return std::vector{at_set(q, i), at_set(k, i), at_set(v, i)};
+  };
+  const auto entries = static_cast<double>(sentences * length * width);
+  bench.differentiable("attention " + std::to_string(sentences) + " x " + std::to_string(length) +
+                           ", " + std::to_string(heads) + " heads" + (masked ? ", mask" : ""),
+                       {[&](std::int64_t i) {
+                          auto inputs = own(i);
+                          if (masked) inputs.push_back(mask);
+                          return op_kernels().at("attention")({node, inputs, {}, {}, mask, 1, {}});
+                        },
+                        own},
+                       {[&](std::int64_t i) {
+                          const auto by_head = [&](const at::Tensor& x) {
+                            return x[0].unflatten(-1, {heads, -1}).transpose(1, 2);
+                          };
+                          std::optional<at::Tensor> counts;
+                          if (masked) counts = mask[0].ne(0).unsqueeze(1).unsqueeze(1);
+                          return at::scaled_dot_product_attention(by_head(at_set(q, i)),
+                                                                  by_head(at_set(k, i)),
+                                                                  by_head(at_set(v, i)), counts)
+                              .transpose(1, 2)
+                              .flatten(2)
+                              .unsqueeze(0);
+                        },
+                        own},
+                       {8 * entries, 14 * entries});
+}
+
 /// All weights of HAT's largest network and their copies.
 void adam(const Bench& bench, std::int64_t vocabulary) {
   const auto make = [&] {
@@ -368,6 +407,11 @@ int main(int argc, char** argv) {
   norms(bench, tokens, 512);
   norms(bench, tokens, 640);
   for (const char* activation : {"", "relu", "gelu"}) linears(bench, tokens, activation);
+  for (const bool masked : {false, true})
+    for (const std::int64_t heads : {8, 4}) {
+      attention(bench, 64, 64, heads, masked);
+      attention(bench, 256, 32, heads, masked);
+    }
   adam(bench, vocabulary);
   return 0;
 }

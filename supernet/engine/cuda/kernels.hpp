@@ -75,20 +75,33 @@ void activation_backward(Activation activation, const void* gradient, const void
                          void* result, Rows shape, std::int64_t networks, float* scratch,
                          Entries bias_gradient, Stream stream);
 
-/// Rows [count, width] that are added to rows of a table, by key: keys ascend, and that of number i
-/// belongs to rows[order[i]]. Everything begins at 16 bytes, and width and stride are multiples of 4.
-struct SortedRows {
-  const std::int64_t* keys = nullptr;
-  const std::int64_t* order = nullptr;
-  const float* rows = nullptr;
-  float* table = nullptr;
-  std::int64_t count = 0, stride = 0;  ///< from row to row of the table
-  int width = 0;
+/// Heads side by side in rows of bfloat16, which may be columns of a wider matrix: row r begins at
+/// data + r * stride (in entries). All are multiples of 16 bytes.
+struct HeadRows {
+  void* data = nullptr;
+  std::int64_t stride = 0;
 };
-/// Floats of scratch memory that add_rows() needs.
-std::int64_t add_rows_scratch(const SortedRows& given);
-/// table[keys[i]] += rows[order[i]], those of a key always in the same order.
-void add_rows(const SortedRows& given, float* scratch, Stream stream);
+/// softmax(scale q k^T) v of each head, of short sequences: queries [batch * queries, heads *
+/// size], keys and values [batch * keys, kv_heads * size]; heads / kv_heads after one another read
+/// the same keys. A query that sees no key that counts gets 0.
+struct Attention {
+  std::int64_t batch = 0, queries = 0, keys = 0;
+  std::int64_t heads = 1, kv_heads = 1, size = 0;
+  float scale = 1;
+  bool causal = false;          ///< query i sees keys 0 to i
+  const float* mask = nullptr;  ///< [batch, keys], 0 where a key does not count; null: all do
+};
+/// Do the kernels take it, on the current device? Up to 128 queries and keys, and heads of a
+/// multiple of 16 up to 128, as far as shared memory goes.
+bool attention_takes(const Attention& of);
+void attention_forward(const Attention& of, HeadRows q, HeadRows k, HeadRows v, HeadRows y,
+                       Stream stream);
+/// Entries of scratch memory, in bfloat16, that attention_backward() needs.
+std::int64_t attention_scratch(const Attention& of);
+/// The gradients, given that of y. Nothing of the forward pass is needed.
+void attention_backward(const Attention& of, HeadRows gradient, HeadRows q, HeadRows k, HeadRows v,
+                        HeadRows q_gradient, HeadRows k_gradient, HeadRows v_gradient,
+                        void* scratch, Stream stream);
 
 /// Columns of a matrix with longer rows; null data stands for zeros. All in units of 16 bytes.
 struct Columns {
