@@ -38,8 +38,7 @@ void join(spaces::Graph& graph, std::span<const int> maps) {
       weights.push_back(graph.nodes[static_cast<std::size_t>(maps[i])].weights[role]);
       if (i > 0) weights.back().role += " " + std::to_string(i + 1);
     }
-  for (const int map : maps)
-    out += graph.nodes[static_cast<std::size_t>(map)].shape.back().factor;
+  for (const int map : maps) out += graph.nodes[static_cast<std::size_t>(map)].shape.back().factor;
   made.weights = std::move(weights);
   made.shape.back().factor = out;
   made.attributes["out"] = out;

@@ -130,8 +130,8 @@ class Generation : public torch::autograd::Function<Generation> {
     std::int64_t bytes = 0;
     for (std::size_t i = 0; i < plan.readers.size(); ++i) {
       begins.push_back(bytes);
-      const std::int64_t size = c10::multiply_integers(plan.shapes[i]) *
-                                (plan.readers[i].bfloat16 ? 2 : 4);
+      const std::int64_t size =
+          c10::multiply_integers(plan.shapes[i]) * (plan.readers[i].bfloat16 ? 2 : 4);
       bytes += (size + kLine - 1) / kLine * kLine;
     }
     const at::Tensor all = at::empty({bytes}, options.dtype(at::kByte));
@@ -140,8 +140,7 @@ class Generation : public torch::autograd::Function<Generation> {
       const auto type = plan.readers[i].bfloat16 ? at::kBFloat16 : at::kFloat;
       const std::int64_t count = c10::multiply_integers(plan.shapes[i]);
       const auto entry = static_cast<std::int64_t>(c10::elementSize(type));
-      result.push_back(
-          all.narrow(0, begins[i], count * entry).view(type).view(plan.shapes[i]));
+      result.push_back(all.narrow(0, begins[i], count * entry).view(type).view(plan.shapes[i]));
     }
     return result;
   }

@@ -186,11 +186,10 @@ class Pieces::Pass : BlockPass {
       for (std::size_t k = 0; k < step.weights.size(); ++k) {
         const int number = step.weights[k];
         const auto& ref = weight(number).ref;
-        const bool looks_up =
-            step.node.op == "embedding" && copies(number).mix < 0 &&
-            copies(number).copies.size(1) == 1 && ref.active[0] == ref.full[0] &&
-            std::find(block.inputs.begin(), block.inputs.end(), step.inputs[0]) !=
-                block.inputs.end();
+        const bool looks_up = step.node.op == "embedding" && copies(number).mix < 0 &&
+                              copies(number).copies.size(1) == 1 && ref.active[0] == ref.full[0] &&
+                              std::find(block.inputs.begin(), block.inputs.end(), step.inputs[0]) !=
+                                  block.inputs.end();
         const bool is_first = std::none_of(result.begin(), result.end(), [&](const auto& known) {
           return parameter(known.first) == parameter(number);
         });
@@ -214,9 +213,8 @@ class Pieces::Pass : BlockPass {
     const at::NoGradGuard guard;
     at::Tensor keys = tokens.flatten(1);
     if (const std::int64_t networks = keys.size(0); networks > 1)
-      keys = keys + at::arange(networks, keys.options())
-                        .mul_(weight(number).ref.full[0])
-                        .unsqueeze(1);
+      keys =
+          keys + at::arange(networks, keys.options()).mul_(weight(number).ref.full[0]).unsqueeze(1);
     auto sizes = tokens.sizes().vec();
     sizes.push_back(weight(number).ref.active[1]);
     live.lookups.push_back({number, keys.flatten()});
@@ -239,8 +237,7 @@ class Pieces::Pass : BlockPass {
     const auto tables = tables_of(block);
     for (const int number : block.weights) {
       if (const auto looked_up = tables.find(number); looked_up != tables.end()) {
-        result[static_cast<std::size_t>(number)] =
-            look_up(number, values[looked_up->second], live);
+        result[static_cast<std::size_t>(number)] = look_up(number, values[looked_up->second], live);
         continue;
       }
       numbers.push_back(number);

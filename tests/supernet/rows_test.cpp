@@ -28,8 +28,8 @@ TEST_CASE("rows are added to those of a table that have their keys") {
 TEST_CASE("rows on the GPU are added as in double precision, in one order", "[gpu]") {
   need(torch::cuda::is_available(), Need::kGpu, "no CUDA device");
   const int count = GENERATE(1, 31, 32, 33, 500, 4096);
-  const auto [width, of] = GENERATE(table<int, int>({{4, 4}, {640, 640}, {576, 640}, {2048, 2052},
-                                                     {30, 31}}));
+  const auto [width, of] =
+      GENERATE(table<int, int>({{4, 4}, {640, 640}, {576, 640}, {2048, 2052}, {30, 31}}));
   const int different = GENERATE(1, 3, 40, 5000);  // 1: all rows have one key
   CAPTURE(count, width, of, different);
   at::manual_seed(1);

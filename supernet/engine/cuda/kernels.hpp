@@ -103,6 +103,22 @@ void attention_backward(const Attention& of, HeadRows gradient, HeadRows q, Head
                         HeadRows q_gradient, HeadRows k_gradient, HeadRows v_gradient,
                         void* scratch, Stream stream);
 
+/// Rows [count, width] that are added to rows of a table, by key: keys ascend, and that of number i
+/// belongs to rows[order[i]]. Everything begins at 16 bytes, and width and stride are multiples
+/// of 4.
+struct SortedRows {
+  const std::int64_t* keys = nullptr;
+  const std::int64_t* order = nullptr;
+  const float* rows = nullptr;
+  float* table = nullptr;
+  std::int64_t count = 0, stride = 0;  ///< from row to row of the table
+  int width = 0;
+};
+/// Floats of scratch memory that add_rows() needs.
+std::int64_t add_rows_scratch(const SortedRows& given);
+/// table[keys[i]] += rows[order[i]], those of a key always in the same order.
+void add_rows(const SortedRows& given, float* scratch, Stream stream);
+
 /// Columns of a matrix with longer rows; null data stands for zeros. All in units of 16 bytes.
 struct Columns {
   const void* data = nullptr;

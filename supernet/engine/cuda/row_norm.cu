@@ -284,10 +284,10 @@ void row_norm_backward(const RowNorm& norm, Entries gradient, Entries x, Entries
   const dim3 grid(blocks_of(norm), static_cast<unsigned>(norm.networks));
   choose(norm.features, [&](auto shape) {
     using Own = decltype(shape);
-    norm_rows_gradient<Own><<<grid, dim3(Own::kLanes, Own::kRows),
-                              static_cast<unsigned>(Own::kRows * features) * sizeof(float),
-                              stream>>>(
-        norm, gradient, x, residual, mean, inverse, x_gradient, residual_gradient, scratch);
+    norm_rows_gradient<Own>
+        <<<grid, dim3(Own::kLanes, Own::kRows),
+           static_cast<unsigned>(Own::kRows * features) * sizeof(float), stream>>>(
+            norm, gradient, x, residual, mean, inverse, x_gradient, residual_gradient, scratch);
   });
   finish_norm<<<dim3(quotient(2 * norm.features, 32), grid.y), dim3(32, kFinalRows), 0, stream>>>(
       scratch, static_cast<int>(grid.x), features, weight_gradient, bias_gradient);

@@ -50,8 +50,7 @@ class Linear : public torch::autograd::Function<Linear> {
     const std::int64_t axis = x.dim() - 2;
     const at::Tensor weight = joined(parts.slice(0, count), axis);
     const bool added = parts.size() > count;
-    const at::Tensor given_bias =
-        added ? joined(parts.slice(count), axis) : at::Tensor();
+    const at::Tensor given_bias = added ? joined(parts.slice(count), axis) : at::Tensor();
     const at::Tensor bias = added ? given_bias.to(at::kBFloat16) : at::Tensor();
     const at::Tensor transposed = weight.transpose(-1, -2);
     at::Tensor y;
