@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Steps of supernets whose architecture changes at every step, on a GPU: recorded by blocks, beside the same launched kernel by kernel
-# and, where a folder of peers is given, the same in eager PyTorch (its mos_step.py).
+# and, where a folder of peers is given, the same in eager PyTorch (its mos_step.py and piecewise.py).
 #
 #   bench/engine.sh BUNDLE [PEERS]     BUNDLE: an unpacked bundle with bench_engine_torch in its bin/
 set -u
@@ -26,4 +26,8 @@ done
 for space in resnet-elastic mobilenetv3; do
   for how in "" --launch; do bench --space $space --batch 128 --sharing plain $how; done
 done
-if [ -n "$peers" ]; then timeout 60 python3 "$peers/mos_step.py" --batch 64 --len 64; fi
+for precision in bfloat16 float32; do translation --batch 64 --length 64 --evaluate --precision $precision; done
+if [ -n "$peers" ]; then
+  timeout 60 python3 "$peers/mos_step.py" --batch 64 --len 64
+  (cd "$peers" && timeout 120 python3 piecewise.py --parts main --budget 100 --out /tmp)
+fi

@@ -24,7 +24,7 @@ std::vector<Profile::Share> sorted(const std::map<std::string, Profile::Share>& 
 
 std::string kernel_class(const std::string& kernel) {
   // The first that is found in a name says what it does.
-  static constexpr std::array<std::pair<const char*, const char*>, 34> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 37> kWords{{
       {"activation", "bias and activation"},
       {"Memcpy", "copies and casts"},
       {"Memset", "zeros"},
@@ -36,6 +36,9 @@ std::string kernel_class(const std::string& kernel) {
       {"fmha", "attention"},
       {"flash", "attention"},
       {"attention", "attention"},
+      {"attend", "attention"},
+      {"add_chunks", "embedding"},
+      {"add_ends", "embedding"},
       {"losses_of", "cross-entropy"},
       {"gradient_of", "cross-entropy"},
       {"softmax", "cross-entropy"},
