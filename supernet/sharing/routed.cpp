@@ -80,7 +80,8 @@ std::vector<bool> routed_slots(const spaces::SuperGraph& graph, const std::strin
              (!slot.group.empty() && fits(slot.group, pattern));
     });
     if (found > 0) continue;
-    std::vector<std::string> known{"ffn", "all"};
+    std::vector<std::string> known{"all"};
+    if (pattern != "ffn") known.push_back("ffn");
     for (const auto& slot : graph.slots) known.push_back(node_of(slot));
     throw core::UsageError(
         pattern == "ffn" ? "'ffn': the space has no feed-forwards (*.ffn.in, *.ffn.out, or "
