@@ -1,7 +1,8 @@
 /// CUDA kernels for what LibTorch has no fast ones: many narrow networks side by side, channels
-/// last; weights out of copies; passes over memory that it makes one by one. Plain pointers: what
-/// calls them looks after shapes and memory, and has a reference in LibTorch's own ops for every
-/// other device (ops/batch_norm.cpp, ops/layer_norm.cpp, channels.cpp, mixing.cpp, rows.cpp).
+/// last; weights out of copies; attention of short sequences; passes over memory that it makes one
+/// by one. Plain pointers: what calls them looks after shapes and memory, and has a reference in
+/// LibTorch's own ops for every other device (ops/batch_norm.cpp, ops/layer_norm.cpp,
+/// ops/attention.cpp, channels.cpp, mixing.cpp, rows.cpp).
 #pragma once
 
 #include <cstdint>
