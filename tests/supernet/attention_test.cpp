@@ -32,7 +32,7 @@ std::vector<at::Tensor> draw(const Case& of) {
 /// Some keys do not count, and of the first sentence none.
 at::Tensor mask_of(const Case& of) {
   if (!of.masked) return {};
-  const at::Tensor mask = at::rand({of.networks, of.batch, of.keys}).gt(0.3).to(at::kFloat);
+  at::Tensor mask = at::rand({of.networks, of.batch, of.keys}).gt(0.3).to(at::kFloat);
   mask.select(0, 0).select(0, 0).zero_();
   return mask;
 }
