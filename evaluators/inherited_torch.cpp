@@ -124,6 +124,8 @@ Measuring read(core::Section& section, const JobFacts& facts) {
                  "add a [task] and a [supernet] section");
   Settings settings;
   core::read(section, settings);
+  if (settings.precision == "bfloat16" && !facts.gpu)
+    section.fail("precision", "bfloat16 needs a GPU", "use \"float32\"");
   return {.keys = core::settings_json(core::listed(settings)).dump(),
           .make = [settings](const Workbench& work, const auto& metrics) {
             return std::make_unique<Inherited>(work, settings, metrics);

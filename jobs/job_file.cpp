@@ -252,6 +252,7 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
   for (const auto& [key, value] : space.scalars_except({"name"})) job.space_options[key] = value;
 
   if (root.has("task")) job.task = read_task(root, job.seed, path);
+  bool gpu = true;  // may there be one?
   if (root.has("supernet")) {
     core::Section section = root.section("supernet");
     job.sharing = supernet::SharingSettings::read(section);
@@ -262,7 +263,8 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
     job.batch_size_by_data = fresh && !section.has("batch_size");
     checked(section, "sampler",
             [&] { supernet::samplers().at(core::parse_call(job.train.sampler).name); });
-    if (fresh && job.train.precision == "bfloat16" && supernet::resolve_device(job.device) == "cpu")
+    gpu = !fresh || job.device == "cuda" || supernet::resolve_device(job.device) != "cpu";
+    if (job.train.precision == "bfloat16" && !gpu)
       section.fail("precision", "bfloat16 needs a GPU", "use \"auto\" or \"float32\"");
     if (!job.task)
       root.fail("supernet", "a supernet needs data to be trained on", "add a [task] section");
@@ -270,7 +272,8 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
 
   evaluators::JobFacts facts{.task = job.task ? &tasks::tasks().at(job.task->name) : nullptr,
                              .supernet = job.sharing.has_value(),
-                             .fresh = fresh};
+                             .fresh = fresh,
+                             .gpu = gpu};
   if (root.has("evaluator")) {
     facts.table = job.table = read_table(root.section("evaluator"), path);
     if (job.sharing)
@@ -283,7 +286,10 @@ JobFile read(core::Config config, const std::string& path, bool fresh) {
     if (!job.task || !job.sharing)
       root.fail("rank", "a ranking needs a supernet and data",
                 "add a [task] and a [supernet] section");
-    job.rank = read_rank(root.section("rank"), path);
+    core::Section section = root.section("rank");
+    job.rank = read_rank(section, path);
+    if (job.rank->precision == "bfloat16" && !gpu)
+      section.fail("precision", "bfloat16 needs a GPU", "use \"float32\"");
   }
   if (!job.rank && std::none_of(job.objectives.begin(), job.objectives.end(),
                                 [](const auto& objective) { return objective.optimise; }))

@@ -106,6 +106,22 @@ TEST_CASE("what a space or sampler does not have is refused at the line of the k
       Contains("[rank.truth] distill") && Contains("learn from the task"));
 }
 
+TEST_CASE("bfloat16 without a GPU is refused where a job begins, at the line of the key") {
+  const cli::test::Folder folder("bfloat16");
+  const auto refused = [&](std::string text, const std::string& section) {
+    text.replace(text.find("seed = 3"), 8, "seed = 3\ndevice = \"cpu\"");
+    folder.write("job.toml", text);
+    CHECK_THROWS_WITH(jobs::JobFile::from_file((folder / "job.toml").string()),
+                      Contains(section + " precision") && Contains("needs a GPU"));
+  };
+  const std::string keys = "precision = \"bfloat16\"\n";
+  refused(job("job", keys), "[supernet]");
+  auto objective = job("job", "");
+  objective.insert(objective.find("calibration"), keys);
+  refused(objective, "[[objective]]");
+  refused(job("job", "") + "[rank]\nnetworks = 2\n" + keys + "[rank.truth]\n", "[rank]");
+}
+
 TEST_CASE("a job and an extracted network learn from a network that was extracted before") {
   cli::test::need_data();
   const cli::test::Folder folder("teacher");

@@ -31,6 +31,7 @@ struct JobFacts {
   bool supernet = false;
   std::shared_ptr<const core::CsvTable> table = nullptr;  ///< behind the job; null: none
   bool fresh = true;  ///< it begins on this machine, whose devices must be there
+  bool gpu = true;    ///< may its networks be scored on one?
 };
 
 /// What evaluators work with. What is asked for and not there is a core::UsageError with advice.
