@@ -154,9 +154,10 @@ bool RankRecords::is_scored(const Candidate& candidate) const {
 
 std::vector<evaluators::Candidate> RankRecords::unscored() const {
   std::vector<Candidate> result;
+  std::set<std::string> known;  // one of the best may be among the candidates
   for (const auto* candidates : {&candidates_, &best_})
     for (const auto& candidate : *candidates)
-      if (!is_scored(candidate)) result.push_back(candidate);
+      if (known.insert(candidate.hash).second && !is_scored(candidate)) result.push_back(candidate);
   return result;
 }
 

@@ -35,9 +35,7 @@ class RankRecords {
   std::optional<core::Measurement> recorded(const Candidate& candidate, const std::string& metric,
                                             const std::string& fidelity) const;
   std::string inherited_fidelity(std::uint64_t seed, const tasks::MetricType& metric) const;
-  /// By every supernet, in every metric?
-  bool is_scored(const Candidate& candidate) const;
-  /// Candidates and best() that are not.
+  /// Candidates and best() that some supernet has not scored in some metric, each once.
   std::vector<Candidate> unscored() const;
 
   /// What networks that were trained alone are judged by, and under which name a metric of theirs
@@ -59,6 +57,8 @@ class RankRecords {
   supernet::Scoring how_to_score(tasks::Split split, std::int64_t examples) const;
 
  private:
+  /// By every supernet, in every metric?
+  bool is_scored(const Candidate& candidate) const;
   std::vector<spaces::Genotype> networks() const;
   std::vector<Candidate> best_of_table() const;
   std::string scoring_text() const;

@@ -4,7 +4,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <set>
 
 #include "begin.hpp"
 #include "mosaic/core/activity.hpp"
@@ -195,17 +194,13 @@ class Ranking {
            {"parameters", member->parameter_bytes() / 4}});
     database_.save_state(job_.id, "structures", structures.dump());
 
-    std::vector<Candidate> left;
-    std::set<std::string> known;  // one of the best may be among the networks
-    for (const auto& candidate : missing)
-      if (known.insert(candidate.hash).second) left.push_back(candidate);
-    core::Progress progress("score", static_cast<std::int64_t>(left.size()));
+    core::Progress progress("score", static_cast<std::int64_t>(missing.size()));
     supernet::Scorer scorer(members, *work_.task,
                             records_.how_to_score(tasks::Split::validation, rank_.examples));
-    scorer(core::mapped(left, &Candidate::genotype),
+    scorer(core::mapped(missing, &Candidate::genotype),
            [&](std::size_t i, const supernet::Scored& scored) {
              if (scored.error) std::rethrow_exception(scored.error);
-             record(left[i], scored.scores);
+             record(missing[i], scored.scores);
              progress.update(static_cast<std::int64_t>(i) + 1);
            });
     progress.finish();

@@ -3,6 +3,7 @@
 /// (scoring/scorer.cpp) have in common.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -18,6 +19,9 @@ class Hasher;
 }
 
 namespace mosaic::supernet {
+
+/// Known blocks at most: when there are more, all are forgotten.
+constexpr std::size_t kMostBlocks = 16'384;
 
 /// A tensor that passes read or write, at one place for all recordings.
 struct Buffer {

@@ -11,9 +11,6 @@
 namespace mosaic::supernet {
 namespace {
 
-/// Known blocks at most: when there are more, all are forgotten.
-constexpr std::size_t kMostBlocks = 16'384;
-
 bool has_statistics(const spaces::GraphNode& node) { return node.op == "batch_norm"; }
 
 }  // namespace

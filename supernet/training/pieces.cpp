@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "engine/channels.hpp"
 #include "engine/rows.hpp"
@@ -14,9 +15,6 @@
 
 namespace mosaic::supernet {
 namespace {
-
-/// Known blocks at most: when there are more, all are forgotten.
-constexpr std::size_t kMostBlocks = 16'384;
 
 void write(const at::Tensor& target, const at::Tensor& given, bool add) {
   if (given.defined() && given.is_alias_of(target)) return;  // made there
@@ -180,26 +178,20 @@ class Pieces::Pass : BlockPass {
 
   /// Which tables the block does nothing with but look up: by weight the value that says the rows.
   std::map<int, int> tables_of(const Block& block) const {
+    const std::span steps(program_.steps().data() + block.begin, block.end - block.begin);
+    std::map<std::size_t, int> readings;  // by parameter
+    for (const auto& step : steps)
+      for (const int number : step.weights) ++readings[parameter(number)];
     std::map<int, int> result;
-    for (std::size_t i = block.begin; i < block.end; ++i) {
-      const auto& step = program_.steps()[i];
-      for (std::size_t k = 0; k < step.weights.size(); ++k) {
-        const int number = step.weights[k];
-        const auto& ref = weight(number).ref;
-        const bool looks_up = step.node.op == "embedding" && copies(number).mix < 0 &&
-                              copies(number).copies.size(1) == 1 && ref.active[0] == ref.full[0] &&
-                              std::find(block.inputs.begin(), block.inputs.end(), step.inputs[0]) !=
-                                  block.inputs.end();
-        const bool is_first = std::none_of(result.begin(), result.end(), [&](const auto& known) {
-          return parameter(known.first) == parameter(number);
-        });
-        result[number] = looks_up && is_first ? step.inputs[0] : -1;
-        if (!is_first)
-          for (auto& [known, keys] : result)
-            if (parameter(known) == parameter(number)) keys = -1;
-      }
+    for (const auto& step : steps) {
+      if (step.node.op != "embedding") continue;
+      const int number = step.weights[0], keys = step.inputs[0];
+      const auto& ref = weight(number).ref;
+      if (readings.at(parameter(number)) == 1 && copies(number).mix < 0 &&
+          copies(number).copies.size(1) == 1 && ref.active[0] == ref.full[0] &&
+          std::find(block.inputs.begin(), block.inputs.end(), keys) != block.inputs.end())
+        result[number] = keys;
     }
-    std::erase_if(result, [](const auto& entry) { return entry.second < 0; });
     return result;
   }
 

@@ -1,4 +1,4 @@
-/// A task for any space: random inputs, held against random numbers.
+/// A task for any space, and settings of any way of sharing.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,10 +8,19 @@
 
 #include "mosaic/spaces/space.hpp"
 #include "mosaic/supernet/engine/executor.hpp"
+#include "mosaic/supernet/networks/supernet.hpp"
 #include "mosaic/tasks/task.hpp"
+#include "random_growth.hpp"
 
 namespace mosaic::supernet::test {
 
+/// Of a small supernet of two copies, where it has such; `kind` is registered.
+inline SharingSettings any_sharing(const spaces::Space& space, const std::string& kind) {
+  if (kind == "grown") return {.kind = kind, .split = random_growth(space, 8, 1)};
+  return {.kind = kind, .copies = kind == "plain" ? 1 : 2, .hidden = 16, .split = {}};
+}
+
+/// Random inputs, held against random numbers.
 class AnyTask : public tasks::Task {
  public:
   AnyTask(const spaces::Space& space, std::string device)

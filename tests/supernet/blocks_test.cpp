@@ -10,7 +10,6 @@
 #include "conformance/samples.hpp"
 #include "mosaic/supernet/networks/supernet.hpp"
 #include "needs.hpp"
-#include "random_growth.hpp"
 #include "training/gradient.hpp"
 #include "training/pieces.hpp"
 
@@ -18,12 +17,6 @@ using namespace mosaic;
 using namespace mosaic::supernet;
 
 namespace {
-
-SharingSettings settings_of(const spaces::Space& space, const std::string& sharing) {
-  if (sharing == "grown")
-    return {.kind = sharing, .split = supernet::test::random_growth(space, 8, 1)};
-  return {.kind = sharing, .copies = sharing == "plain" ? 1 : 2, .hidden = 16, .split = {}};
-}
 
 /// |a - b| / |a| over all gradients together; infinite where one has some that the other lacks.
 double difference(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
@@ -45,7 +38,8 @@ void check(const spaces::Space& space, const std::string& sharing, std::size_t m
   std::vector<std::unique_ptr<Supernet>> nets;
   std::vector<Supernet*> all;
   for (std::size_t i = 0; i < members; ++i) {
-    nets.push_back(std::make_unique<Supernet>(space, settings_of(space, sharing), 7 + i));
+    nets.push_back(
+        std::make_unique<Supernet>(space, supernet::test::any_sharing(space, sharing), 7 + i));
     nets.back()->to(device);
     all.push_back(nets.back().get());
   }

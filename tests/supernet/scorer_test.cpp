@@ -11,18 +11,11 @@
 #include "mosaic/supernet/scoring/scoring.hpp"
 #include "mosaic/supernet/training/trainer.hpp"
 #include "needs.hpp"
-#include "random_growth.hpp"
 
 using namespace mosaic;
 using namespace mosaic::supernet;
 
 namespace {
-
-SharingSettings settings_of(const spaces::Space& space, const std::string& sharing) {
-  if (sharing == "grown")
-    return {.kind = sharing, .split = supernet::test::random_growth(space, 8, 1)};
-  return {.kind = sharing, .copies = sharing == "plain" ? 1 : 2, .hidden = 16, .split = {}};
-}
 
 /// Supernets side by side, and architectures of their space.
 struct Nets {
@@ -30,7 +23,8 @@ struct Nets {
        const std::string& device)
       : space(own) {
     for (std::size_t i = 0; i < count; ++i) {
-      nets.push_back(std::make_unique<Supernet>(space, settings_of(space, sharing), 7 + i));
+      nets.push_back(
+          std::make_unique<Supernet>(space, supernet::test::any_sharing(space, sharing), 7 + i));
       nets.back()->to(device);
       members.push_back(nets.back().get());
     }
